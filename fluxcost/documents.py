@@ -1,0 +1,136 @@
+"""Reading and writing files: one YAML loader, one JSON reader, one atomic writer.
+
+YAML here is data, so aliases (which can expand without bound), duplicate keys (where the last
+silently wins) and files over `MAX_BYTES` are refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from fluxcost.errors import DocumentError
+
+MAX_BYTES = 32 * 2**20
+"""Largest document read; a calibration of one model and stack is under 2 MB."""
+
+MAX_DEPTH = 40
+"""Deepest nesting read; our own formats nest less than 10 levels."""
+
+
+class _StrictLoader(yaml.CSafeLoader):
+    """A safe loader that refuses duplicate keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool):
+                _refuse_at(key_node.start_mark, f"a key that is not a plain value: {key!r}")
+            if key in seen:
+                _refuse_at(key_node.start_mark, f"the key {key!r} twice; keep one")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _refuse_bombs(text: str) -> None:
+    """Walk the events before anything is built: the C composer has no hook of its own."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            _refuse_at(event.start_mark, "an alias; write the value out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                _refuse_at(event.start_mark, f"nesting deeper than {MAX_DEPTH} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _refuse_at(mark: Any, what: str) -> NoReturn:  # noqa: ANN401 - the C and Python marks share no type
+    raise yaml.YAMLError(f"line {mark.line + 1} has {what}")
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - typed by the record that parses it
+    """Read one YAML document as plain values.
+
+    Raises:
+        DocumentError: The file is missing, too large, not UTF-8, not YAML, or uses aliases or
+            duplicate keys.
+    """
+    text = read_text(path)
+    try:
+        _refuse_bombs(text)
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - the loader is a strict safe loader
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise DocumentError(f"{path}: not usable as YAML: {reason}.") from None
+    except (RecursionError, ValueError) as error:
+        raise DocumentError(f"{path}: not usable as YAML: {error}.") from None
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - typed by the record that parses it
+    """Read one JSON document as plain values.
+
+    Raises:
+        DocumentError: The file is missing, too large, not UTF-8, truncated, not JSON, or holds
+            NaN or Infinity.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(
+            f"{path}: not a whole JSON file ({error}); it may be truncated: fetch it again."
+        ) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number JSON allows")
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file of at most `MAX_BYTES`.
+
+    Raises:
+        DocumentError: The file is missing, unreadable, too large or not UTF-8.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DocumentError(f"{path}: {size} bytes; expected at most {MAX_BYTES}.")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise DocumentError(f"{path}: {reason}; give the path of a readable file.") from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: not UTF-8 text (byte {error.start}).") from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
+
+    Raises:
+        DocumentError: The folder is missing, read-only or full; an earlier file stays intact.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as stream:
+            temporary = Path(stream.name)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise DocumentError(f"{path}: could not be written: {error.strerror}.") from None

@@ -1,0 +1,1 @@
+"""How much? Offers, tariffs, billing, cost per image and break-even."""

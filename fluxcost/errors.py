@@ -1,0 +1,64 @@
+"""Every error fluxcost raises on purpose.
+
+FluxcostError
+├── InputError              the caller gave something that cannot be used
+│   ├── DocumentError       a file that cannot be read, parsed or trusted
+│   │   └── FormatVersionError   written by a newer fluxcost
+│   └── UnknownNameError    no such offer, tariff, calibration, model (carries the nearest names)
+├── MissingDataError        nothing measured or priced answers this question
+├── InfeasibleError         the question has an answer and it is "it cannot be done"
+└── UntrustworthyError      an estimate exists but is too uncertain to decide with (carries it)
+
+Messages are one sentence: the field, the value received, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fluxcost.estimate import Estimate
+
+
+class FluxcostError(Exception):
+    """Base of every error fluxcost raises on purpose."""
+
+
+class InputError(FluxcostError):
+    """The caller gave something that cannot be used."""
+
+
+class DocumentError(InputError):
+    """A file cannot be read, parsed or trusted."""
+
+
+class FormatVersionError(DocumentError):
+    """A file was written in a newer format than this fluxcost reads."""
+
+
+class UnknownNameError(InputError):
+    """No such name; `nearest` holds the closest ones that exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        candidates = sorted(known)
+        self.nearest = difflib.get_close_matches(name, candidates, n=3, cutoff=0.3)
+        hint = f"nearest: {', '.join(self.nearest)}" if self.nearest else "none is similar"
+        super().__init__(f"{kind} {name!r} is not known among {len(candidates)}; {hint}.")
+
+
+class MissingDataError(FluxcostError):
+    """Nothing measured or priced answers this question."""
+
+
+class InfeasibleError(FluxcostError):
+    """The request cannot be met: does not fit in memory, or no plan meets the constraints."""
+
+
+class UntrustworthyError(FluxcostError):
+    """An estimate exists but is too uncertain to decide with; `estimate` carries it."""
+
+    def __init__(self, message: str, estimate: Estimate) -> None:
+        self.estimate = estimate
+        super().__init__(message)

@@ -1,0 +1,1 @@
+"""Is it true? Fits against cells held out of them."""

@@ -1,0 +1,1 @@
+"""How fast? Calibrations, the fits to them, and what they predict."""

@@ -1,0 +1,345 @@
+"""The calibration record: cells, ceilings and environment of one GPU type, model and stack.
+
+Format `fluxcost-calibration`, version 1 (2026-11): JSON, units in field names, raw samples kept,
+content hash over everything but the hash itself. A file is immutable; a refreshed calibration is a
+new file. Shipped files live in `fluxcost/data/calibrations/<gpu>/<model>/<stack>.json`, whose path
+without the suffix is their alias, and published tables in `fluxcost/data/published/` likewise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from fluxcost.documents import read_json, write_atomically
+from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.estimate import Source
+from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
+from fluxcost.workload import Shape
+
+FORMAT: Literal["fluxcost-calibration"] = "fluxcost-calibration"
+VERSION = 1
+
+
+class GpuIdentity(Record):
+    """Which GPU this is."""
+
+    key: Name = Field(description="Key in data/gpus.yaml, such as h100-sxm.")
+    name: Name = Field(description="Name the driver reports.")
+    memory_gib: Positive = Field(description="Device memory the driver reports, GiB.")
+
+
+class Stack(Record):
+    """An optimization stack: resolved settings with a hash, known by an alias."""
+
+    alias: Name
+    settings: dict[str, str | int | float | bool] = Field(description="Resolved settings.")
+
+    @property
+    def hash(self) -> str:
+        """First 12 hex digits of the SHA-256 of the sorted settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class Environment(Record):
+    """What the samples of one run were taken on."""
+
+    gpu_name: Name
+    gpu_count: Count = 1
+    gpu_memory_gib: Positive
+    power_limit_w: Positive | None = Field(
+        default=None, description="None where the driver hides it."
+    )
+    driver: str | None = None
+    cuda: str | None = None
+    cpu_model: Name
+    cpu_cores: Count
+    host_memory_gib: Positive
+    python: Name
+    packages: dict[str, str] = Field(description="Package to version: torch, diffusers, ...")
+    weights: Name = Field(description="'synthetic (seed N, scale S)' or the checkpoint's name.")
+    git_revision: str | None = None
+
+
+class MatmulCeiling(Record):
+    """Rate of one bare bf16 matrix product at a size the model uses."""
+
+    rows: Count
+    inner: Count
+    columns: Count
+    tflop_per_s: Positive
+
+
+class AttentionCeiling(Record):
+    """Rate of one bare attention call at a token count the model uses."""
+
+    backend: Name
+    tokens: Count
+    heads: Count
+    head_dim: Count
+    tflop_per_s: Positive
+
+
+class Ceilings(Record):
+    """What the machine reached bare, in the same run."""
+
+    matmul: tuple[MatmulCeiling, ...] = ()
+    attention: tuple[AttentionCeiling, ...] = ()
+    copy_gb_per_s: Positive | None = Field(
+        None, description="Device copy, bytes read plus written."
+    )
+    launches_per_s: Positive | None = Field(
+        None, description="Smallest kernels launched per second."
+    )
+
+
+class Telemetry(Record):
+    """The device's state at one moment."""
+
+    sm_clock_mhz: NonNegative | None = None
+    memory_clock_mhz: NonNegative | None = None
+    temperature_c: Finite | None = None
+    power_w: NonNegative | None = None
+    throttle_reasons: tuple[str, ...] = ()
+
+
+class ColdStart(Record):
+    """Seconds from nothing to the first image, part by part."""
+
+    build_s: Positive = Field(description="Synthetic build on the device.")
+    save_s: Positive | None = None
+    file_gib: Positive | None = None
+    load_cold_cache_s: Positive | None = None
+    load_warm_cache_s: Positive | None = None
+    first_call_s: Positive = Field(description="First call after the build, kernels loading.")
+
+
+class Run(Record):
+    """One start of the measuring program on one machine."""
+
+    id: Name
+    started_at: datetime
+    environment: Environment
+    ceilings: Ceilings | None = None
+    cold_start: ColdStart | None = None
+
+
+class Samples(Record):
+    """Raw samples of one cell, one entry a call, in the order taken. Seconds.
+
+    `denoise_step_s[i][k]` is step k of call i. Stages partition the device's timeline from the
+    first encoder kernel to the last decoder kernel; `host_s` is what remains of the wall time.
+    """
+
+    wall_s: tuple[Positive, ...] = Field(min_length=1)
+    text_encode_s: tuple[NonNegative, ...]
+    denoise_step_s: tuple[tuple[NonNegative, ...], ...]
+    vae_decode_s: tuple[NonNegative, ...]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        lengths = {
+            len(self.wall_s),
+            len(self.text_encode_s),
+            len(self.denoise_step_s),
+            len(self.vae_decode_s),
+        }
+        if len(lengths) != 1:
+            raise ValueError("the same number of samples in every stage")
+        return self
+
+    @property
+    def host_s(self) -> tuple[float, ...]:
+        """Wall time less the device stages, per call."""
+        rows = zip(
+            self.wall_s, self.text_encode_s, self.denoise_step_s, self.vae_decode_s, strict=True
+        )
+        return tuple(wall - text - sum(steps) - vae for wall, text, steps, vae in rows)
+
+
+class Energy(Record):
+    """Energy over one window of back-to-back calls, from the device's counter."""
+
+    joules: Positive
+    window_s: Positive
+    calls: Count
+
+
+class Memory(Record):
+    """Peak memory of one cell."""
+
+    allocated_gib: Positive | None = Field(
+        default=None, description="Peak the allocator handed out."
+    )
+    reserved_gib: Positive | None = Field(default=None, description="Peak the allocator held.")
+    device_gib: Positive | None = Field(
+        default=None, description="Used as the driver sees it (NVML)."
+    )
+
+
+class Cell(Record):
+    """One measured point: shape x batch, with raw samples, or the reason it has none.
+
+    A published cell carries `reported_latency_s` and its rounding half-width instead of samples.
+    """
+
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    reference_images: int = Field(default=0, ge=0)
+    gpus: Count = 1
+    run: Name
+    suites: tuple[Name, ...] = ()
+    order: int | None = Field(default=None, ge=0, description="Position in the shuffled order.")
+    status: Literal["ok", "out_of_memory", "failed"] = "ok"
+    reason: str | None = None
+    warmup_s: tuple[Positive, ...] = Field(
+        default=(), description="Calls before stability; never pooled."
+    )
+    stable: bool = Field(default=True, description="Whether warm-up met its stability rule.")
+    samples: Samples | None = None
+    reported_latency_s: Positive | None = None
+    reported_half_width_s: NonNegative | None = None
+    memory: Memory | None = None
+    energy: Energy | None = None
+    before: Telemetry | None = None
+    during: tuple[Telemetry, ...] = ()
+    after: Telemetry | None = None
+
+    @model_validator(mode="after")
+    def _carries_what_it_says(self) -> Self:
+        has_time = self.samples is not None or self.reported_latency_s is not None
+        if self.status == "ok" and not has_time:
+            raise ValueError("samples or reported_latency_s in a cell whose status is ok")
+        if self.status != "ok" and (has_time or not self.reason):
+            raise ValueError("a reason and no samples in a cell that did not succeed")
+        if self.samples and any(len(row) != self.steps for row in self.samples.denoise_step_s):
+            raise ValueError(f"{self.steps} denoise spans in every sample")
+        return self
+
+    @property
+    def shape(self) -> Shape:
+        """The shape measured."""
+        return Shape(self.width, self.height, self.steps, self.reference_images)
+
+    @property
+    def label(self) -> str:
+        """Such as '1024x1024, 4 steps, batch 1'."""
+        return f"{self.shape}, batch {self.batch}"
+
+
+class Soak(Record):
+    """A long run at one cell: does speed last?"""
+
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    run: Name
+    wall_s: tuple[Positive, ...]
+    telemetry: tuple[Telemetry, ...] = ()
+
+
+class WeightScale(Record):
+    """The same cell timed with synthetic weights of another scale."""
+
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    run: Name
+    scale: NonNegative = Field(description="1 is a checkpoint's scale, 0 all zeros.")
+    wall_s: tuple[Positive, ...]
+
+
+class Calibration(Record):
+    """Cells, ceilings and environment of one GPU type, model and stack."""
+
+    format: Literal["fluxcost-calibration"] = FORMAT
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    gpu: GpuIdentity
+    model: Name
+    stack: Stack
+    source: Literal[Source.MEASURED, Source.IMPORTED, Source.PUBLISHED] = Source.MEASURED
+    reference: str | None = Field(default=None, description="Where a published table comes from.")
+    runs: tuple[Run, ...] = ()
+    cells: tuple[Cell, ...] = Field(min_length=1)
+    soaks: tuple[Soak, ...] = ()
+    weight_scales: tuple[WeightScale, ...] = ()
+
+    @property
+    def alias(self) -> str:
+        """Such as 'h100-sxm/flux2-klein-4b/eager-bf16'."""
+        return f"{self.gpu.key}/{self.model}/{self.stack.alias}"
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the canonical JSON of everything in the record, 64 hex digits."""
+        return _hash(self.model_dump(mode="json", exclude_defaults=True))
+
+    @property
+    def ok_cells(self) -> tuple[Cell, ...]:
+        """The cells that succeeded."""
+        return tuple(cell for cell in self.cells if cell.status == "ok")
+
+    def save(self, path: Path) -> None:
+        """Write the record and its hash to a new file, whole or not at all.
+
+        Raises:
+            InputError: The file exists; calibrations are never overwritten.
+            DocumentError: The folder cannot be written.
+        """
+        if path.exists():
+            raise InputError(f"{path} exists; choose another name or remove it first.")
+        body = self.model_dump(mode="json", exclude_defaults=True)
+        head = {"format": FORMAT, "version": VERSION, "content_hash": _hash(body)}
+        write_atomically(path, _dump_by_line(head | body))
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read and check one calibration file.
+
+    Raises:
+        DocumentError: Unreadable, truncated, or its content does not match its hash.
+        FormatVersionError: Written in a newer format.
+        InputError: A field is missing or out of range.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DocumentError(f"{path}: not a {FORMAT} file; give a file that measure wrote.")
+    version = document.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise FormatVersionError(
+            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
+        )
+    stated = document.pop("content_hash", None)
+    calibration = Calibration.parse(document, str(path))
+    if stated != calibration.content_hash:
+        raise DocumentError(
+            f"{path}: content_hash is {stated!r} but the content hashes to "
+            f"{calibration.content_hash!r}; the file was edited or damaged: fetch it again."
+        )
+    return calibration
+
+
+def _hash(body: dict[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _dump_by_line(document: dict[str, Any]) -> str:
+    """Render JSON with one line per list entry, so that a diff shows cells."""
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, list) and value:
+            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in value)
+            lines.append(f"{json.dumps(key)}: [\n{rows}\n]")
+        else:
+            lines.append(f"{json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

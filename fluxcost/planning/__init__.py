@@ -1,0 +1,1 @@
+"""What to run? Search over offers, batches and tariffs."""

@@ -1,0 +1,1 @@
+"""Times real image generation on real hardware and writes calibrations: `python -m measure`."""
