@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fluxcost.errors import InputError
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# Strict, since YAML reads `yes` as true and `1e3` as text: neither is a number someone wrote.
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -47,12 +48,20 @@ def refuse(error: ValidationError, where: str) -> NoReturn:
     problems = error.errors(include_url=False)
     first = problems[0]
     field = ".".join(str(part) for part in first["loc"]) or "the whole record"
-    more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    expected = first["msg"].removeprefix("Value error, ")
+    more = _count_further({problem["loc"] for problem in problems} - {first["loc"]}, first["loc"])
     if first["type"] == "missing":
-        message = f"{where}: {field} is missing; add it{more}."
-    else:
-        value = repr(first["input"])
-        shown = value if len(value) <= 80 else value[:77] + "..."
-        message = f"{where}: {field} is {shown}; expected: {expected}{more}."
-    raise InputError(message) from None
+        raise InputError(f"{where}: {field} is missing; add it{more}.") from None
+    if first["type"] == "extra_forbidden":
+        raise InputError(f"{where}: {field} is not a known field; remove it{more}.") from None
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    value = repr(first["input"])
+    shown = value if len(value) <= 80 else value[:77] + "..."
+    raise InputError(f"{where}: {field} is {shown}; expected: {expected}{more}.") from None
+
+
+def _count_further(others: set[tuple[int | str, ...]], first: tuple[int | str, ...]) -> str:
+    # A list whose entries are refused is also reported as too short: that is not another field.
+    fields = sum(1 for other in others if first[: len(other)] != other)
+    if fields == 0:
+        return ""
+    return f" (and {fields} more field{'s' if fields > 1 else ''} to correct)"

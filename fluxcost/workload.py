@@ -1,10 +1,24 @@
-"""What a user asks for: the shape of a request."""
+"""What a user asks for: the shape of a request, and the workload made of them.
+
+A workload file (format `fluxcost-workload`, version 1) says which images are wanted, how many, by
+when, and what a plan must never do. It holds what only the user knows; nothing here is assumed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from fluxcost.errors import InputError
+from pydantic import BeforeValidator, Field, model_validator
+
+from fluxcost.documents import read_yaml
+from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.estimate import Source
+from fluxcost.records import Count, Name, Positive, Record
+
+FORMAT: Literal["fluxcost-workload"] = "fluxcost-workload"
+VERSION = 1
 
 MULTIPLE_PX = 16
 """Step of width and height: the VAE shrinks by 8, and 2x2 latents make one token (diffusers)."""
@@ -34,10 +48,18 @@ class Shape:
     reference_images: int = 0
 
     def __post_init__(self) -> None:
-        _check_side("width", self.width)
-        _check_side("height", self.height)
-        _check_count("steps", self.steps, 1, MAX_STEPS)
-        _check_count("reference_images", self.reference_images, 0, MAX_REFERENCE_IMAGES)
+        checks = {
+            "width": _checked_side,
+            "height": _checked_side,
+            "steps": _checked_steps,
+            "reference_images": _checked_reference_images,
+        }
+        for field, check in checks.items():
+            value = getattr(self, field)
+            try:
+                check(value)
+            except ValueError as error:
+                raise InputError(f"{field} is {value!r}; expected {error}.") from None
 
     @property
     def pixels(self) -> int:
@@ -48,16 +70,126 @@ class Shape:
         return f"{self.width}x{self.height}, {self.steps} steps"
 
 
-def _check_side(field: str, value: object) -> None:
-    _check_count(field, value, MULTIPLE_PX, MAX_SIDE_PX)
-    assert isinstance(value, int)  # noqa: S101 - narrows the type; _check_count has refused everything else
-    if value % MULTIPLE_PX:
-        nearest = max(MULTIPLE_PX, round(value / MULTIPLE_PX) * MULTIPLE_PX)
-        raise InputError(
-            f"{field} is {value}; expected a multiple of {MULTIPLE_PX} pixels; use {nearest}."
-        )
+def _checked_side(value: object) -> int:
+    side = _checked_count(value, MULTIPLE_PX, MAX_SIDE_PX)
+    if side % MULTIPLE_PX:
+        nearest = round(side / MULTIPLE_PX) * MULTIPLE_PX
+        raise ValueError(f"a multiple of {MULTIPLE_PX} pixels; use {nearest}")
+    return side
 
 
-def _check_count(field: str, value: object, low: int, high: int) -> None:
+def _checked_steps(value: object) -> int:
+    return _checked_count(value, 1, MAX_STEPS)
+
+
+def _checked_reference_images(value: object) -> int:
+    return _checked_count(value, 0, MAX_REFERENCE_IMAGES)
+
+
+def _checked_count(value: object, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{field} is {value!r}; expected a whole number from {low} to {high}.")
+        raise ValueError(f"a whole number from {low} to {high}")
+    return value
+
+
+class ShapeShare(Record):
+    """One shape of a mix and its weight; weights are relative and need not sum to 1."""
+
+    width: Annotated[int, BeforeValidator(_checked_side)]
+    height: Annotated[int, BeforeValidator(_checked_side)]
+    steps: Annotated[int, BeforeValidator(_checked_steps)]
+    reference_images: Annotated[int, BeforeValidator(_checked_reference_images)] = 0
+    weight: Positive = 1.0
+
+    @property
+    def shape(self) -> Shape:
+        """The shape asked for."""
+        return Shape(self.width, self.height, self.steps, self.reference_images)
+
+
+class Deadline(Record):
+    """A batch of images that must be ready within some hours."""
+
+    images: Count
+    hours: Positive = Field(description="From the order to rent until the last image is ready.")
+
+
+class OnDemand(Record):
+    """GPUs rented only while there is work, several times a month."""
+
+    starts_per_month: Count
+
+
+class Constraints(Record):
+    """What a plan must never do. None, or an empty list of denials, constrains nothing."""
+
+    allow_providers: tuple[Name, ...] | None = Field(default=None, min_length=1)
+    deny_providers: tuple[Name, ...] = ()
+    allow_billing: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="Billing kinds of GPU offers, such as on-demand."
+    )
+    least_grade: Literal["A", "B", "C"] = Field(
+        default="C", description="Weakest evidence of a price accepted: A is the vendor's own."
+    )
+    allow_sources: tuple[Source, ...] | None = Field(
+        default=None, min_length=1, description="Of timings; APIs are not timed, so not concerned."
+    )
+    max_latency_p95_s: Positive | None = Field(
+        default=None, description="Of one call on an idle GPU, without queueing."
+    )
+
+
+class Workload(Record):
+    """How many images of which shapes, by when, and what is out of the question."""
+
+    format: Literal["fluxcost-workload"] = FORMAT
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    name: Name
+    model: Name = Field(description="Such as flux2-klein-4b.")
+    shapes: tuple[ShapeShare, ...] = Field(min_length=1)
+    images_per_month: Count | None = None
+    deadline: Deadline | None = None
+    on_demand: OnDemand | None = Field(
+        default=None, description="Consider renting by the hour as well as around the clock."
+    )
+    utilization: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)] = Field(
+        description="Share of rented time, start-up aside, in which the GPUs make images."
+    )
+    startup_minutes: Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)] = (
+        Field(description="Billed from renting a GPU until it makes its first image.")
+    )
+    constraints: Constraints = Constraints()
+
+    @model_validator(mode="after")
+    def _one_volume(self) -> Self:
+        if (self.images_per_month is None) == (self.deadline is None):
+            raise ValueError("either images_per_month or deadline, one of them")
+        if self.deadline is not None and self.on_demand is not None:
+            raise ValueError("on_demand only beside images_per_month")
+        return self
+
+    @property
+    def mix(self) -> tuple[tuple[Shape, float], ...]:
+        """Each shape and its share of the images; shares sum to 1."""
+        total = sum(share.weight for share in self.shapes)
+        return tuple((share.shape, share.weight / total) for share in self.shapes)
+
+
+def load_workload(path: str | Path) -> Workload:
+    """Read and check one workload file.
+
+    Raises:
+        DocumentError: Unreadable, not YAML, or not a workload.
+        FormatVersionError: Written for a newer fluxcost.
+        InputError: A field is missing, unknown or out of range.
+    """
+    path = Path(path)
+    document: Any = read_yaml(path)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DocumentError(f"{path}: not a workload; its first line must be 'format: {FORMAT}'.")
+    version = document.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise FormatVersionError(
+            f"{path}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
+        )
+    return Workload.parse(document, str(path))

@@ -1,0 +1,6 @@
+"""Property tests draw the same examples every time, so that a failure is one anyone can repeat."""
+
+from hypothesis import settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
