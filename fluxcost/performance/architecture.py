@@ -1,0 +1,149 @@
+"""What a model is made of: the architecture file, and the tokens a shape becomes.
+
+Format `fluxcost-architecture`, version 1: the configuration values of diffusers and transformers
+under their own names. Only the values that decide arithmetic and bytes are read here; the rest
+(scheduler, position encoding, normalization constants) is for the program that builds the model.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from fluxcost.documents import read_yaml
+from fluxcost.errors import DocumentError, FormatVersionError, UnknownNameError
+from fluxcost.records import Count, Name, Positive, Record
+from fluxcost.workload import Shape
+
+FORMAT: Literal["fluxcost-architecture"] = "fluxcost-architecture"
+VERSION = 1
+
+PIXELS_PER_TOKEN = 256
+"""The VAE shrinks each side by 8 and 2x2 latents make one token (diffusers, Flux2 pipelines)."""
+
+
+class _Part(Record):
+    """A part of the configuration, of which fields that cost no time are skipped."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class Transformer(_Part):
+    """The denoiser: double-stream blocks, then single-stream blocks, all without bias."""
+
+    num_layers: Count = Field(description="Double-stream blocks.")
+    num_single_layers: Count
+    attention_head_dim: Count
+    num_attention_heads: Count
+    joint_attention_dim: Count = Field(description="Width of the prompt embedding.")
+    mlp_ratio: Positive
+    in_channels: Count
+    timestep_guidance_channels: Count
+
+    @property
+    def width(self) -> int:
+        """Width of the residual stream."""
+        return self.num_attention_heads * self.attention_head_dim
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of both kinds; each runs one attention over all tokens."""
+        return self.num_layers + self.num_single_layers
+
+
+class TextEncoder(_Part):
+    """A decoder-only language model read at some of its layers."""
+
+    hidden_size: Count
+    num_hidden_layers: Count
+    num_attention_heads: Count
+    num_key_value_heads: Count
+    head_dim: Count
+    intermediate_size: Count
+    vocab_size: Count
+
+
+class Vae(_Part):
+    """The image decoder's channels, from the image inwards."""
+
+    block_out_channels: tuple[Count, ...] = Field(min_length=1)
+    layers_per_block: Count
+    latent_channels: Count
+    out_channels: Count = 3
+
+
+class Pipeline(_Part):
+    """What the pipeline does around the networks."""
+
+    max_sequence_length: Count = Field(description="Text tokens, padded.")
+    text_encoder_out_layers: tuple[Count, ...] = Field(min_length=1)
+    forwards_per_step: Count = Field(default=1, description="2 under classifier-free guidance.")
+
+
+class Architecture(_Part):
+    """A model's configuration, as far as arithmetic and bytes need it."""
+
+    format: Literal["fluxcost-architecture"]
+    version: Count
+    name: Name
+    pipeline: Pipeline
+    transformer: Transformer
+    text_encoder: TextEncoder
+    vae: Vae
+
+    @property
+    def text_tokens(self) -> int:
+        """Text tokens of one image, padding included."""
+        return self.pipeline.max_sequence_length
+
+    def tokens(self, shape: Shape) -> int:
+        """Tokens the denoiser sees for one image: its own plus the prompt's."""
+        return shape.pixels // PIXELS_PER_TOKEN + self.text_tokens
+
+
+def load_architecture(name: str | Path) -> Architecture:
+    """Load a shipped architecture by its name, or any by the path of its file.
+
+    Raises:
+        UnknownNameError: No shipped architecture has this name.
+        DocumentError: The file cannot be read or is not an architecture file.
+        FormatVersionError: Written in a newer format.
+        InputError: A field is missing or out of range.
+    """
+    return _read(architecture_path(name))
+
+
+def architecture_path(name: str | Path) -> Path:
+    """Return the file of a shipped architecture's name, or the path given.
+
+    Raises:
+        UnknownNameError: No shipped architecture has this name.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return path
+    shipped = {entry.stem: entry for entry in _folder().glob("*.yaml")}
+    if str(name) not in shipped:
+        raise UnknownNameError("architecture", str(name), shipped)
+    return shipped[str(name)]
+
+
+def _folder() -> Path:
+    return Path(str(files("fluxcost"))) / "data" / "architectures"
+
+
+@functools.cache
+def _read(path: Path) -> Architecture:
+    document: Any = read_yaml(path)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DocumentError(f"{path}: not a {FORMAT} file; give a file of that format.")
+    version = document.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise FormatVersionError(
+            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
+        )
+    return Architecture.parse(document, str(path))

@@ -1,0 +1,162 @@
+"""The work of each stage: FLOPs and the least bytes that must move.
+
+A matrix product of m x k by k x n is 2 m k n FLOPs. Normalizations, activations, softmax, position
+encodings and host time are not counted, so what follows from these numbers are floors.
+Bytes count each weight once a call and each operand of a product or an attention read and written
+once, with everything between them fused: 2 bytes a value (bf16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fluxcost.performance.architecture import Architecture, Transformer, Vae
+from fluxcost.workload import Shape
+
+BYTES_PER_VALUE = 2
+"""bf16."""
+
+VAE_SHRINK = 8
+"""Pixels of a side per latent: three halvings in the AutoencoderKL family (diffusers)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Arithmetic and traffic of one stage.
+
+    Attributes:
+        matmul_flop: FLOPs of matrix products and convolutions.
+        attention_flop: FLOPs of attention's two products.
+        traffic_bytes: Least bytes read from and written to device memory.
+    """
+
+    matmul_flop: float
+    attention_flop: float
+    traffic_bytes: float
+
+    @property
+    def flop(self) -> float:
+        """All FLOPs."""
+        return self.matmul_flop + self.attention_flop
+
+
+def transformer_parameters(transformer: Transformer) -> int:
+    """Return the number of parameters of the denoiser (norm scales of the heads included)."""
+    width = transformer.width
+    blocks = transformer.num_layers * 2 + transformer.num_single_layers
+    modulation = (6 + 6 + 3) * width**2
+    head = 2 * width**2 + 2 * transformer.in_channels * width
+    embeds = (transformer.timestep_guidance_channels + width) * width
+    norms = (4 * transformer.num_layers + 2 * transformer.num_single_layers) * (
+        transformer.attention_head_dim
+    )
+    context = transformer.joint_attention_dim * width
+    return blocks * _block_weights(transformer) + modulation + head + embeds + context + norms
+
+
+def _block_weights(transformer: Transformer) -> int:
+    """Weights one token meets in one block: Q, K, V and output 4 d^2, gated feed-forward 3 r d^2."""
+    return round((4 + 3 * transformer.mlp_ratio) * transformer.width**2)
+
+
+def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Work:
+    """Return the work of one denoising step of a batch of images."""
+    part = architecture.transformer
+    forwards = architecture.pipeline.forwards_per_step * batch
+    tokens = architecture.tokens(shape)
+    text = architecture.text_tokens
+    width = part.width
+    blocks = 2 * tokens * _block_weights(part) * part.blocks
+    ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.in_channels)
+    attention = 4 * tokens**2 * width * part.blocks
+    # Values moved per token, in widths: 4 for attention; a single block adds d in, 3d+2rd out,
+    # (1+r)d in, d out; a double block runs its four products apart: 4d + 2d + (1+2r)d + (1+r)d.
+    ratio = part.mlp_ratio
+    single = 4 + 1 + (3 + 2 * ratio) + (1 + ratio) + 1
+    double = 4 + 4 + 2 + (1 + 2 * ratio) + (ratio + 1)
+    moved = tokens * width * (single * part.num_single_layers + double * part.num_layers)
+    return Work(
+        matmul_flop=float(forwards * (blocks + ends)),
+        attention_flop=float(forwards * attention),
+        traffic_bytes=BYTES_PER_VALUE * (transformer_parameters(part) + forwards * moved),
+    )
+
+
+def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = True) -> Work:
+    """Return the work of encoding a batch of prompts.
+
+    Args:
+        architecture: The model.
+        batch: Prompts, each padded to the model's text tokens.
+        whole: All layers and the output head, as pipelines run it; otherwise only the layers whose
+            states the denoiser reads, which is the least any stack must do.
+    """
+    part = architecture.text_encoder
+    layers = part.num_hidden_layers
+    if not whole:
+        layers = min(layers, max(architecture.pipeline.text_encoder_out_layers))
+    tokens = architecture.text_tokens
+    queries = part.num_attention_heads * part.head_dim
+    keys = part.num_key_value_heads * part.head_dim
+    layer = part.hidden_size * (2 * queries + 2 * keys + 3 * part.intermediate_size)
+    head = part.hidden_size * part.vocab_size if whole else 0
+    weights = layers * layer + head
+    return Work(
+        matmul_flop=2.0 * batch * tokens * weights,
+        attention_flop=4.0 * batch * tokens**2 * queries * layers,
+        traffic_bytes=float(BYTES_PER_VALUE * weights),
+    )
+
+
+@dataclass(frozen=True)
+class _Conv:
+    """One convolution of the decoder: channels, side of the kernel, pixels per output value."""
+
+    inputs: int
+    outputs: int
+    kernel: int
+    shrink: int
+
+    @property
+    def weights(self) -> int:
+        return self.kernel**2 * self.inputs * self.outputs
+
+
+def _decoder_convs(vae: Vae) -> list[_Conv]:
+    """List the decoder's convolutions, latents first (diffusers, AutoencoderKL decoder)."""
+    latent, top = vae.latent_channels, vae.block_out_channels[-1]
+    shrink = VAE_SHRINK
+    convs = [_Conv(latent, latent, 1, shrink), _Conv(latent, top, 3, shrink)]
+    convs += [_Conv(top, top, 3, shrink)] * 4  # the two residual blocks in the middle
+    convs += [_Conv(top, top, 1, shrink)] * 4  # the middle attention's Q, K, V and output
+    width = top
+    levels = list(reversed(vae.block_out_channels))
+    for level, outputs in enumerate(levels):
+        for _ in range(vae.layers_per_block + 1):
+            convs += [_Conv(width, outputs, 3, shrink), _Conv(outputs, outputs, 3, shrink)]
+            if width != outputs:
+                convs.append(_Conv(width, outputs, 1, shrink))
+            width = outputs
+        if level < len(levels) - 1:
+            shrink //= 2
+            convs.append(_Conv(width, width, 3, shrink))
+    convs.append(_Conv(width, vae.out_channels, 3, shrink))
+    return convs
+
+
+def decoder_weights(vae: Vae) -> int:
+    """Return the number of weights of the decoder, biases and norms left out."""
+    return sum(conv.weights for conv in _decoder_convs(vae))
+
+
+def vae_decode(architecture: Architecture, shape: Shape, batch: int = 1) -> Work:
+    """Return the work of decoding a batch of images."""
+    convs = _decoder_convs(architecture.vae)
+    values = {conv: shape.pixels / conv.shrink**2 for conv in convs}
+    latents = shape.pixels / VAE_SHRINK**2
+    moved = sum(values[conv] * (conv.inputs + conv.outputs) for conv in convs)
+    return Work(
+        matmul_flop=batch * sum(2 * values[conv] * conv.weights for conv in convs),
+        attention_flop=batch * 4 * latents**2 * architecture.vae.block_out_channels[-1],
+        traffic_bytes=BYTES_PER_VALUE * (decoder_weights(architecture.vae) + batch * moved),
+    )
