@@ -1,0 +1,277 @@
+"""Break-even: from how many images a month renting a GPU is cheaper than buying from an API.
+
+Rented around the clock, an instance costs the same whatever it makes, so the volumes divide. Rented
+by the session, the bill is a staircase (start-up, billing steps, minimum) against a straight line,
+and the break-even is where the line crosses it for the last time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from fluxcost.economics.billing import HOURS_PER_MONTH, billing_step_s, session_overhead_s
+from fluxcost.economics.cost import (
+    Timed,
+    as_utilization,
+    refuse_bad_batch,
+    refuse_other_gpu,
+    shape_dict,
+)
+from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.economics.tariffs import Tariff
+from fluxcost.errors import InfeasibleError, InputError
+from fluxcost.estimate import Draws, Estimate, Source, derive
+from fluxcost.workload import Shape
+
+SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
+
+
+class Verdict(StrEnum):
+    """Renting is cheaper above a volume, from the first image, or at no volume it can make."""
+
+    ABOVE = "above"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Renting only while there is work.
+
+    Attributes:
+        per_month: Times a month an instance is started, each for an equal share of the images.
+        startup_s: Seconds from the request for a machine until the first image can start.
+
+    Raises:
+        InputError: per_month is under 1 or startup_s is negative.
+    """
+
+    per_month: int
+    startup_s: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.per_month, bool) or not 1 <= self.per_month <= 100_000:
+            raise InputError(f"per_month is {self.per_month!r}; expected 1 to 100000 sessions.")
+        if not 0 <= self.startup_s <= SECONDS_PER_MONTH:
+            raise InputError(f"startup_s is {self.startup_s!r}; expected seconds within a month.")
+
+
+@dataclass(frozen=True, eq=False)
+class BreakEven:
+    """From how many images a month renting one instance beats an API.
+
+    Attributes:
+        offer: Id of the offer.
+        tariff: Id of the tariff.
+        shape: What is asked of the model.
+        batch: Images per call.
+        sessions: How often the instance is started; None when it runs all month.
+        verdict: Which is cheaper.
+        reason: The verdict with its numbers, as a sentence.
+        tariff_usd_per_image: USD per image at the API.
+        capacity_images_per_month: Most images one instance can make in a month.
+        probability: Share of the worlds drawn in which renting wins within that capacity.
+        caveats: What a reader must know about the two prices.
+    """
+
+    offer: str
+    tariff: str
+    shape: Shape
+    batch: int
+    sessions: Sessions | None
+    verdict: Verdict
+    reason: str
+    tariff_usd_per_image: Estimate
+    capacity_images_per_month: Estimate
+    probability: float
+    caveats: tuple[str, ...]
+    _volume: Estimate | None = field(repr=False)
+
+    @property
+    def images_per_month(self) -> Estimate:
+        """The break-even volume; in a world where renting never wins the draw is the capacity.
+
+        Raises:
+            InfeasibleError: The verdict is never.
+        """
+        if self._volume is None:
+            raise InfeasibleError(f"there is no break-even volume: {self.reason}")
+        return self._volume
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values; without a volume when the verdict is never."""
+        volume = {} if self._volume is None else {"images_per_month": self._volume.to_dict()}
+        sessions = None if self.sessions is None else vars(self.sessions)
+        return {
+            "offer": self.offer,
+            "tariff": self.tariff,
+            "shape": shape_dict(self.shape),
+            "batch": self.batch,
+            "sessions": sessions,
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            **volume,
+            "tariff_usd_per_image": self.tariff_usd_per_image.to_dict(),
+            "capacity_images_per_month": self.capacity_images_per_month.to_dict(),
+            "probability": self.probability,
+            "caveats": list(self.caveats),
+        }
+
+
+def break_even(
+    fit: Timed,
+    offer: Offer,
+    tariff: Tariff,
+    shape: Shape,
+    *,
+    batch: int = 1,
+    utilization: float | Estimate,
+    sessions: Sessions | None = None,
+    today: dt.date | None = None,
+) -> BreakEven:
+    """Return from how many images a month one rented instance beats an API.
+
+    Args:
+        fit: Timings on the offer's GPU.
+        offer: What is rented, one whole instance.
+        tariff: What the API charges.
+        shape: What is asked of the model.
+        batch: Images per call.
+        utilization: Largest share of running time, start-up aside, in which the GPUs make
+            images. It has no default.
+        sessions: None keeps the instance all month; otherwise it is rented while there is work.
+        today: Day the prices are judged on; UTC today unless given.
+
+    Raises:
+        InputError: utilization or batch is out of range, the fit is of another GPU, the API does
+            not make this shape, or start-up alone fills the month.
+        MissingDataError: A price is not published.
+    """
+    refuse_other_gpu(fit, offer)
+    refuse_bad_batch(batch)
+    api = tariff.usd_per_image(shape, today)
+    seconds = derive(
+        lambda per_s, used: 1 / (per_s * used * offer.gpu_count),
+        fit.throughput(shape, batch=batch),
+        as_utilization(utilization),
+        unit="s/image",
+    )
+    usable_s = _usable_s_per_month(sessions)
+    capacity = derive(lambda s: usable_s / s, seconds, unit="images/month")
+    rent = offer.price_estimate(today).scaled(offer.gpu_count, "USD/h")
+    volume = _volume(offer, sessions, rent, api, seconds)
+    verdict = _verdict(volume.point, capacity.value, sessions)
+    return BreakEven(
+        offer=offer.id,
+        tariff=tariff.id,
+        shape=shape,
+        batch=batch,
+        sessions=sessions,
+        verdict=verdict,
+        reason=_reason(verdict, volume.point, capacity.value, api.value),
+        tariff_usd_per_image=api,
+        capacity_images_per_month=capacity,
+        probability=float(np.mean(volume.worlds <= capacity.draws)),
+        caveats=offer.caveats(today) + tariff.caveats(today),
+        _volume=None if verdict is Verdict.NEVER else volume.within(capacity),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Volume:
+    """A break-even volume that may be infinite, which an estimate may not."""
+
+    point: float
+    worlds: Draws
+    inputs: tuple[Estimate, ...]
+
+    def within(self, capacity: Estimate) -> Estimate:
+        """Return it as an estimate, with the draws cut at the capacity."""
+        source = Source.weakest(estimate.source for estimate in self.inputs)
+        evidence = dict.fromkeys(line for estimate in self.inputs for line in estimate.evidence)
+        draws = np.minimum(self.worlds, capacity.draws)
+        return Estimate(self.point, "images/month", source, tuple(evidence), draws)
+
+
+def _volume(
+    offer: Offer, sessions: Sessions | None, rent: Estimate, api: Estimate, seconds: Estimate
+) -> _Volume:
+    crossing = _whole_month if sessions is None else _staircase(offer, sessions)
+    worlds = crossing(rent.draws, api.draws, seconds.draws)
+    point = float(crossing(rent.value, api.value, seconds.value))
+    inputs = (rent, api) if sessions is None else (rent, api, seconds)
+    return _Volume(point, worlds, inputs)
+
+
+def _usable_s_per_month(sessions: Sessions | None) -> float:
+    if sessions is None:
+        return SECONDS_PER_MONTH
+    usable_s = SECONDS_PER_MONTH - sessions.startup_s * sessions.per_month
+    if usable_s <= 0:
+        raise InputError(
+            f"startup_s is {sessions.startup_s:g} and per_month {sessions.per_month}: start-up "
+            "alone fills the month; start less often."
+        )
+    return usable_s
+
+
+def _whole_month(usd_per_hour: Any, usd_per_image: Any, seconds: Any) -> Any:  # noqa: ANN401 - a float or draws
+    """Images a month at which a month's rent equals the API's bill."""
+    return HOURS_PER_MONTH * usd_per_hour / usd_per_image
+
+
+def _staircase(offer: Offer, sessions: Sessions) -> Callable[..., Any]:
+    """Return the last crossing of the API's line with the staircase of session bills.
+
+    In one session, n images are billed ceil((overhead + n x seconds) / step) steps. Just after the
+    jump to step k the API's bill is still lower iff k < c (g + s) / (g (c - p t)), with c USD per
+    image at the API, p USD per second rented, t seconds per image, g the step and s the overhead.
+    The largest such k is the last step on which the API starts out cheaper; on its flat top the
+    line catches up where c n = p g k. A minimum is one more flat top. Where c <= p t, never.
+    """
+    step_s = billing_step_s(offer)
+    overhead_s = session_overhead_s(offer, sessions.startup_s)
+    minimum_s = offer.billing.minimum_s or 0.0
+
+    def crossing(usd_per_hour: Any, usd_per_image: Any, seconds: Any) -> Draws:  # noqa: ANN401 - floats or draws
+        usd_per_s = np.asarray(usd_per_hour / SECONDS_PER_HOUR)
+        margin = np.asarray(usd_per_image - usd_per_s * seconds)
+        wins = margin > 0
+        steps = np.ceil(
+            usd_per_image * (step_s + overhead_s) / (step_s * np.where(wins, margin, 1.0))
+        )
+        billed_s = np.maximum((steps - 1) * step_s, minimum_s)
+        images = usd_per_s * billed_s / usd_per_image * sessions.per_month
+        return np.where(wins, images, np.inf)
+
+    return crossing
+
+
+def _verdict(volume: float, capacity: float, sessions: Sessions | None) -> Verdict:
+    if volume > capacity:
+        return Verdict.NEVER
+    # Images come whole: when the first of each session already pays, the API wins at no volume.
+    first_images = 1 if sessions is None else sessions.per_month
+    return Verdict.ALWAYS if volume <= first_images else Verdict.ABOVE
+
+
+def _reason(verdict: Verdict, volume: float, capacity: float, usd_per_image: float) -> str:
+    if verdict is Verdict.ALWAYS:
+        return f"the first image already costs less than the API's {usd_per_image:g} USD."
+    if verdict is Verdict.ABOVE:
+        return (
+            f"from {volume:,.0f} images a month, of the {capacity:,.0f} one instance can make, "
+            "the rent is lower than the API's bill."
+        )
+    if np.isinf(volume):
+        return f"GPU time alone costs more per image than the API's {usd_per_image:g} USD."
+    return (
+        f"the bills would meet at {volume:,.0f} images a month and one instance makes at most "
+        f"{capacity:,.0f}; more instances raise rent and output alike."
+    )

@@ -1,0 +1,172 @@
+"""The catalog: every offer and tariff shipped, overlaid by the user's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from fluxcost.documents import read_yaml
+from fluxcost.economics.offers import Offer
+from fluxcost.economics.rows import PriceRow, Slug
+from fluxcost.economics.tariffs import Tariff
+from fluxcost.errors import DocumentError, InputError, UnknownNameError
+from fluxcost.records import Name, Record
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+Row = TypeVar("Row", bound=PriceRow)
+
+
+class _PriceFile(Record):
+    """One provider's file: rows are parsed one by one, so that an error can name the row."""
+
+    provider: Slug
+    name: Name
+    offers: list[dict[str, Any]] = []  # noqa: RUF012 - pydantic copies defaults
+    tariffs: list[dict[str, Any]] = []  # noqa: RUF012
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Offers and tariffs by id.
+
+    Attributes:
+        offers: Every offer, in the order of the files.
+        tariffs: Every tariff, in the order of the files.
+    """
+
+    offers: tuple[Offer, ...]
+    tariffs: tuple[Tariff, ...]
+
+    def offer(self, offer_id: str) -> Offer:
+        """Return an offer by id.
+
+        Raises:
+            UnknownNameError: No such offer; carries the nearest ids.
+        """
+        return _find("offer", offer_id, self._offers_by_id)
+
+    def tariff(self, tariff_id: str) -> Tariff:
+        """Return a tariff by id.
+
+        Raises:
+            UnknownNameError: No such tariff; carries the nearest ids.
+        """
+        return _find("tariff", tariff_id, self._tariffs_by_id)
+
+    def plannable_offers(
+        self, gpu: str | None = None, today: dt.date | None = None
+    ) -> tuple[Offer, ...]:
+        """Return the offers a plan may rent, for one GPU key or all."""
+        return tuple(
+            offer for offer in self.offers if offer.is_plannable(today) and gpu in {None, offer.gpu}
+        )
+
+    def plannable_tariffs(
+        self, model: str | None = None, today: dt.date | None = None
+    ) -> tuple[Tariff, ...]:
+        """Return the tariffs a plan may buy from, for one model key or all."""
+        return tuple(
+            tariff
+            for tariff in self.tariffs
+            if tariff.is_plannable(today) and model in {None, tariff.model}
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every row as plain values."""
+        return {
+            "offers": [offer.to_dict() for offer in self.offers],
+            "tariffs": [tariff.to_dict() for tariff in self.tariffs],
+        }
+
+    @functools.cached_property
+    def _offers_by_id(self) -> Mapping[str, Offer]:
+        return MappingProxyType({offer.id: offer for offer in self.offers})
+
+    @functools.cached_property
+    def _tariffs_by_id(self) -> Mapping[str, Tariff]:
+        return MappingProxyType({tariff.id: tariff for tariff in self.tariffs})
+
+
+def load_catalog(overlay: Path | str | None = None) -> Catalog:
+    """Return the shipped prices, with a folder of your own laid over them.
+
+    Args:
+        overlay: A folder with `gpus/<provider>.yaml` or `apis/<provider>.yaml`, laid out as the
+            shipped `pricing/`; a row with the id of a shipped row replaces it.
+
+    Raises:
+        DocumentError: The folder or a file cannot be read, or the folder holds no price file.
+        InputError: A row is wrong or an id appears twice in one folder; the message names it.
+    """
+    shipped = _shipped()
+    if overlay is None:
+        return shipped
+    mine = _read_folder(Path(overlay))
+    return Catalog(
+        offers=_overlaid(shipped.offers, mine.offers),
+        tariffs=_overlaid(shipped.tariffs, mine.tariffs),
+    )
+
+
+@functools.cache
+def _shipped() -> Catalog:
+    # A wheel carries the prices inside the package; a checkout has them beside it.
+    inside, beside = PACKAGE / "pricing", PACKAGE.parent / "pricing"
+    return _read_folder(inside if inside.is_dir() else beside)
+
+
+def _read_folder(folder: Path) -> Catalog:
+    gpu_files = sorted(folder.glob("gpus/*.yaml"))
+    api_files = sorted(folder.glob("apis/*.yaml"))
+    if not gpu_files and not api_files:
+        raise DocumentError(
+            f"{folder}: holds no gpus/*.yaml or apis/*.yaml; give a folder laid out as pricing/."
+        )
+    offers = [row for path in gpu_files for row in _read_file(path, "offers", Offer)]
+    tariffs = [row for path in api_files for row in _read_file(path, "tariffs", Tariff)]
+    _refuse_duplicates(folder, offers)
+    _refuse_duplicates(folder, tariffs)
+    return Catalog(tuple(offers), tuple(tariffs))
+
+
+def _read_file(path: Path, key: Literal["offers", "tariffs"], record: type[Row]) -> list[Row]:
+    document = _PriceFile.parse(read_yaml(path), str(path))
+    if document.provider != path.stem:
+        raise InputError(
+            f"{path}: provider is {document.provider!r}; expected the file name, {path.stem!r}."
+        )
+    rows = getattr(document, key)
+    if not rows or (document.offers and document.tariffs):
+        raise InputError(f"{path}: expected {key}, at least one row of them and nothing else.")
+    return [
+        record.parse({"provider": document.provider, **row}, f"{path}, {_name(row, number)}")
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def _name(row: dict[str, Any], number: int) -> str:
+    return f"row {number} ({row['id']})" if "id" in row else f"row {number}"
+
+
+def _refuse_duplicates(folder: Path, rows: list[Offer] | list[Tariff]) -> None:
+    seen = set()
+    for row in rows:
+        if row.id in seen:
+            raise InputError(f"{folder}: id {row.id!r} appears twice; keep one of the two rows.")
+        seen.add(row.id)
+
+
+def _overlaid(shipped: tuple[Row, ...], mine: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple(({row.id: row for row in shipped} | {row.id: row for row in mine}).values())
+
+
+def _find(kind: str, row_id: str, rows: Mapping[str, Row]) -> Row:
+    if row_id not in rows:
+        raise UnknownNameError(kind, row_id, rows)
+    return rows[row_id]

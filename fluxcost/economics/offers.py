@@ -1,0 +1,206 @@
+"""Offers: GPUs for rent, with the price as quoted and the rules by which time becomes a bill."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StrictBool, model_validator
+
+from fluxcost.economics.rows import PriceRow, Slug, Usd
+from fluxcost.errors import MissingDataError
+from fluxcost.estimate import Estimate
+from fluxcost.records import Count, Name, Positive, Record
+
+SECONDS_PER_HOUR = 3600
+
+
+class BillingKind(StrEnum):
+    """How GPU time is sold."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    RESERVED = "reserved"
+    SERVERLESS = "serverless"
+    SERVERLESS_ALWAYS_ON = "serverless-always-on"
+    DEDICATED = "dedicated"
+    MARKETPLACE = "marketplace"
+
+
+class PriceUnit(StrEnum):
+    """The unit a price is quoted in."""
+
+    GPU_HOUR = "gpu-hour"
+    INSTANCE_HOUR = "instance-hour"
+    GPU_SECOND = "gpu-second"
+
+
+class Phase(StrEnum):
+    """A part of a session's life that may be billed."""
+
+    STARTUP = "startup"
+    RUNNING = "running"
+    IDLE = "idle"
+
+
+class Basis(StrEnum):
+    """What kind of number the price is; only list prices and market prices can be bought at."""
+
+    LIST = "list"
+    MARKET = "market"
+    AVERAGE = "provider-average"
+    VOLUME_FLOOR = "volume-floor"
+
+
+class Quote(Record):
+    """A price exactly as the vendor quotes it.
+
+    Attributes:
+        amount: USD per `unit`, > 0.
+        unit: gpu-hour, instance-hour or gpu-second.
+    """
+
+    amount: Usd
+    unit: PriceUnit
+
+
+class BillingRules(Record):
+    """How a span of use becomes billed seconds.
+
+    Attributes:
+        granularity_s: Billing step in seconds, rounded up; None when not found, and then the
+            unit of the quote (an hour or a second) is the step.
+        minimum_s: Shortest bill in seconds; None when not found, and then taken as 0.
+        billed_phases: Phases that cost money; an instance you rent is billed through all three.
+        idle_timeout_s: Seconds a serverless worker stays up, billed, after its last request.
+    """
+
+    granularity_s: Positive | None = None
+    minimum_s: Positive | None = None
+    billed_phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = tuple(Phase)
+    idle_timeout_s: Positive | None = None
+
+    @model_validator(mode="after")
+    def _running_is_billed(self) -> Self:
+        if Phase.RUNNING not in self.billed_phases:
+            raise ValueError("billed_phases that include running")
+        return self
+
+
+class Offer(PriceRow):
+    """Something rentable.
+
+    Attributes:
+        sku: The vendor's own name for it.
+        gpu: GPU key such as h100-sxm.
+        variant_stated: False when the source leaves open which variant (SXM, PCIe, NVL) it is.
+        gpu_count: GPUs in the instance, which is sold whole.
+        kind: How it is sold.
+        price: The quote; None when `unpriced` says why there is none.
+        unpriced: contact-sales or not-published, which are not the same as free.
+        basis: What kind of number the price is.
+        billing: How time becomes a bill.
+        tier: Who stands behind the host: secure, community, marketplace, or the vendor's standard.
+        region: Where, in the vendor's words; empty when not stated.
+        not_included: What is billed on top and not priced here.
+    """
+
+    sku: Name
+    gpu: Slug
+    variant_stated: StrictBool = True
+    gpu_count: Count
+    kind: BillingKind
+    price: Quote | None = None
+    unpriced: Literal["contact-sales", "not-published"] | None = None
+    basis: Basis = Basis.LIST
+    billing: BillingRules = BillingRules()
+    tier: Literal["standard", "secure", "community", "marketplace"] = "standard"
+    region: str = ""
+    not_included: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _priced_or_not(self) -> Self:
+        if (self.price is None) == (self.unpriced is None):
+            raise ValueError("either price, or unpriced: contact-sales or not-published")
+        return self
+
+    @property
+    def usd_per_gpu_hour(self) -> float:
+        """USD per GPU and hour, derived from the quote.
+
+        Raises:
+            MissingDataError: The vendor publishes no price.
+        """
+        quote = self._quote()
+        if quote.unit is PriceUnit.GPU_SECOND:
+            return quote.amount * SECONDS_PER_HOUR
+        if quote.unit is PriceUnit.INSTANCE_HOUR:
+            return quote.amount / self.gpu_count
+        return quote.amount
+
+    @property
+    def usd_per_instance_hour(self) -> float:
+        """USD per hour for the whole instance, which is the least one can rent.
+
+        Raises:
+            MissingDataError: The vendor publishes no price.
+        """
+        quote = self._quote()
+        if quote.unit is PriceUnit.INSTANCE_HOUR:
+            return quote.amount
+        return self.usd_per_gpu_hour * self.gpu_count
+
+    @property
+    def is_interruptible(self) -> bool:
+        """Whether the vendor may take it back at any time."""
+        return self.kind is BillingKind.SPOT
+
+    def price_estimate(self, today: dt.date | None = None) -> Estimate:
+        """Return USD per GPU-hour with its source and evidence.
+
+        Raises:
+            MissingDataError: The vendor publishes no price.
+        """
+        quote = self._quote()
+        evidence = (
+            f"offer {self.id}: {quote.amount:g} USD per {quote.unit}, "
+            f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
+        )
+        return Estimate.exact(self.usd_per_gpu_hour, "USD/GPU-h", self.trust(today), evidence)
+
+    def is_plannable(self, today: dt.date | None = None) -> bool:
+        """Return whether a plan may rent it: current, priced, and a price one can buy at."""
+        buyable = self.basis is not Basis.VOLUME_FLOOR
+        return self.is_current(today) and self.price is not None and buyable
+
+    def _quote(self) -> Quote:
+        if self.price is None:
+            raise MissingDataError(
+                f"offer {self.id} has no price ({self.unpriced}); ask the vendor and add the "
+                "answer as a row of your own price folder."
+            )
+        return self.price
+
+    def _doubts(self, day: dt.date) -> list[str]:
+        doubts = super()._doubts(day)
+        if not self.variant_stated:
+            doubts.append(f"the source does not say which variant; taken as {self.gpu}")
+        if self.basis is Basis.VOLUME_FLOOR:
+            doubts.append("the lowest price under a volume agreement, not a list price")
+        if self.basis is Basis.AVERAGE:
+            doubts.append("an average over the provider's offers, not a quote")
+        return doubts
+
+    def caveats(self, today: dt.date | None = None) -> tuple[str, ...]:
+        """Return what a reader must be told: doubts, what is not included, what was not found."""
+        more = []
+        if self.not_included:
+            more.append(f"not included: {', '.join(self.not_included)}")
+        if self.is_interruptible:
+            more.append("may be interrupted at any time")
+        if self.basis is Basis.MARKET:
+            more.append("a marketplace price, which moves from day to day")
+        if self.billing.granularity_s is None:
+            more.append("billing step not found; taken as the unit of the quote")
+        return super().caveats(today) + tuple(f"{self.id}: {text}" for text in more)

@@ -1,0 +1,41 @@
+"""Price shapes: one small record per way of charging, each with one `usd_per_image(shape)`.
+
+To add one, write the record with its own `shape` tag and name it in `Price`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from fluxcost.economics.prices.area import FirstAndExtraMegapixel, PerMegapixel, PerPixel, PerTile
+from fluxcost.economics.prices.flat import (
+    BySize,
+    Credits,
+    FlatPerImage,
+    PerToken,
+    SubscriptionGpuTime,
+)
+from fluxcost.economics.prices.steps import AreaTimesSteps, PerStep, StepTable
+from fluxcost.economics.prices.unpriced import ClaimedRange, Unpublished
+
+Price = Annotated[
+    FlatPerImage
+    | BySize
+    | Credits
+    | PerToken
+    | SubscriptionGpuTime
+    | PerPixel
+    | PerMegapixel
+    | FirstAndExtraMegapixel
+    | PerTile
+    | PerStep
+    | AreaTimesSteps
+    | StepTable
+    | Unpublished
+    | ClaimedRange,
+    Field(discriminator="shape"),
+]
+
+__all__ = ["Price"]

@@ -1,0 +1,78 @@
+"""Prices that follow the denoising steps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fluxcost.economics.rows import Usd
+from fluxcost.errors import InputError
+from fluxcost.records import Count, Record
+from fluxcost.workload import Shape
+
+
+class PerStep(Record):
+    """A price per step.
+
+    Attributes:
+        usd_per_step: USD for each step of one image.
+    """
+
+    shape: Literal["per-step"]
+    usd_per_step: Usd
+
+    def usd_per_image(self, shape: Shape) -> float:
+        """Return USD for one image."""
+        return self.usd_per_step * shape.steps
+
+
+class AreaTimesSteps(Record):
+    """A price in proportion to area and to steps.
+
+    Attributes:
+        usd: USD for an image of `reference_side_px` squared made in `reference_steps` steps.
+        reference_side_px: Side of the reference image in pixels.
+        reference_steps: Steps of the reference image.
+    """
+
+    shape: Literal["area-times-steps"]
+    usd: Usd
+    reference_side_px: Count
+    reference_steps: Count
+
+    def usd_per_image(self, shape: Shape) -> float:
+        """Return USD for one image."""
+        area = shape.pixels / self.reference_side_px**2
+        return self.usd * area * shape.steps / self.reference_steps
+
+
+class StepTable(Record):
+    """A price list by steps, linear between its entries.
+
+    Attributes:
+        usd_by_steps: USD per image, by steps.
+        max_px: Largest image sold, in pixels.
+    """
+
+    shape: Literal["step-table"]
+    usd_by_steps: Annotated[dict[Count, Usd], Field(min_length=2)]
+    max_px: Count
+
+    def usd_per_image(self, shape: Shape) -> float:
+        """Return USD for one image.
+
+        Raises:
+            InputError: The steps are outside the list or the image is larger than sold.
+        """
+        steps = sorted(self.usd_by_steps)
+        if not steps[0] <= shape.steps <= steps[-1]:
+            raise InputError(f"steps is {shape.steps}; expected {steps[0]} to {steps[-1]}.")
+        if shape.pixels > self.max_px:
+            raise InputError(f"image has {shape.pixels} pixels; expected at most {self.max_px}.")
+        above = next(step for step in steps if step >= shape.steps)
+        below = max(step for step in steps if step <= shape.steps)
+        if above == below:
+            return self.usd_by_steps[above]
+        share = (shape.steps - below) / (above - below)
+        return self.usd_by_steps[below] * (1 - share) + self.usd_by_steps[above] * share

@@ -1,0 +1,132 @@
+"""What every price row says about itself: source, date, grade, status, and how far to trust it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from fluxcost.estimate import Source
+from fluxcost.records import Name, Positive, Record
+
+STALE_AFTER_DAYS = 90
+"""Older prices count as assumed; in 2026 one vendor's H100 rose 21 % within 82 days."""
+
+Usd = Positive
+"""A price in US dollars; text that looks like a number is refused, and so is 0."""
+
+Day = Annotated[dt.date, Field(strict=True)]
+RowId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$", max_length=100)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)]
+Grade = Literal["A", "B", "C"]
+"""A: the vendor's own page or feed. B: a dated transcription of it. C: a blog or aggregator."""
+
+
+class Status(StrEnum):
+    """What became of a price; only an active one may enter a plan."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    NOT_FOUND = "not_found"
+    SUPERSEDED = "superseded"
+
+
+class DateKind(StrEnum):
+    """What `as_of` is the date of."""
+
+    STATED = "stated"
+    MONTH = "month"
+    PACKAGE = "package"
+    COLLECTED = "collected"
+
+
+def today_utc() -> dt.date:
+    """Return the current day in UTC."""
+    return dt.datetime.now(tz=dt.UTC).date()
+
+
+class PriceRow(Record):
+    """The part that offers and tariffs share.
+
+    Attributes:
+        id: provider/name, unique in a catalog.
+        provider: Who sells it; the first part of the id.
+        currency: USD; other currencies are refused until a dated rate can be given.
+        source: Page, package or data set the price was read from.
+        as_of: Day the price was true, as `as_of_kind` says: the day stated by the source, the
+            first day of the month it states, the release day of the package that carried it, or
+            for an undated copy only the day it was collected.
+        grade: How good the source is, see `Grade`.
+        status: What became of it; anything but active needs a note.
+        valid_until: Last day the price or the service exists.
+        effective_from: First day the price applies.
+        conflicts_with: Ids of rows in which another source gives another price for the same thing.
+        note: What a reader must know before trusting it.
+    """
+
+    id: RowId
+    provider: Slug
+    currency: str
+    source: Name
+    as_of: Day
+    as_of_kind: DateKind
+    grade: Grade
+    status: Status = Status.ACTIVE
+    valid_until: Day | None = None
+    effective_from: Day | None = None
+    conflicts_with: tuple[RowId, ...] = ()
+    note: str = ""
+
+    @field_validator("currency")
+    @classmethod
+    def _only_usd(cls, currency: str) -> str:
+        if currency != "USD":
+            raise ValueError("USD, since no dated exchange rate is at hand; convert it and note it")
+        return currency
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.id.split("/")[0] != self.provider:
+            raise ValueError(f"an id that begins with its provider, {self.provider}/")
+        if self.status is not Status.ACTIVE and not self.note:
+            raise ValueError(f"a note saying why the status is {self.status}")
+        return self
+
+    def is_current(self, today: dt.date | None = None) -> bool:
+        """Return whether the price can be bought at on a day (UTC today unless given)."""
+        day = today or today_utc()
+        started = self.effective_from is None or self.effective_from <= day
+        ended = self.valid_until is not None and self.valid_until < day
+        return self.status is Status.ACTIVE and started and not ended
+
+    def age_days(self, today: dt.date | None = None) -> int:
+        """Return the days between `as_of` and a day (UTC today unless given)."""
+        return ((today or today_utc()) - self.as_of).days
+
+    def trust(self, today: dt.date | None = None) -> Source:
+        """Return published for a current, dated, fresh price of grade A or B, otherwise assumed."""
+        return Source.ASSUMED if self._doubts(today or today_utc()) else Source.PUBLISHED
+
+    def caveats(self, today: dt.date | None = None) -> tuple[str, ...]:
+        """Return what a reader of an answer that uses this price must be told."""
+        return tuple(f"{self.id}: {text}" for text in self._doubts(today or today_utc()))
+
+    def _doubts(self, day: dt.date) -> list[str]:
+        doubts = []
+        if self.status is not Status.ACTIVE:
+            doubts.append(f"{self.status}: {self.note}")
+        if self.valid_until is not None and self.valid_until < day:
+            doubts.append(f"ended on {self.valid_until}")
+        if self.effective_from is not None and self.effective_from > day:
+            doubts.append(f"applies only from {self.effective_from}")
+        if self.as_of_kind is DateKind.COLLECTED:
+            doubts.append(f"from an undated page read on {self.as_of}")
+        elif self.age_days(day) > STALE_AFTER_DAYS:
+            doubts.append(f"{self.age_days(day)} days old (as of {self.as_of})")
+        if self.grade == "C":
+            doubts.append("grade C: not from the vendor or a dated copy of the vendor's page")
+        if self.conflicts_with:
+            doubts.append(f"another source differs: see {', '.join(self.conflicts_with)}")
+        return doubts

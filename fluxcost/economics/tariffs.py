@@ -1,0 +1,82 @@
+"""Tariffs: what an image API charges for an image of a shape."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool
+
+from fluxcost.economics.prices import Price
+from fluxcost.economics.prices.flat import SubscriptionGpuTime
+from fluxcost.economics.prices.unpriced import ClaimedRange, Unpublished
+from fluxcost.economics.rows import PriceRow, Slug
+from fluxcost.errors import InputError, MissingDataError
+from fluxcost.estimate import Estimate
+from fluxcost.records import Count
+from fluxcost.workload import Shape
+
+Task = Literal["text-to-image", "edit"]
+
+
+class Tariff(PriceRow):
+    """How an image API charges for one model.
+
+    Attributes:
+        model: Model key such as flux2-klein-4b.
+        price: The price shape.
+        tasks: text-to-image (no reference images), edit (at least one), or both.
+        quality: The quality setting this price is for, where the API has one.
+        fixed_steps: Steps the API always runs; None when they can be chosen or are not stated.
+        is_from_price: Whether the source says "from", so that the real price may be higher.
+    """
+
+    model: Slug
+    price: Price
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1)] = ("text-to-image",)
+    quality: str | None = None
+    fixed_steps: Count | None = None
+    is_from_price: StrictBool = False
+
+    def usd_per_image(self, shape: Shape, today: dt.date | None = None) -> Estimate:
+        """Return USD for one image of a shape.
+
+        Raises:
+            InputError: The API does not make this shape.
+            MissingDataError: The shape is made but its price was not found.
+        """
+        self._refuse_other_tasks(shape)
+        try:
+            usd = self.price.usd_per_image(shape)
+        except (InputError, MissingDataError) as error:
+            raise type(error)(f"tariff {self.id} cannot price {shape}: {error}") from None
+        evidence = (
+            f"tariff {self.id}: {usd:g} USD per image at {shape}, "
+            f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
+        )
+        return Estimate.exact(usd, "USD/image", self.trust(today), evidence)
+
+    def is_plannable(self, today: dt.date | None = None) -> bool:
+        """Return whether a plan may buy from it: current, and with a published price."""
+        return self.is_current(today) and not isinstance(self.price, Unpublished | ClaimedRange)
+
+    def _refuse_other_tasks(self, shape: Shape) -> None:
+        task: Task = "edit" if shape.reference_images else "text-to-image"
+        if task not in self.tasks:
+            raise InputError(
+                f"tariff {self.id} is for {' and '.join(self.tasks)} and reference_images is "
+                f"{shape.reference_images}; choose a tariff for {task}."
+            )
+        if self.fixed_steps is not None and shape.steps != self.fixed_steps:
+            raise InputError(
+                f"steps is {shape.steps}; tariff {self.id} always runs {self.fixed_steps}; "
+                f"use {self.fixed_steps} or another tariff."
+            )
+
+    def _doubts(self, day: dt.date) -> list[str]:
+        doubts = super()._doubts(day)
+        if self.is_from_price:
+            doubts.append("a 'from' price; the real one may be higher")
+        if isinstance(self.price, SubscriptionGpuTime):
+            doubts.append("the fee spread over all included GPU hours; less use costs more")
+        return doubts
