@@ -55,7 +55,7 @@ def transformer_parameters(transformer: Transformer) -> int:
 
 
 def _block_weights(transformer: Transformer) -> int:
-    """Weights one token meets in one block: Q, K, V and output 4 d^2, gated feed-forward 3 r d^2."""
+    """Weights a token meets in a block: Q, K, V, output 4 d^2, gated feed-forward 3 r d^2."""
     return round((4 + 3 * transformer.mlp_ratio) * transformer.width**2)
 
 

@@ -1,0 +1,82 @@
+"""Exact cells: what was measured, or printed, at the very shape and batch asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fluxcost.errors import MissingDataError
+from fluxcost.estimate import Estimate
+from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.kriging import Array
+from fluxcost.performance.sampling import Statistic, sigma_of, statistic_of
+from fluxcost.performance.tail import FEWEST_SAMPLES
+from fluxcost.workload import Shape
+
+NORMAL_90 = 1.645
+"""Half-width of a normal's 90 % interval, in standard deviations."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The cells of one shape and batch, one a run."""
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def walls(self) -> Array:
+        """Wall seconds of every call, pooled over runs."""
+        rows = [cell.samples.wall_s for cell in self.cells if cell.samples is not None]
+        return np.concatenate(rows) if rows else np.empty(0)
+
+    def shows(self, statistic: Statistic) -> bool:
+        """Tell whether there are samples enough to show a statistic."""
+        return self.walls.size >= FEWEST_SAMPLES[statistic]
+
+    def latency(
+        self, calibration: Calibration, key: str, statistic: Statistic, common: dict[str, float]
+    ) -> Estimate:
+        """Return the statistic as measured, with its sampling error and the common errors."""
+        cell = self.cells[0]
+        where = f"{calibration.alias} ({key}): {cell.label}"
+        sigmas = {f"{key}/cell/{cell.label}": sigma_of(self.walls, statistic)}
+        return Estimate.spread(
+            statistic_of(self.walls, statistic),
+            sigmas | common,
+            "s",
+            calibration.source,
+            f"{where}, {statistic} of {self.walls.size} calls",
+        )
+
+    def reported(self, calibration: Calibration, key: str, statistic: Statistic) -> Estimate:
+        """Return the printed latency, with its rounding as the interval.
+
+        Raises:
+            MissingDataError: The statistic is a slow call's, which a printed figure does not show.
+        """
+        cell = self.cells[0]
+        if statistic in {"p95", "p99"} or cell.reported_latency_s is None:
+            raise MissingDataError(
+                f"{calibration.alias}: {cell.label} was reported as one figure, which does not "
+                f"show the {statistic}; ask for the median or the mean."
+            )
+        seconds = cell.reported_latency_s
+        sigma = (cell.reported_half_width_s or 0.0) / seconds / NORMAL_90
+        where = calibration.reference or calibration.alias
+        return Estimate.spread(
+            seconds,
+            {f"{key}/cell/{cell.label}": sigma},
+            "s",
+            calibration.source,
+            f"{where}: {cell.label}, as printed",
+        )
+
+
+def index_cells(calibration: Calibration) -> dict[tuple[Shape, int], Exact]:
+    """Index the cells that succeeded on one GPU by shape and batch."""
+    found: dict[tuple[Shape, int], list[Cell]] = {}
+    for cell in calibration.ok_cells:
+        if cell.gpus == 1:
+            found.setdefault((cell.shape, cell.batch), []).append(cell)
+    return {key: Exact(tuple(cells)) for key, cells in found.items()}

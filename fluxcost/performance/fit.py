@@ -1,0 +1,279 @@
+"""fit(calibration): how fast, how much memory and energy, at any shape and batch worth trusting."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
+from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.performance.architecture import Architecture, load_architecture
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.common import common_sigmas
+from fluxcost.performance.energy import CallEnergy, counter_sigma
+from fluxcost.performance.exact import index_cells
+from fluxcost.performance.floor import (
+    Floor,
+    ceiling_rates,
+    check_floors,
+    floor_at,
+    peak_rates,
+    working_rates,
+)
+from fluxcost.performance.groups import fitted_cells
+from fluxcost.performance.latency import CallTimes
+from fluxcost.performance.memory import READING_SIGMA, PeakMemory
+from fluxcost.performance.region import Region
+from fluxcost.performance.sampling import Statistic
+from fluxcost.performance.stages import StageName, exact_stages, fitted_stages
+from fluxcost.workload import Shape
+
+WIDEST_HALF_WIDTH = 0.25
+"""Relative half-width of the interval past which an answer is refused as untrustworthy."""
+
+STATISTICS: tuple[Statistic, ...] = ("median", "mean", "p95", "p99")
+
+
+def fit(calibration: Calibration, *, architecture: Architecture | None = None) -> Fit:
+    """Fit a calibration.
+
+    Args:
+        calibration: What was measured, imported or published.
+        architecture: The model, where it is not one that ships.
+
+    Raises:
+        DocumentError: A step was timed under the least its arithmetic takes on this chip.
+    """
+    return Fit(calibration, architecture)
+
+
+class Fit:
+    """Answers about one GPU type, model and stack.
+
+    A shape and batch that was measured is answered with the measurement; others by formulas fitted
+    to all cells, or refused. Intervals are 90 %, for calls on the kind of machine measured: they
+    cover sampling error, the formulas' misfit as cells left out show it, the scale of synthetic
+    weights and differences between machines as far as the calibration holds data for them.
+
+    Every method raises InputError (batch below 1), MissingDataError (never measured, or beyond
+    twice the measured tokens x batch), InfeasibleError (does not fit in memory) and
+    UntrustworthyError (half-width over 25 %; carries the estimate).
+    """
+
+    def __init__(self, calibration: Calibration, architecture: Architecture | None = None) -> None:
+        self.calibration = calibration
+        self.key = calibration.content_hash[:12]
+        self._given = architecture
+        self._cells = fitted_cells(calibration)
+        self._exact = index_cells(calibration)
+        self._common = common_sigmas(calibration, self.key)
+        self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
+        if self._cells:
+            check_floors(self.architecture, calibration, self._cells)
+
+    def __repr__(self) -> str:
+        return f"<Fit of {self.calibration.alias} ({self.key}), {len(self._exact)} cells>"
+
+    @functools.cached_property
+    def architecture(self) -> Architecture:
+        """The model the calibration timed."""
+        return self._given or load_architecture(self.calibration.model)
+
+    def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
+        """Return the seconds of a whole call.
+
+        Args:
+            shape: What is asked.
+            batch: Images a call.
+            statistic: "median", "mean", "p95" or "p99" over calls.
+        """
+        _check_batch(batch)
+        if statistic not in STATISTICS:
+            raise InputError(
+                f"statistic is {statistic!r}; expected one of {', '.join(STATISTICS)}."
+            )
+        asked = (shape, batch, statistic)
+        if asked not in self._answers:
+            self._answers[asked] = self._latency(*asked)
+        return self._answers[asked]
+
+    def occupancy(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return the mean seconds a call keeps the GPU from serving another.
+
+        Where a stack overlaps host work with the next call (`host_overlap` in its settings) this
+        is the call less its host time; otherwise the whole call.
+        """
+        whole = self.latency(shape, batch, "mean")
+        if self.calibration.stack.settings.get("host_overlap") is not True:
+            return whole
+        host = self.stages(shape, batch)["host"]
+        return derive(lambda call, host_s: call - host_s, whole, host, unit="s")
+
+    def throughput(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return images a second of one GPU that always has a next call waiting."""
+        occupancy = self.occupancy(shape, batch)
+        return derive(lambda seconds: batch / seconds, occupancy, unit="images/s")
+
+    def stages(self, shape: Shape, batch: int = 1) -> dict[StageName, Estimate]:
+        """Return the median seconds of each stage; `denoise` is all steps together.
+
+        Medians of parts need not add up to the median of the whole.
+        """
+        _check_batch(batch)
+        exact = self._exact.get((shape, batch))
+        if exact is not None and exact.walls.size:
+            return exact_stages(exact, self.calibration, self.key, self._common)
+        source = self._region.require(shape, batch)
+        return fitted_stages(self._times, shape, batch, source, self._evidence, self._common)
+
+    def memory(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return the peak device memory of a call, GiB; the evidence says which reading it is."""
+        _check_batch(batch)
+        where = f"peak {self._peak.reading}"
+        known = self._peak.measured(shape, batch)
+        if known is not None and not shape.reference_images:
+            size = f"{shape.width}x{shape.height}, batch {batch}"
+            sigmas = {f"{self.key}/memory/{size}": READING_SIGMA}
+            evidence = f"{self.calibration.alias} ({self.key}): {size}, {where}"
+            return Estimate.spread(known, sigmas, "GiB", self.calibration.source, evidence)
+        source = self._region.require(shape, batch)
+        self._refuse_too_large(shape, batch)
+        peak_gib = self._peak.gib(shape.pixels, batch)
+        sigmas = self._peak.sigmas(shape.pixels, batch)
+        evidence = f"{self._evidence}, {where}"
+        return _trusted(Estimate.spread(peak_gib, sigmas, "GiB", source, evidence), shape, batch)
+
+    def energy(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return the energy of one image, J, at the board."""
+        _check_batch(batch)
+        exact = self._exact.get((shape, batch))
+        for cell in exact.cells if exact is not None else ():
+            if cell.energy is not None:
+                joules = cell.energy.joules / cell.energy.calls / batch
+                sigmas = {f"{self.key}/energy/{cell.label}": counter_sigma(cell)}
+                where = f"{self.calibration.alias} ({self.key}): {cell.label}, energy counter"
+                return Estimate.spread(joules, sigmas, "J", self.calibration.source, where)
+        call = self.latency(shape, batch, "mean")
+        per_image = self._energy.joules(shape, batch, call.value) / batch
+        source = Source.weakest((call.source, self._region.require(shape, batch)))
+        sigmas = self._energy.sigmas(shape, batch)
+        estimate = Estimate.spread(per_image, sigmas, "J", source, f"{self._evidence}, energy")
+        return _trusted(estimate, shape, batch)
+
+    def best_batch(self, shape: Shape) -> int:
+        """Return the batch with the highest throughput that fits in memory.
+
+        Only batches whose tokens x batch lie within those measured are looked at: past them the
+        gain would be the formula's, not the machine's.
+        """
+        batches = [batch for known, batch in self._exact if known == shape]
+        if self._cells:
+            batches = list(range(1, self._region.most_batch(shape) + 1))
+        rates: dict[int, float] = {}
+        for batch in batches:
+            try:
+                rates[batch] = batch / self.occupancy(shape, batch).value
+            except (InfeasibleError, UntrustworthyError):
+                continue
+        if not rates:
+            self.latency(shape, 1)  # says why
+            raise MissingDataError(
+                f"{self.calibration.alias}: no batch of {shape} can be answered."
+            )
+        return max(rates, key=lambda batch: rates[batch])
+
+    def floor(
+        self, shape: Shape, batch: int = 1, basis: Literal["peak", "ceilings"] = "peak"
+    ) -> Floor:
+        """Return the least time each stage's arithmetic and bytes allow.
+
+        Args:
+            shape: What is asked.
+            batch: Images a call.
+            basis: "peak" for the datasheet's rates, "ceilings" for what the run reached bare.
+
+        Raises:
+            MissingDataError: No datasheet row for this GPU, or no ceilings in the calibration.
+        """
+        _check_batch(batch)
+        rates = (peak_rates if basis == "peak" else ceiling_rates)(self.calibration)
+        name = "datasheet peak" if basis == "peak" else "ceilings of the run"
+        return floor_at(self.architecture, rates, shape, batch, name)
+
+    def _latency(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
+        exact = self._exact.get((shape, batch))
+        if exact is not None and exact.shows(statistic):
+            return exact.latency(self.calibration, self.key, statistic, self._common)
+        if exact is not None and not exact.walls.size:
+            return exact.reported(self.calibration, self.key, statistic)
+        source = self._region.require(shape, batch)
+        self._refuse_too_large(shape, batch)
+        seconds, sigmas = self._times.call(shape, batch, statistic)
+        seconds = max(seconds, self._least(shape, batch))
+        estimate = Estimate.spread(seconds, sigmas | self._common, "s", source, self._evidence)
+        return _trusted(estimate, shape, batch)
+
+    def _least(self, shape: Shape, batch: int) -> float:
+        """Return the floor at the datasheet's peak, 0 where the GPU has no datasheet row."""
+        try:
+            return self.floor(shape, batch).total_s
+        except MissingDataError:
+            return 0.0
+
+    def _refuse_too_large(self, shape: Shape, batch: int) -> None:
+        try:
+            need = self._peak.gib(shape.pixels, batch)
+        except MissingDataError:
+            return
+        have = self.calibration.gpu.memory_gib
+        if need > have:
+            raise InfeasibleError(
+                f"{self.calibration.alias}: {shape}, batch {batch} needs {need:.1f} GiB but the "
+                f"GPU has {have:.1f} GiB; use a smaller batch or image."
+            )
+
+    @functools.cached_property
+    def _region(self) -> Region:
+        if not self._cells:
+            raise MissingDataError(
+                f"{self.calibration.alias}: a {self.calibration.source} table answers only at the "
+                f"cells it gives: {'; '.join(self._labels)}."
+            )
+        return Region(self.calibration, self._cells, self.architecture)
+
+    @functools.cached_property
+    def _labels(self) -> list[str]:
+        return [f"{shape}, batch {batch}" for shape, batch in self._exact]
+
+    @functools.cached_property
+    def _times(self) -> CallTimes:
+        rates = working_rates(self.calibration)
+        return CallTimes(self._cells, self.architecture, rates, self.key)
+
+    @functools.cached_property
+    def _peak(self) -> PeakMemory:
+        return PeakMemory(self._cells, self.key)
+
+    @functools.cached_property
+    def _energy(self) -> CallEnergy:
+        return CallEnergy(self._cells, self.architecture, self.key)
+
+    @functools.cached_property
+    def _evidence(self) -> str:
+        return f"{self.calibration.alias} ({self.key}): fit to {len(self._cells)} cells"
+
+
+def _check_batch(batch: object) -> None:
+    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+        raise InputError(f"batch is {batch!r}; expected a whole number of images, at least 1.")
+
+
+def _trusted(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
+    if estimate.relative_half_width > WIDEST_HALF_WIDTH:
+        raise UntrustworthyError(
+            f"{shape}, batch {batch}: the interval is {estimate.relative_half_width:.0%} of the "
+            f"value to either side; expected at most {WIDEST_HALF_WIDTH:.0%}; "
+            "measure nearer cells.",
+            estimate,
+        )
+    return estimate

@@ -1,0 +1,187 @@
+"""Floors: the least time the arithmetic and bytes of each stage allow.
+
+Two kinds. At the chip's datasheet peak, a floor is an alarm: a measured time under it is a bug in
+the measurement. At the ceilings the same run reached bare (matrix products and attention at the
+model's own sizes), it says how much of a stage is left to gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fluxcost.errors import DocumentError, MissingDataError
+from fluxcost.performance.architecture import Architecture
+from fluxcost.performance.calibration import Calibration, Ceilings, Cell
+from fluxcost.performance.gpus import GpuRates, gpu_rates
+from fluxcost.performance.kriging import Array
+from fluxcost.performance.work import Work, denoise_step, text_encode, vae_decode
+from fluxcost.workload import Shape
+
+TYPICAL_SHARE = 0.7
+"""Share of the datasheet peak that bare products reach (679 to 697 of 989 TFLOP/s on an H100 at
+klein's sizes, 2026-11-22); a starting point where a calibration holds no ceilings."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates a stage's work is divided by.
+
+    Attributes:
+        matmul_tflop_per_s: Matrix products and convolutions outside the denoiser.
+        denoise_tflop_per_s: Matrix products in the denoiser (higher in an fp8 stack).
+        attention_tokens: Token counts at which attention was timed, rising.
+        attention_rates: TFLOP/s of attention at those token counts.
+        memory_tb_per_s: Device memory bandwidth; None leaves traffic out.
+    """
+
+    matmul_tflop_per_s: float
+    denoise_tflop_per_s: float
+    attention_tokens: tuple[float, ...]
+    attention_rates: tuple[float, ...]
+    memory_tb_per_s: float | None = None
+
+    def attention_tflop_per_s(self, tokens: Array | float) -> Array:
+        """Return the rate of attention at a token count, log-interpolated, flat outside."""
+        known = np.log(self.attention_tokens)
+        return np.exp(np.interp(np.log(tokens), known, np.log(self.attention_rates)))
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Least seconds of each stage of a call; `denoise_step` is one step.
+
+    Attributes:
+        basis: "datasheet peak" or "ceilings of the run".
+        text_encode_s: Layers the denoiser reads, no output head.
+        denoise_step_s: One step of the batch.
+        vae_decode_s: The decoder.
+        steps: Steps of the shape.
+    """
+
+    basis: str
+    text_encode_s: float
+    denoise_step_s: float
+    vae_decode_s: float
+    steps: int
+
+    @property
+    def total_s(self) -> float:
+        """The whole call, host work taken as free."""
+        return self.text_encode_s + self.steps * self.denoise_step_s + self.vae_decode_s
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the floor as plain values."""
+        return {
+            "basis": self.basis,
+            "text_encode_s": self.text_encode_s,
+            "denoise_step_s": self.denoise_step_s,
+            "vae_decode_s": self.vae_decode_s,
+            "total_s": self.total_s,
+        }
+
+
+def floor_at(
+    architecture: Architecture, rates: Rates, shape: Shape, batch: int, basis: str
+) -> Floor:
+    """Return the floor of each stage at given rates."""
+    tokens = architecture.tokens(shape)
+    attention = float(rates.attention_tflop_per_s(tokens))
+    step = denoise_step(architecture, shape, batch)
+    text = text_encode(architecture, batch, whole=False)
+    decode = vae_decode(architecture, shape, batch)
+    return Floor(
+        basis=basis,
+        text_encode_s=_seconds(text, rates.matmul_tflop_per_s, rates.matmul_tflop_per_s, rates),
+        denoise_step_s=_seconds(step, rates.denoise_tflop_per_s, attention, rates),
+        vae_decode_s=_seconds(decode, rates.matmul_tflop_per_s, rates.matmul_tflop_per_s, rates),
+        steps=shape.steps,
+    )
+
+
+def _seconds(work: Work, matmul: float, attention: float, rates: Rates) -> float:
+    """Return the longer of arithmetic and traffic, seconds; rates in TFLOP/s."""
+    arithmetic = work.matmul_flop / (matmul * 1e12) + work.attention_flop / (attention * 1e12)
+    if rates.memory_tb_per_s is None:
+        return arithmetic
+    return max(arithmetic, work.traffic_bytes / (rates.memory_tb_per_s * 1e12))
+
+
+def peak_rates(calibration: Calibration) -> Rates:
+    """Return the chip's datasheet rates; an fp8 stack is held to the fp8 peak.
+
+    Raises:
+        MissingDataError: data/gpus.yaml has no row for this GPU.
+    """
+    row = gpu_rates().get(calibration.gpu.key)
+    if row is None:
+        raise MissingDataError(
+            f"no datasheet rates for GPU {calibration.gpu.key!r}; add its row to data/gpus.yaml."
+        )
+    eight_bit = any("fp8" in str(value) for value in calibration.stack.settings.values())
+    return _flat(row, row.fp8_tflop_per_s if eight_bit else row.bf16_tflop_per_s)
+
+
+def _flat(row: GpuRates, rate: float) -> Rates:
+    return Rates(row.bf16_tflop_per_s, rate, (1.0,), (rate,), row.memory_tb_per_s)
+
+
+def ceiling_rates(calibration: Calibration) -> Rates:
+    """Return the best bare rates among the calibration's runs.
+
+    Raises:
+        MissingDataError: No run recorded ceilings of both matrix products and attention.
+    """
+    ceilings = [run.ceilings for run in calibration.runs if run.ceilings is not None]
+    matmul = [entry.tflop_per_s for ceiling in ceilings for entry in ceiling.matmul]
+    attention = _best_attention(ceilings)
+    if not matmul or not attention:
+        raise MissingDataError(
+            f"{calibration.alias}: no run recorded its ceilings; measure with the ceilings probe."
+        )
+    return Rates(max(matmul), max(matmul), tuple(attention), tuple(attention.values()))
+
+
+def _best_attention(ceilings: list[Ceilings]) -> dict[float, float]:
+    """Return token count to the best rate of any backend, rising in tokens."""
+    best: dict[float, float] = {}
+    for ceiling in ceilings:
+        for entry in ceiling.attention:
+            best[entry.tokens] = max(best.get(entry.tokens, 0.0), entry.tflop_per_s)
+    return dict(sorted(best.items()))
+
+
+def working_rates(calibration: Calibration) -> Rates:
+    """Return rates to start a fit from: the run's ceilings, else a typical share of the peak."""
+    try:
+        return ceiling_rates(calibration)
+    except MissingDataError:
+        row = gpu_rates().get(calibration.gpu.key) or gpu_rates()["h100-sxm"]
+        rate = TYPICAL_SHARE * row.bf16_tflop_per_s
+        return Rates(rate, rate, (1.0,), (rate,))
+
+
+def check_floors(
+    architecture: Architecture, calibration: Calibration, cells: Sequence[Cell]
+) -> None:
+    """Compare every denoising step with the datasheet peak; other stages may be cached away.
+
+    Raises:
+        DocumentError: A cell's median step is under its floor.
+    """
+    if calibration.gpu.key not in gpu_rates():
+        return
+    rates = peak_rates(calibration)
+    for cell in cells:
+        assert cell.samples is not None  # noqa: S101 - fitted cells have samples
+        step_s = float(np.median(cell.samples.denoise_step_s))
+        least = floor_at(architecture, rates, cell.shape, cell.batch, "datasheet peak")
+        if step_s < least.denoise_step_s:
+            raise DocumentError(
+                f"{calibration.alias}: {cell.label}: a step took {step_s:.6f} s, under the "
+                f"{least.denoise_step_s:.6f} s its arithmetic takes at the chip's peak; the timing "
+                "is wrong: measure it again."
+            )

@@ -1,0 +1,169 @@
+"""The time of a call, assembled from its stages: text, first step, later steps, decoding, host."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
+from fluxcost.performance.bounds import Bounds
+from fluxcost.performance.calibration import Cell
+from fluxcost.performance.floor import Rates
+from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of, observe
+from fluxcost.performance.kriging import Kriged, Physics
+from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
+from fluxcost.performance.region import REACH
+from fluxcost.performance.sampling import Statistic, statistic_of
+from fluxcost.performance.surface import Surface
+from fluxcost.performance.tail import Scatter
+from fluxcost.workload import Shape
+
+ORDERED: tuple[Statistic, ...] = ("median", "mean")
+"""Statistics held between those of the cells that ask less and more; slow calls are too noisy."""
+
+PRIOR_CELLS = 4.0
+"""Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
+calls left out are compared with them."""
+
+
+class CallTimes:
+    """Fits of every stage of one calibration's cells, and what they add up to.
+
+    Args:
+        cells: Cells with samples, one GPU, no reference images.
+        architecture: The model.
+        rates: Rates the formulas start from.
+        key: Name of the calibration in the keys of error draws.
+    """
+
+    def __init__(
+        self, cells: Sequence[Cell], architecture: Architecture, rates: Rates, key: str
+    ) -> None:
+        self._groups = groups_of(cells)
+        self._key = key
+        self._architecture = architecture
+        physics = _formulas(architecture, rates)
+        self.fits = {
+            stage: Kriged(physics[stage], observe(self._groups, stage)) for stage in STAGES
+        }
+        self._scatter = Scatter(cells, architecture)
+        self._bounds = {statistic: _bounds(cells, statistic) for statistic in ORDERED}
+        self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
+
+    def stage_seconds(self, stage: Stage, pixels: int, batch: int) -> float:
+        """Return the median seconds of one stage of one call (one step, for the steps)."""
+        return self._surfaces[stage].seconds(pixels, batch)
+
+    def call(
+        self, shape: Shape, batch: int, statistic: Statistic = "median"
+    ) -> tuple[float, dict[str, float]]:
+        """Return a statistic of a whole call, seconds, and its relative errors by source."""
+        work = self._architecture.tokens(shape) * batch
+        factor, spread = self._scatter.factor(statistic, work)
+        seconds = factor * self.seconds(shape.pixels, batch, shape.steps)
+        if statistic in self._bounds:
+            bounds = self._bounds[statistic]
+            seconds = bounds.clamp(shape.pixels, batch, shape.steps, seconds)
+        sigmas = self.sigmas(shape.pixels, batch, shape.steps)
+        return seconds, sigmas | {f"{self._key}/{statistic}": spread}
+
+    def seconds(self, pixels: int, batch: int, steps: int) -> float:
+        """Return the median seconds of a whole call, stage by stage."""
+        counts = _counts(steps)
+        return sum(
+            counts[stage] * self.stage_seconds(stage, pixels, batch)
+            for stage in STAGES
+            if counts[stage]
+        )
+
+    def sigmas(self, pixels: int, batch: int, steps: int) -> dict[str, float]:
+        """Return the relative errors of a whole call by error source, for Estimate.spread."""
+        counts = _counts(steps)
+        parts = {
+            stage: fit.predict(pixels, batch) for stage, fit in self.fits.items() if counts[stage]
+        }
+        total = sum(counts[stage] * part.seconds for stage, part in parts.items())
+        found: dict[str, float] = {}
+        for stage, part in parts.items():
+            share = self._honesty * counts[stage] * part.seconds / total
+            found |= {
+                f"{self._key}/{stage}/parameter {index}": share * float(sigma)
+                for index, sigma in enumerate(part.shared)
+            }
+            found[f"{self._key}/{stage}/{pixels} px x {batch}"] = share * part.local
+        return found
+
+    def stage_sigmas(self, stage: Stage, pixels: int, batch: int) -> dict[str, float]:
+        """Return the relative errors of one stage by error source."""
+        part = self.fits[stage].predict(pixels, batch)
+        found = {
+            f"{self._key}/{stage}/parameter {index}": self._honesty * float(sigma)
+            for index, sigma in enumerate(part.shared)
+        }
+        return found | {f"{self._key}/{stage}/{pixels} px x {batch}": self._honesty * part.local}
+
+    @functools.cached_property
+    def _surfaces(self) -> dict[Stage, Surface]:
+        least_tokens = self._architecture.text_tokens + 1
+        most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
+        most_batch = max(2.0, REACH * self.most_work // least_tokens)
+        return {stage: Surface(fit, most_pixels, most_batch) for stage, fit in self.fits.items()}
+
+    @functools.cached_property
+    def _honesty(self) -> float:
+        """How many times larger whole calls' left-out errors are than their stages say."""
+        left = {stage: self._left_out(stage) for stage in STAGES}
+        scores = []
+        for group in self._groups:
+            scored = [_score(cell, group.key, left) for cell in group.cells]
+            known = [score for score in scored if score is not None]
+            if known:
+                scores.append(np.mean(known))
+        return float(np.sqrt((np.sum(scores) + PRIOR_CELLS) / (len(scores) + PRIOR_CELLS)))
+
+    def _left_out(self, stage: Stage) -> dict[GroupKey, tuple[float, float]]:
+        """Return each group's seconds of a stage as the others predict them, and its sigma."""
+        fit = self.fits[stage]
+        errors, sigmas = fit.left_out()
+        seconds = np.exp(fit.observations.log_seconds + errors)
+        keys = [group.key for group in self._groups if group.spans(stage).size]
+        return {key: (float(seconds[row]), float(sigmas[row])) for row, key in enumerate(keys)}
+
+
+def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:
+    walls: dict[tuple[float, float, float], list[float]] = {}
+    for cell in cells:
+        demand = (float(cell.shape.pixels), float(cell.batch), float(cell.steps))
+        walls.setdefault(demand, []).extend(cell.samples.wall_s if cell.samples else ())
+    seconds = [statistic_of(np.array(wall), statistic) for wall in walls.values()]
+    return Bounds(np.array(list(walls)), np.array(seconds))
+
+
+def _formulas(architecture: Architecture, rates: Rates) -> dict[Stage, Physics]:
+    return {
+        "text_encode": TextPhysics(architecture, rates),
+        "first_step": DenoisePhysics(architecture, rates),
+        "later_step": DenoisePhysics(architecture, rates),
+        "vae_decode": VaePhysics(architecture, rates),
+        "host": HostPhysics(),
+    }
+
+
+def _counts(steps: int) -> dict[Stage, int]:
+    """Return how many times each stage runs in a call."""
+    return {stage: steps - 1 if stage == "later_step" else 1 for stage in STAGES}
+
+
+def _score(
+    cell: Cell, key: GroupKey, left: dict[Stage, dict[GroupKey, tuple[float, float]]]
+) -> float | None:
+    """Return the squared error of a left-out call over its expected square, if predictable."""
+    counts = {stage: count for stage, count in _counts(cell.steps).items() if count}
+    if cell.samples is None or any(key not in left[stage] for stage in counts):
+        return None
+    parts = [(count * left[stage][key][0], left[stage][key][1]) for stage, count in counts.items()]
+    total = sum(seconds for seconds, _ in parts)
+    variance = sum((seconds * sigma / total) ** 2 for seconds, sigma in parts)
+    return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)

@@ -1,0 +1,94 @@
+"""Finding calibrations: shipped ones by alias or hash, any by the path of its file."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from fluxcost.errors import InputError, UnknownNameError
+from fluxcost.estimate import Source
+from fluxcost.performance.calibration import Calibration, read_calibration
+
+SHORT_HASH = 8
+"""Fewest hex digits of a content hash that name a calibration."""
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """One calibration that ships with fluxcost."""
+
+    alias: str
+    source: Source
+    content_hash: str
+    path: Path
+
+
+def load_calibration(name: str | Path) -> Calibration:
+    """Load a calibration by shipped alias, by content hash or by path.
+
+    Args:
+        name: `gpu/model/stack`, `published/gpu/model/stack`, at least 8 hex digits of a content
+            hash, or the path of a .json file.
+
+    Raises:
+        UnknownNameError: No shipped calibration has this alias or hash; carries the nearest.
+        DocumentError: The file cannot be read, or was edited or damaged.
+        FormatVersionError: Written in a newer format.
+        InputError: A field is out of range, or a hash fits several calibrations.
+    """
+    text = str(name)
+    if isinstance(name, Path) or text.endswith(".json"):
+        return read_calibration(Path(name))
+    path = _data() / _folder_and_file(text)
+    if path.is_file() and ".." not in path.parts:
+        return _read_shipped(path)
+    if re.fullmatch(rf"[0-9a-f]{{{SHORT_HASH},64}}", text):
+        return _by_hash(text)
+    raise UnknownNameError("calibration", text, _paths())
+
+
+def shipped_calibrations() -> tuple[Shipped, ...]:
+    """List every calibration that ships with fluxcost, by alias."""
+    found = []
+    for alias, path in sorted(_paths().items()):
+        calibration = _read_shipped(path)
+        found.append(Shipped(alias, calibration.source, calibration.content_hash, path))
+    return tuple(found)
+
+
+def _by_hash(digits: str) -> Calibration:
+    fitting = [entry for entry in shipped_calibrations() if entry.content_hash.startswith(digits)]
+    if not fitting:
+        known = [entry.content_hash[:12] for entry in shipped_calibrations()]
+        raise UnknownNameError("calibration hash", digits, known)
+    if len(fitting) > 1:
+        aliases = ", ".join(entry.alias for entry in fitting)
+        raise InputError(f"hash {digits} fits {aliases}; give more digits.")
+    return _read_shipped(fitting[0].path)
+
+
+@functools.cache
+def _read_shipped(path: Path) -> Calibration:
+    return read_calibration(path)
+
+
+def _data() -> Path:
+    return Path(str(files("fluxcost"))) / "data"
+
+
+def _folder_and_file(alias: str) -> Path:
+    folder, rest = ("", alias) if alias.startswith("published/") else ("calibrations", alias)
+    return Path(folder) / f"{rest}.json"
+
+
+def _paths() -> dict[str, Path]:
+    """Return alias to path of every shipped file."""
+    found = {}
+    for folder, prefix in (("calibrations", ""), ("published", "published/")):
+        root = _data() / folder
+        for path in root.rglob("*.json"):
+            found[prefix + path.relative_to(root).with_suffix("").as_posix()] = path
+    return found

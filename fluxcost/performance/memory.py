@@ -1,0 +1,88 @@
+"""Peak device memory: a constant for the weights and a share of every pixel in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fluxcost.errors import MissingDataError
+from fluxcost.performance.calibration import Cell, Memory
+from fluxcost.performance.groups import groups_of
+from fluxcost.performance.kriging import Array, Kriged, Observations
+from fluxcost.workload import Shape
+
+READINGS: dict[str, Callable[[Memory], float | None]] = {
+    "used on the device": lambda memory: memory.device_gib,
+    "held by the allocator": lambda memory: memory.reserved_gib,
+    "handed out by the allocator": lambda memory: memory.allocated_gib,
+}
+"""What a peak may be a reading of, the one that decides whether a batch fits first."""
+
+READING_SIGMA = 0.002
+"""Relative error of a peak: repeated calls reach the same peak to within a few allocator blocks."""
+
+
+class MemoryPhysics:
+    """theta = log GiB whatever the batch (weights, context), log GiB of one megapixel in flight."""
+
+    def __init__(self) -> None:
+        self.prior_mean = np.log([15.0, 2.0])
+        self.prior_sigma = np.array([1.5, 1.5])
+
+    def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
+        """Return log GiB; the name is that of the protocol, which knows stage times."""
+        return np.asarray(np.logaddexp(theta[0], theta[1] + np.log(pixels * 1e-6 * batch)))
+
+
+class PeakMemory:
+    """Peak GiB over pixels and batch, from the one reading most cells carry."""
+
+    def __init__(self, cells: Sequence[Cell], key: str) -> None:
+        self._key = key
+        self.reading = _common_reading(cells)
+        groups = groups_of(cell for cell in cells if _read(cell, self.reading) is not None)
+        peaks = [max(_read(cell, self.reading) or 0.0 for cell in group.cells) for group in groups]
+        self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
+        self._kriged = Kriged(
+            MemoryPhysics(),
+            Observations(
+                pixels=np.array([float(group.pixels) for group in groups]),
+                batch=np.array([float(group.batch) for group in groups]),
+                log_seconds=np.log(peaks),
+                noise=np.full(len(peaks), READING_SIGMA),
+            ),
+        )
+
+    def measured(self, shape: Shape, batch: int) -> float | None:
+        """Return the peak of this size and batch if it was measured; steps do not matter."""
+        return self._measured.get((shape.width, shape.height, batch))
+
+    def gib(self, pixels: int, batch: int) -> float:
+        """Return the peak in GiB."""
+        return self._kriged.predict(pixels, batch).seconds
+
+    def sigmas(self, pixels: int, batch: int) -> dict[str, float]:
+        """Return the relative errors of the peak by error source."""
+        part = self._kriged.predict(pixels, batch)
+        shared = {
+            f"{self._key}/memory/parameter {index}": float(sigma)
+            for index, sigma in enumerate(part.shared)
+        }
+        return shared | {f"{self._key}/memory/{pixels} px x {batch}": part.local}
+
+
+def _read(cell: Cell, reading: str) -> float | None:
+    return None if cell.memory is None else READINGS[reading](cell.memory)
+
+
+def _common_reading(cells: Sequence[Cell]) -> str:
+    """Return the first reading that at least half of the cells carry.
+
+    Raises:
+        MissingDataError: No cell carries any.
+    """
+    for reading in READINGS:
+        if 2 * sum(_read(cell, reading) is not None for cell in cells) >= max(1, len(cells)):
+            return reading
+    raise MissingDataError("the calibration recorded no peak memory; measure its cells again.")

@@ -1,0 +1,85 @@
+"""Where a calibration may be asked: inside what was measured, around it, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fluxcost.errors import InfeasibleError, MissingDataError
+from fluxcost.estimate import Source
+from fluxcost.performance.architecture import Architecture
+from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.workload import Shape
+
+REACH = 2
+"""Largest multiple of the measured tokens x batch that is answered at all."""
+
+
+class Region:
+    """The ranges of pixels, tokens x batch and steps that the fitted cells span.
+
+    Raises:
+        MissingDataError: The calibration has no cell to fit: published tables answer only at the
+            cells they print.
+    """
+
+    def __init__(
+        self, calibration: Calibration, cells: Sequence[Cell], architecture: Architecture
+    ) -> None:
+        self._calibration = calibration
+        self._architecture = architecture
+        self.cells = cells
+        self._pixels = _range([cell.shape.pixels for cell in cells])
+        self._work = _range([self.work(cell.shape, cell.batch) for cell in cells])
+        self._steps = _range([cell.steps for cell in cells])
+
+    def work(self, shape: Shape, batch: int) -> int:
+        """Return tokens times batch."""
+        return self._architecture.tokens(shape) * batch
+
+    def most_batch(self, shape: Shape) -> int:
+        """Return the largest batch within the measured tokens x batch, at least 1."""
+        return max(1, self._work[1] // self._architecture.tokens(shape))
+
+    def require(self, shape: Shape, batch: int) -> Source:
+        """Return interpolated or extrapolated.
+
+        Raises:
+            MissingDataError: Reference images, or beyond twice the measured tokens x batch.
+            InfeasibleError: A call that asks no more ran out of memory when measured.
+        """
+        alias = self._calibration.alias
+        if shape.reference_images:
+            raise MissingDataError(
+                f"{alias}: reference_images is {shape.reference_images} but only text to image "
+                "was measured; measure such a cell first."
+            )
+        self._refuse_out_of_memory(shape, batch)
+        work = self.work(shape, batch)
+        if work > REACH * self._work[1]:
+            raise MissingDataError(
+                f"{alias}: {shape}, batch {batch} is {work} tokens x batch; expected at most "
+                f"{REACH * self._work[1]}, twice what was measured; measure a larger cell first."
+            )
+        inside = (
+            _within(self._pixels, shape.pixels)
+            and _within(self._work, work)
+            and _within(self._steps, shape.steps)
+        )
+        return Source.INTERPOLATED if inside else Source.EXTRAPOLATED
+
+    def _refuse_out_of_memory(self, shape: Shape, batch: int) -> None:
+        for cell in self._calibration.cells:
+            asks_less = cell.shape.pixels <= shape.pixels and cell.batch <= batch
+            if cell.status == "out_of_memory" and cell.gpus == 1 and asks_less:
+                raise InfeasibleError(
+                    f"{self._calibration.alias}: {shape}, batch {batch} does not fit in memory: "
+                    f"{cell.label} ran out of it when measured; use a smaller batch."
+                )
+
+
+def _range(values: list[int]) -> tuple[int, int]:
+    return min(values), max(values)
+
+
+def _within(bounds: tuple[int, int], value: int) -> bool:
+    return bounds[0] <= value <= bounds[1]

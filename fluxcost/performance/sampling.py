@@ -1,0 +1,50 @@
+"""What raw samples say of themselves: errors of their median, mean and tail, by bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from fluxcost.performance.kriging import Array
+
+Statistic = Literal["median", "mean", "p95", "p99"]
+
+QUANTILES: dict[Statistic, float] = {"median": 0.5, "p95": 0.95, "p99": 0.99}
+"""The statistics that are quantiles."""
+
+RESAMPLES = 400
+"""Bootstrap resamples; the standard error of a standard deviation is then 3.5 %."""
+
+FEWEST = 3
+"""Fewest samples a bootstrap says anything about; below it `UNKNOWN_SIGMA` stands in."""
+
+UNKNOWN_SIGMA = 0.05
+"""Relative error taken for a statistic of one or two samples: launch-bound calls vary that much."""
+
+
+def statistic_of(samples: Array, statistic: Statistic) -> float:
+    """Return one statistic of the samples, in their unit."""
+    if statistic == "mean":
+        return float(np.mean(samples))
+    return float(np.quantile(samples, QUANTILES[statistic]))
+
+
+def sigma_of(samples: Sequence[float] | Array, statistic: Statistic) -> float:
+    """Return the standard deviation of the logarithm of a statistic, by seeded bootstrap."""
+    values = np.asarray(samples, dtype=np.float64)
+    if values.size < FEWEST:
+        return UNKNOWN_SIGMA
+    random = np.random.default_rng(values.size)
+    resampled = values[random.integers(0, values.size, (RESAMPLES, values.size))]
+    if statistic == "mean":
+        found = resampled.mean(axis=1)
+    else:
+        found = np.quantile(resampled, QUANTILES[statistic], axis=1)
+    return float(np.std(np.log(found)))
+
+
+def median_sigma(samples: Array) -> float:
+    """Return the standard deviation of the logarithm of the median."""
+    return sigma_of(samples, "median")

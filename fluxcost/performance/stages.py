@@ -1,0 +1,71 @@
+"""Answers stage by stage: text_encode, denoise, vae_decode, host."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.exact import Exact
+from fluxcost.performance.groups import LEAST_SECONDS, Stage
+from fluxcost.performance.kriging import Array
+from fluxcost.performance.latency import CallTimes
+from fluxcost.performance.sampling import median_sigma
+from fluxcost.workload import Shape
+
+StageName = Literal["text_encode", "denoise", "vae_decode", "host"]
+
+
+def exact_stages(
+    exact: Exact, calibration: Calibration, key: str, common: dict[str, float]
+) -> dict[StageName, Estimate]:
+    """Return the median of each stage as measured."""
+    label = exact.cells[0].label
+    found: dict[StageName, Estimate] = {}
+    for stage, spans in _spans(exact).items():
+        sigmas = {f"{key}/cell/{label}/{stage}": median_sigma(spans)} | common
+        evidence = f"{calibration.alias} ({key}): {label}, median {stage}"
+        seconds = float(np.median(spans))
+        found[stage] = Estimate.spread(seconds, sigmas, "s", calibration.source, evidence)
+    return found
+
+
+def _spans(exact: Exact) -> dict[StageName, Array]:
+    samples = [cell.samples for cell in exact.cells if cell.samples is not None]
+    rows: dict[StageName, list[float]] = {
+        "text_encode": [span for part in samples for span in part.text_encode_s],
+        "denoise": [sum(steps) for part in samples for steps in part.denoise_step_s],
+        "vae_decode": [span for part in samples for span in part.vae_decode_s],
+        "host": [span for part in samples for span in part.host_s],
+    }
+    return {stage: np.maximum(np.array(spans), LEAST_SECONDS) for stage, spans in rows.items()}
+
+
+def fitted_stages(
+    times: CallTimes,
+    shape: Shape,
+    batch: int,
+    source: Source,
+    evidence: str,
+    common: dict[str, float],
+) -> dict[StageName, Estimate]:
+    """Return the median of each stage by its formula and correction."""
+
+    def one(stage: Stage) -> Estimate:
+        seconds = times.stage_seconds(stage, shape.pixels, batch)
+        sigmas = times.stage_sigmas(stage, shape.pixels, batch) | common
+        return Estimate.spread(seconds, sigmas, "s", source, evidence)
+
+    first = one("first_step")
+    denoise = first
+    if shape.steps > 1:
+        later = shape.steps - 1
+        denoise = derive(lambda a, b: a + later * b, first, one("later_step"), unit="s")
+    return {
+        "text_encode": one("text_encode"),
+        "denoise": denoise,
+        "vae_decode": one("vae_decode"),
+        "host": one("host"),
+    }
