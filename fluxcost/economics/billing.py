@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any, overload
+
+import numpy as np
 
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer, Phase, PriceUnit
 from fluxcost.errors import InputError
+from fluxcost.estimate import Draws
 
 HOURS_PER_MONTH = 730
 """Hours of a month: 365 days over 12."""
 
-_ROUNDING_SLACK = 1e-9
+ROUNDING_SLACK = 1e-9
 """Relative slack before a step is started, so that 3 x 0.1 s is three steps of 0.1 s."""
 
 
@@ -27,7 +31,7 @@ def billing_step_s(offer: Offer) -> float:
     return float(SECONDS_PER_HOUR)
 
 
-def session_overhead_s(offer: Offer, startup_s: float) -> float:
+def session_overhead_s(offer: Offer, startup_s: float | Draws) -> Any:  # noqa: ANN401 - as given
     """Return the billed seconds of a session in which no image is made.
 
     Args:
@@ -39,14 +43,22 @@ def session_overhead_s(offer: Offer, startup_s: float) -> float:
     """
     _refuse_negative("startup_s", startup_s)
     rules = offer.billing
-    overhead = startup_s if Phase.STARTUP in rules.billed_phases else 0.0
-    if Phase.IDLE in rules.billed_phases:
-        overhead += rules.idle_timeout_s or 0.0
-    return overhead
+    idle_s = rules.idle_timeout_s or 0.0 if Phase.IDLE in rules.billed_phases else 0.0
+    return idle_s + (startup_s if Phase.STARTUP in rules.billed_phases else 0.0)
 
 
-def billed_seconds(offer: Offer, *, running_s: float, startup_s: float = 0.0) -> float:
-    """Return the seconds billed for one session, from start to stop.
+@overload
+def billed_seconds(offer: Offer, *, running_s: float, startup_s: float = 0.0) -> float: ...
+
+
+@overload
+def billed_seconds(offer: Offer, *, running_s: Draws, startup_s: float | Draws = 0.0) -> Draws: ...
+
+
+def billed_seconds(
+    offer: Offer, *, running_s: float | Draws, startup_s: float | Draws = 0.0
+) -> float | Draws:
+    """Return the seconds billed for one session, from start to stop; arrays give arrays.
 
     Args:
         offer: Says step, minimum and billed phases.
@@ -57,10 +69,11 @@ def billed_seconds(offer: Offer, *, running_s: float, startup_s: float = 0.0) ->
         InputError: A duration is negative, NaN or infinite.
     """
     _refuse_negative("running_s", running_s)
-    span_s = session_overhead_s(offer, startup_s) + running_s
-    steps = span_s / billing_step_s(offer)
-    whole_steps = math.ceil(steps * (1 - _ROUNDING_SLACK))
-    return max(whole_steps * billing_step_s(offer), offer.billing.minimum_s or 0.0)
+    step_s = billing_step_s(offer)
+    steps = (session_overhead_s(offer, startup_s) + running_s) / step_s
+    whole_steps = np.ceil(steps * (1 - ROUNDING_SLACK))
+    billed_s: Draws = np.maximum(whole_steps * step_s, offer.billing.minimum_s or 0.0)
+    return billed_s if billed_s.ndim else float(billed_s)
 
 
 def session_usd(
@@ -104,6 +117,6 @@ def _refuse_no_instance(instances: int) -> None:
         raise InputError(f"instances is {instances}; expected at least 1.")
 
 
-def _refuse_negative(field: str, seconds: float) -> None:
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise InputError(f"{field} is {seconds!r}; expected seconds, 0 or more.")
+def _refuse_negative(field: str, seconds: float | Draws) -> None:
+    if not (np.all(np.isfinite(seconds)) and np.min(seconds) >= 0):
+        raise InputError(f"{field} is {np.min(seconds)}; expected seconds, 0 or more.")

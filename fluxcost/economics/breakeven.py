@@ -15,7 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from fluxcost.economics.billing import HOURS_PER_MONTH, billing_step_s, session_overhead_s
+from fluxcost.economics.billing import (
+    HOURS_PER_MONTH,
+    ROUNDING_SLACK,
+    billing_step_s,
+    session_overhead_s,
+)
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -243,10 +248,9 @@ def _staircase(offer: Offer, sessions: Sessions) -> Callable[..., Any]:
         usd_per_s = np.asarray(usd_per_hour / SECONDS_PER_HOUR)
         margin = np.asarray(usd_per_image - usd_per_s * seconds)
         wins = margin > 0
-        steps = np.ceil(
-            usd_per_image * (step_s + overhead_s) / (step_s * np.where(wins, margin, 1.0))
-        )
-        billed_s = np.maximum((steps - 1) * step_s, minimum_s)
+        bound = usd_per_image * (step_s + overhead_s) / (step_s * np.where(wins, margin, 1.0))
+        last_step = np.ceil(bound * (1 - ROUNDING_SLACK)) - 1
+        billed_s = np.maximum(last_step * step_s, minimum_s)
         images = usd_per_s * billed_s / usd_per_image * sessions.per_month
         return np.where(wins, images, np.inf)
 

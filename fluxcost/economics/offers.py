@@ -54,32 +54,32 @@ class Basis(StrEnum):
 
 
 class Quote(Record):
-    """A price exactly as the vendor quotes it.
+    """A price exactly as the vendor quotes it."""
 
-    Attributes:
-        amount: USD per `unit`, > 0.
-        unit: gpu-hour, instance-hour or gpu-second.
-    """
-
-    amount: Usd
-    unit: PriceUnit
+    amount: Usd = Field(description="USD per `unit`, > 0.")
+    unit: PriceUnit = Field(description="gpu-hour, instance-hour or gpu-second.")
 
 
 class BillingRules(Record):
-    """How a span of use becomes billed seconds.
+    """How a span of use becomes billed seconds."""
 
-    Attributes:
-        granularity_s: Billing step in seconds, rounded up; None when not found, and then the
-            unit of the quote (an hour or a second) is the step.
-        minimum_s: Shortest bill in seconds; None when not found, and then taken as 0.
-        billed_phases: Phases that cost money; an instance you rent is billed through all three.
-        idle_timeout_s: Seconds a serverless worker stays up, billed, after its last request.
-    """
-
-    granularity_s: Positive | None = None
-    minimum_s: Positive | None = None
-    billed_phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = tuple(Phase)
-    idle_timeout_s: Positive | None = None
+    granularity_s: Positive | None = Field(
+        default=None,
+        description="Billing step in seconds, rounded up; None when not found, and then the unit "
+        "of the quote (an hour or a second) is the step.",
+    )
+    minimum_s: Positive | None = Field(
+        default=None,
+        description="Shortest bill in seconds; None when not found, and then taken as 0.",
+    )
+    billed_phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = Field(
+        default=tuple(Phase),
+        description="Phases that cost money; an instance you rent is billed through all three.",
+    )
+    idle_timeout_s: Positive | None = Field(
+        default=None,
+        description="Seconds a serverless worker stays up, billed, after its last request.",
+    )
 
     @model_validator(mode="after")
     def _running_is_billed(self) -> Self:
@@ -89,35 +89,35 @@ class BillingRules(Record):
 
 
 class Offer(PriceRow):
-    """Something rentable.
+    """Something rentable."""
 
-    Attributes:
-        sku: The vendor's own name for it.
-        gpu: GPU key such as h100-sxm.
-        variant_stated: False when the source leaves open which variant (SXM, PCIe, NVL) it is.
-        gpu_count: GPUs in the instance, which is sold whole.
-        kind: How it is sold.
-        price: The quote; None when `unpriced` says why there is none.
-        unpriced: contact-sales or not-published, which are not the same as free.
-        basis: What kind of number the price is.
-        billing: How time becomes a bill.
-        tier: Who stands behind the host: secure, community, marketplace, or the vendor's standard.
-        region: Where, in the vendor's words; empty when not stated.
-        not_included: What is billed on top and not priced here.
-    """
-
-    sku: Name
-    gpu: Slug
-    variant_stated: StrictBool = True
-    gpu_count: Count
-    kind: BillingKind
-    price: Quote | None = None
-    unpriced: Literal["contact-sales", "not-published"] | None = None
-    basis: Basis = Basis.LIST
-    billing: BillingRules = BillingRules()
-    tier: Literal["standard", "secure", "community", "marketplace"] = "standard"
-    region: str = ""
-    not_included: tuple[Name, ...] = ()
+    sku: Name = Field(description="The vendor's own name for it.")
+    gpu: Slug = Field(description="GPU key such as h100-sxm.")
+    variant_stated: StrictBool = Field(
+        default=True,
+        description="False when the source leaves open which variant (SXM, PCIe, NVL) it is.",
+    )
+    gpu_count: Count = Field(description="GPUs in the instance, which is sold whole.")
+    kind: BillingKind = Field(description="How it is sold.")
+    price: Quote | None = Field(
+        default=None, description="The quote; None when `unpriced` says why there is none."
+    )
+    unpriced: Literal["contact-sales", "not-published"] | None = Field(
+        default=None, description="contact-sales or not-published, which are not the same as free."
+    )
+    basis: Basis = Field(default=Basis.LIST, description="What kind of number the price is.")
+    billing: BillingRules = Field(default=BillingRules(), description="How time becomes a bill.")
+    tier: Literal["standard", "secure", "community", "marketplace"] = Field(
+        default="standard",
+        description="Who stands behind the host: secure, community, marketplace, or the vendor's "
+        "standard.",
+    )
+    region: str = Field(
+        default="", description="Where, in the vendor's words; empty when not stated."
+    )
+    not_included: tuple[Name, ...] = Field(
+        default=(), description="What is billed on top and not priced here."
+    )
 
     @model_validator(mode="after")
     def _priced_or_not(self) -> Self:

@@ -48,36 +48,33 @@ def today_utc() -> dt.date:
 
 
 class PriceRow(Record):
-    """The part that offers and tariffs share.
+    """The part that offers and tariffs share."""
 
-    Attributes:
-        id: provider/name, unique in a catalog.
-        provider: Who sells it; the first part of the id.
-        currency: USD; other currencies are refused until a dated rate can be given.
-        source: Page, package or data set the price was read from.
-        as_of: Day the price was true, as `as_of_kind` says: the day stated by the source, the
-            first day of the month it states, the release day of the package that carried it, or
-            for an undated copy only the day it was collected.
-        grade: How good the source is, see `Grade`.
-        status: What became of it; anything but active needs a note.
-        valid_until: Last day the price or the service exists.
-        effective_from: First day the price applies.
-        conflicts_with: Ids of rows in which another source gives another price for the same thing.
-        note: What a reader must know before trusting it.
-    """
-
-    id: RowId
-    provider: Slug
-    currency: str
-    source: Name
-    as_of: Day
+    id: RowId = Field(description="provider/name, unique in a catalog.")
+    provider: Slug = Field(description="Who sells it; the first part of the id.")
+    currency: str = Field(
+        description="USD; other currencies are refused until a dated rate can be given."
+    )
+    source: Name = Field(description="Page, package or data set the price was read from.")
+    as_of: Day = Field(
+        description="Day the price was true, as `as_of_kind` says: the day stated by the source, "
+        "the first day of the month it states, the release day of the package that carried it, or "
+        "for an undated copy only the day it was collected."
+    )
     as_of_kind: DateKind
-    grade: Grade
-    status: Status = Status.ACTIVE
-    valid_until: Day | None = None
-    effective_from: Day | None = None
-    conflicts_with: tuple[RowId, ...] = ()
-    note: str = ""
+    grade: Grade = Field(description="How good the source is, see `Grade`.")
+    status: Status = Field(
+        default=Status.ACTIVE, description="What became of it; anything but active needs a note."
+    )
+    valid_until: Day | None = Field(
+        default=None, description="Last day the price or the service exists."
+    )
+    effective_from: Day | None = Field(default=None, description="First day the price applies.")
+    conflicts_with: tuple[RowId, ...] = Field(
+        default=(),
+        description="Ids of rows in which another source gives another price for the same thing.",
+    )
+    note: str = Field(default="", description="What a reader must know before trusting it.")
 
     @field_validator("currency")
     @classmethod

@@ -20,23 +20,25 @@ Task = Literal["text-to-image", "edit"]
 
 
 class Tariff(PriceRow):
-    """How an image API charges for one model.
+    """How an image API charges for one model."""
 
-    Attributes:
-        model: Model key such as flux2-klein-4b.
-        price: The price shape.
-        tasks: text-to-image (no reference images), edit (at least one), or both.
-        quality: The quality setting this price is for, where the API has one.
-        fixed_steps: Steps the API always runs; None when they can be chosen or are not stated.
-        is_from_price: Whether the source says "from", so that the real price may be higher.
-    """
-
-    model: Slug
-    price: Price
-    tasks: Annotated[tuple[Task, ...], Field(min_length=1)] = ("text-to-image",)
-    quality: str | None = None
-    fixed_steps: Count | None = None
-    is_from_price: StrictBool = False
+    model: Slug = Field(description="Model key such as flux2-klein-4b.")
+    price: Price = Field(description="The price shape.")
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1)] = Field(
+        default=("text-to-image",),
+        description="text-to-image (no reference images), edit (at least one), or both.",
+    )
+    quality: str | None = Field(
+        default=None, description="The quality setting this price is for, where the API has one."
+    )
+    fixed_steps: Count | None = Field(
+        default=None,
+        description="Steps the API always runs; None when they can be chosen or are not stated.",
+    )
+    is_from_price: StrictBool = Field(
+        default=False,
+        description="Whether the source says 'from', so that the real price may be higher.",
+    )
 
     def usd_per_image(self, shape: Shape, today: dt.date | None = None) -> Estimate:
         """Return USD for one image of a shape.

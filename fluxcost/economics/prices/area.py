@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from fluxcost.economics.rows import Usd
 from fluxcost.errors import MissingDataError
@@ -20,14 +20,10 @@ Megapixel = Literal[1_000_000, 1_048_576]
 
 
 class PerPixel(Record):
-    """A price per pixel made.
-
-    Attributes:
-        usd_per_pixel: USD for each output pixel.
-    """
+    """A price per pixel made."""
 
     shape: Literal["per-pixel"]
-    usd_per_pixel: Usd
+    usd_per_pixel: Usd = Field(description="USD for each output pixel.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image.
@@ -39,20 +35,15 @@ class PerPixel(Record):
 
 
 class PerMegapixel(Record):
-    """A price per megapixel, of output and perhaps of input.
-
-    Attributes:
-        usd: USD per output megapixel.
-        input_usd: USD per megapixel of reference images; None when not found.
-        megapixel_px: What this vendor calls a megapixel.
-        rounding: up to whole megapixels, or none.
-    """
+    """A price per megapixel, of output and perhaps of input."""
 
     shape: Literal["per-megapixel"]
-    usd: Usd
-    input_usd: Usd | None = None
-    megapixel_px: Megapixel
-    rounding: Literal["up", "none"]
+    usd: Usd = Field(description="USD per output megapixel.")
+    input_usd: Usd | None = Field(
+        default=None, description="USD per megapixel of reference images; None when not found."
+    )
+    megapixel_px: Megapixel = Field(description="What this vendor calls a megapixel.")
+    rounding: Literal["up", "none"] = Field(description="up to whole megapixels, or none.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image.
@@ -67,18 +58,15 @@ class PerMegapixel(Record):
 
 
 class FirstAndExtraMegapixel(Record):
-    """One price for the first megapixel, another for each further one, rounded up.
-
-    Attributes:
-        first_usd: USD for the first megapixel or part of it.
-        extra_usd: USD for each further megapixel or part of it; None when not found.
-        megapixel_px: What this vendor calls a megapixel.
-    """
+    """One price for the first megapixel, another for each further one, rounded up."""
 
     shape: Literal["first-and-extra-megapixel"]
-    first_usd: Usd
-    extra_usd: Usd | None = None
-    megapixel_px: Megapixel
+    first_usd: Usd = Field(description="USD for the first megapixel or part of it.")
+    extra_usd: Usd | None = Field(
+        default=None,
+        description="USD for each further megapixel or part of it; None when not found.",
+    )
+    megapixel_px: Megapixel = Field(description="What this vendor calls a megapixel.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image.
@@ -97,20 +85,15 @@ class FirstAndExtraMegapixel(Record):
 
 
 class PerTile(Record):
-    """A price per square tile, started tiles counting whole, of output and of input.
-
-    Attributes:
-        tile_px: Side of a tile in pixels.
-        output_usd: USD per output tile.
-        input_usd: USD per tile of reference images; None when not found.
-        per_step: Whether the price is for each step.
-    """
+    """A price per square tile, started tiles counting whole, of output and of input."""
 
     shape: Literal["per-tile"]
-    tile_px: Count
-    output_usd: Usd
-    input_usd: Usd | None = None
-    per_step: StrictBool = False
+    tile_px: Count = Field(description="Side of a tile in pixels.")
+    output_usd: Usd = Field(description="USD per output tile.")
+    input_usd: Usd | None = Field(
+        default=None, description="USD per tile of reference images; None when not found."
+    )
+    per_step: StrictBool = Field(default=False, description="Whether the price is for each step.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image.

@@ -16,16 +16,13 @@ SizeName = Annotated[str, Field(pattern=r"^\d+x\d+$")]
 
 
 class FlatPerImage(Record):
-    """One price for every image.
-
-    Attributes:
-        usd: USD per `per_images` images.
-        per_images: Images the quoted price buys, such as 1, 100 or 1000.
-    """
+    """One price for every image."""
 
     shape: Literal["flat"]
-    usd: Usd
-    per_images: Count = 1
+    usd: Usd = Field(description="USD per `per_images` images.")
+    per_images: Count = Field(
+        default=1, description="Images the quoted price buys, such as 1, 100 or 1000."
+    )
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image."""
@@ -33,16 +30,13 @@ class FlatPerImage(Record):
 
 
 class BySize(Record):
-    """One price per named size; other sizes are not sold.
-
-    Attributes:
-        usd_by_size: USD per `per_images` images, by size.
-        per_images: Images the quoted price buys.
-    """
+    """One price per named size; other sizes are not sold."""
 
     shape: Literal["by-size"]
-    usd_by_size: Annotated[dict[SizeName, Usd], Field(min_length=1)]
-    per_images: Count = 1
+    usd_by_size: Annotated[dict[SizeName, Usd], Field(min_length=1)] = Field(
+        description="USD per `per_images` images, by size."
+    )
+    per_images: Count = Field(default=1, description="Images the quoted price buys.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image.
@@ -54,16 +48,11 @@ class BySize(Record):
 
 
 class Credits(Record):
-    """Credits bought for money; an image costs a fixed number of them.
-
-    Attributes:
-        usd_per_credit: USD for one credit.
-        credits_per_image: Credits one image costs.
-    """
+    """Credits bought for money; an image costs a fixed number of them."""
 
     shape: Literal["credits"]
-    usd_per_credit: Usd
-    credits_per_image: Positive
+    usd_per_credit: Usd = Field(description="USD for one credit.")
+    credits_per_image: Positive = Field(description="Credits one image costs.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image."""
@@ -71,20 +60,18 @@ class Credits(Record):
 
 
 class PerToken(Record):
-    """Tokens in and out; the image part needs the tokens an image of each size takes.
-
-    Attributes:
-        image_out_usd: USD per million output image tokens.
-        image_in_usd: USD per million input image tokens.
-        text_in_usd: USD per million prompt tokens.
-        image_out_tokens: Output tokens of one image, by size; empty when not found.
-    """
+    """Tokens in and out; the image part needs the tokens an image of each size takes."""
 
     shape: Literal["per-token"]
-    image_out_usd: Usd
-    image_in_usd: Usd | None = None
-    text_in_usd: Usd | None = None
-    image_out_tokens: dict[SizeName, Count] = Field(default_factory=dict)
+    image_out_usd: Usd = Field(description="USD per million output image tokens.")
+    image_in_usd: Usd | None = Field(
+        default=None, description="USD per million input image tokens."
+    )
+    text_in_usd: Usd | None = Field(default=None, description="USD per million prompt tokens.")
+    image_out_tokens: dict[SizeName, Count] = Field(
+        default_factory=dict,
+        description="Output tokens of one image, by size; empty when not found.",
+    )
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for the output tokens of one image; the prompt's few tokens are left out.
@@ -101,22 +88,16 @@ class PerToken(Record):
 
 
 class SubscriptionGpuTime(Record):
-    """A monthly fee that includes GPU time; images per job are the subscriber's to know.
-
-    Attributes:
-        usd_per_month: Monthly fee.
-        included_gpu_hours: Fast GPU hours the fee includes.
-        extra_usd_per_gpu_hour: USD for each further GPU hour.
-        gpu_minutes_per_job: GPU minutes of an average job.
-        images_per_job: Images one job makes; None when not found.
-    """
+    """A monthly fee that includes GPU time; images per job are the subscriber's to know."""
 
     shape: Literal["subscription-gpu-time"]
-    usd_per_month: Usd
-    included_gpu_hours: Positive
-    extra_usd_per_gpu_hour: Usd
-    gpu_minutes_per_job: Positive
-    images_per_job: Count | None = None
+    usd_per_month: Usd = Field(description="Monthly fee.")
+    included_gpu_hours: Positive = Field(description="Fast GPU hours the fee includes.")
+    extra_usd_per_gpu_hour: Usd = Field(description="USD for each further GPU hour.")
+    gpu_minutes_per_job: Positive = Field(description="GPU minutes of an average job.")
+    images_per_job: Count | None = Field(
+        default=None, description="Images one job makes; None when not found."
+    )
 
     @property
     def usd_per_job(self) -> float:

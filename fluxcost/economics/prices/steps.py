@@ -13,14 +13,10 @@ from fluxcost.workload import Shape
 
 
 class PerStep(Record):
-    """A price per step.
-
-    Attributes:
-        usd_per_step: USD for each step of one image.
-    """
+    """A price per step."""
 
     shape: Literal["per-step"]
-    usd_per_step: Usd
+    usd_per_step: Usd = Field(description="USD for each step of one image.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image."""
@@ -28,18 +24,14 @@ class PerStep(Record):
 
 
 class AreaTimesSteps(Record):
-    """A price in proportion to area and to steps.
-
-    Attributes:
-        usd: USD for an image of `reference_side_px` squared made in `reference_steps` steps.
-        reference_side_px: Side of the reference image in pixels.
-        reference_steps: Steps of the reference image.
-    """
+    """A price in proportion to area and to steps."""
 
     shape: Literal["area-times-steps"]
-    usd: Usd
-    reference_side_px: Count
-    reference_steps: Count
+    usd: Usd = Field(
+        description="USD for an image `reference_side_px` square made in `reference_steps` steps."
+    )
+    reference_side_px: Count = Field(description="Side of the reference image in pixels.")
+    reference_steps: Count = Field(description="Steps of the reference image.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image."""
@@ -48,16 +40,13 @@ class AreaTimesSteps(Record):
 
 
 class StepTable(Record):
-    """A price list by steps, linear between its entries.
-
-    Attributes:
-        usd_by_steps: USD per image, by steps.
-        max_px: Largest image sold, in pixels.
-    """
+    """A price list by steps, linear between its entries."""
 
     shape: Literal["step-table"]
-    usd_by_steps: Annotated[dict[Count, Usd], Field(min_length=2)]
-    max_px: Count
+    usd_by_steps: Annotated[dict[Count, Usd], Field(min_length=2)] = Field(
+        description="USD per image, by steps."
+    )
+    max_px: Count = Field(description="Largest image sold, in pixels.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Return USD for one image.

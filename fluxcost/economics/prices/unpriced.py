@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from fluxcost.economics.rows import Usd
 from fluxcost.errors import MissingDataError
 from fluxcost.records import Record
@@ -11,14 +13,10 @@ from fluxcost.workload import Shape
 
 
 class Unpublished(Record):
-    """No price is published.
-
-    Attributes:
-        reason: contact-sales or not-found.
-    """
+    """No price is published."""
 
     shape: Literal["unpublished"]
-    reason: Literal["contact-sales", "not-found"]
+    reason: Literal["contact-sales", "not-found"] = Field(description="contact-sales or not-found.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Refuse.
@@ -33,16 +31,11 @@ class Unpublished(Record):
 
 
 class ClaimedRange(Record):
-    """A range somebody claimed, kept to be checked, that no price list confirms.
-
-    Attributes:
-        low_usd: Lower end, USD per image.
-        high_usd: Upper end, USD per image.
-    """
+    """A range somebody claimed, kept to be checked, that no price list confirms."""
 
     shape: Literal["claimed-range"]
-    low_usd: Usd
-    high_usd: Usd
+    low_usd: Usd = Field(description="Lower end, USD per image.")
+    high_usd: Usd = Field(description="Upper end, USD per image.")
 
     def usd_per_image(self, shape: Shape) -> float:
         """Refuse.
