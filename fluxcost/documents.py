@@ -128,6 +128,7 @@ def write_atomically(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
+        temporary.chmod(0o644)  # temporary files start private; this one is meant to be read
         temporary.replace(path)
     except OSError as error:
         if temporary is not None:

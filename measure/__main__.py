@@ -1,0 +1,5 @@
+"""Entry of `python -m measure`."""
+
+from measure.cli import main
+
+main()

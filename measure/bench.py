@@ -1,0 +1,128 @@
+"""The bench: one pipeline on one device, ready to be called and timed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from measure.blueprint import Blueprint
+from measure.clock import Clock
+from measure.pipelines import flux2_klein
+from measure.pipelines.weights import check_activations, watched_activations
+from measure.spans import CallSpans, SpanRecorder
+from measure.stacks import Recipe
+from measure.suites import Point
+from measure.telemetry import Instruments, NullTelemetry, NvmlTelemetry
+
+PROMPTS = (
+    "a ceramic teapot on a linen tablecloth, morning light from the left",
+    "three red bicycles leaning against a yellow wall, wide shot",
+    "an exploded drawing of a mechanical watch, ink on paper",
+    "a lighthouse on a basalt cliff during a storm, long exposure",
+)
+"""Original prompts, used in turn; each is padded to the model's full text length."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One timed call."""
+
+    wall_s: float
+    spans: CallSpans
+
+
+@dataclass
+class Bench:
+    """A pipeline on a device with its clock, instruments and span recorder."""
+
+    blueprint: Blueprint
+    recipe: Recipe
+    pipeline: Any
+    clock: Clock
+    instruments: Instruments
+    weights: str
+    seed: int
+    build_s: float
+    calls: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        """The device the pipeline is on."""
+        return self.clock.device
+
+    def time_call(self, point: Point) -> Sample:
+        """Make one batch of images and time it from idle device to idle device.
+
+        Raises:
+            MeasurementError: The call did not do the work that was asked.
+        """
+        recorder = SpanRecorder(self.blueprint.architecture.pipeline.forwards_per_step)
+        with recorder.attached(self.pipeline, self.clock):
+            start_s = self.clock.now_s()
+            self.generate(point, output_type="pil")
+            wall_s = self.clock.now_s() - start_s
+            return Sample(wall_s, recorder.read(point.shape.steps))
+
+    def generate(self, point: Point, output_type: str) -> Any:  # noqa: ANN401 - diffusers is untyped
+        """Run the pipeline once; every call takes the next prompts and a seed of its own."""
+        prompts = [PROMPTS[(self.calls + i) % len(PROMPTS)] for i in range(point.batch)]
+        generator = torch.Generator(self.device).manual_seed(self.seed + self.calls)
+        self.calls += 1
+        return self.pipeline(
+            prompt=prompts,
+            width=point.shape.width,
+            height=point.shape.height,
+            num_inference_steps=point.shape.steps,
+            guidance_scale=1.0,
+            generator=generator,
+            output_type=output_type,
+        ).images
+
+    def check(self, point: Point) -> None:
+        """Refuse weights whose activations are not finite or do not vary.
+
+        Raises:
+            MeasurementError: Naming the part of the network.
+        """
+        with watched_activations(self.pipeline) as activations:
+            activations["decoder"] = self.generate(point, output_type="pt")
+        check_activations(activations)
+
+
+def open_instruments(device: torch.device) -> Instruments:
+    """Return the device's instruments; call before anything computes on it."""
+    return NvmlTelemetry(device.index or 0) if device.type == "cuda" else NullTelemetry()
+
+
+def open_bench(
+    blueprint: Blueprint,
+    recipe: Recipe,
+    device: torch.device,
+    instruments: Instruments,
+    weights: str | None,
+    seed: int,
+) -> Bench:
+    """Build or load the pipeline on the device and prepare it as the stack says.
+
+    Args:
+        blueprint: The network's exact shapes.
+        recipe: The optimization stack.
+        device: Where to run.
+        instruments: The device's, opened before.
+        weights: A checkpoint's folder or hub name; None builds seeded synthetic weights.
+        seed: Of the weights, latents and order.
+    """
+    clock = Clock(device)
+    started_s = time.perf_counter()
+    if weights is None:
+        pipeline = flux2_klein.build(blueprint.document, seed, device, recipe.dtype)
+    else:
+        pipeline = flux2_klein.load(weights, device, recipe.dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    recipe.prepare(pipeline)
+    build_s = clock.now_s() - started_s
+    label = weights or f"synthetic (seed {seed}, scale 1)"
+    return Bench(blueprint, recipe, pipeline, clock, instruments, label, seed, build_s)

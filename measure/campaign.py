@@ -1,0 +1,201 @@
+"""A campaign: every cell and probe of some suites, in a seeded shuffled order, resumable.
+
+The order is shuffled so that drift over the campaign is not read as a trend over shapes.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fluxcost.performance.calibration import Run
+from measure.bench import Bench
+from measure.environment import describe_environment
+from measure.journal import SYNTHETIC, Journal, Row
+from measure.probes.ceilings import measure_ceilings
+from measure.probes.cold_start import measure_cold_start, time_first_call
+from measure.probes.soak import measure_soak
+from measure.probes.weight_scale import measure_weight_scales
+from measure.protocol import measure_cell
+from measure.suites import Point, Protocol, Quadruple, Suite, point, points_by_suite
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to measure: what it is called, how much work it is, and how it is done."""
+
+    label: str
+    work: float
+    execute: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells and probes of some suites, each once."""
+
+    suites: tuple[Suite, ...]
+    seed: int
+
+    @property
+    def protocol(self) -> Protocol:
+        """The first suite's protocol; a campaign has one."""
+        return self.suites[0].protocol
+
+    def ordered_points(self) -> list[tuple[int, Point, tuple[str, ...]]]:
+        """Return (position, point, suites) of every distinct point in the shuffled order."""
+        points = sorted(points_by_suite(self.suites).items())
+        random.Random(self.seed).shuffle(points)  # noqa: S311 - a shuffle, not a secret
+        return [(i, each, names) for i, (each, names) in enumerate(points)]
+
+    def first_probe_point(self, probe: str) -> Point | None:
+        """Return the point at which the first suite that has the probe runs it."""
+        found = (getattr(suite.probes, probe) for suite in self.suites)
+        return next((point(each) for each in found if each is not None), None)
+
+    def soak_points(self) -> list[Point]:
+        """Return the distinct points to soak at."""
+        wanted: dict[Quadruple, None] = {}
+        for suite in self.suites:
+            wanted |= dict.fromkeys(suite.probes.soak)
+        return [point(each) for each in wanted]
+
+
+def pending_points(plan: Plan, journal: Journal) -> list[tuple[int, Point, tuple[str, ...]]]:
+    """Return the points of the plan that the journal does not hold yet."""
+    return [entry for entry in plan.ordered_points() if _key(entry[1]) not in journal.cells]
+
+
+def pending_soaks(plan: Plan, journal: Journal) -> list[Point]:
+    """Return the points the journal has no soak of."""
+    done = {(s.width, s.height, s.steps, s.batch) for row in journal.rows if (s := row.soak)}
+    return [each for each in plan.soak_points() if _key(each) not in done]
+
+
+def pending_weight_scale(plan: Plan, journal: Journal) -> Point | None:
+    """Return where weight scales are still to be measured; a checkpoint's weights stay as they are."""
+    if journal.header.weights != SYNTHETIC or any(row.weight_scales for row in journal.rows):
+        return None
+    return plan.first_probe_point("weight_scale")
+
+
+def pending_cold_start(plan: Plan, journal: Journal) -> Point | None:
+    """Return the point of the first call, while the journal has no cold start."""
+    if any(row.cold_start for row in journal.rows):
+        return None
+    return plan.first_probe_point("cold_start")
+
+
+def is_complete(plan: Plan, journal: Journal) -> bool:
+    """Say whether the journal holds everything the plan asks for."""
+    return not (
+        pending_points(plan, journal)
+        or pending_soaks(plan, journal)
+        or pending_weight_scale(plan, journal)
+        or pending_cold_start(plan, journal)
+    )
+
+
+def start_run(bench: Bench, journal: Journal) -> Run:
+    """Record this start of the program and return its run."""
+    run = Run(
+        id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
+        started_at=datetime.now(UTC),
+        environment=describe_environment(bench.device, bench.instruments, bench.weights),
+    )
+    journal.append(Row(run=run))
+    return run
+
+
+class Campaign:
+    """The tasks of a plan on a bench; running them all completes the journal."""
+
+    def __init__(self, plan: Plan, bench: Bench, journal: Journal, scratch: Path) -> None:
+        self.plan = plan
+        self.bench = bench
+        self.journal = journal
+        self.scratch = scratch
+        self.run = start_run(bench, journal)
+        self._first_call_s = self._make_first_call()
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield what is left to do: ceilings, cells, soaks, weight scales, cold start last.
+
+        Cold start comes last because it writes a file as large as the weights; weight scales come
+        near the end because they rewrite the weights.
+        """
+        yield from self._ceilings()
+        for order, each, names in pending_points(self.plan, self.journal):
+            yield Task(str(each), each.pixel_steps, self._cell(order, each, names))
+        yield from self._soaks()
+        yield from self._weight_scales()
+        yield from self._cold_start()
+
+    def _make_first_call(self) -> float | None:
+        """Time the first call where cold start is wanted, then check the weights either way."""
+        first = pending_cold_start(self.plan, self.journal)
+        seconds = None if first is None else time_first_call(self.bench, first)
+        smallest = min(each for _, each, _ in self.plan.ordered_points())
+        self.bench.check(smallest)
+        return seconds
+
+    def _cell(self, order: int, each: Point, names: tuple[str, ...]) -> Callable[[], None]:
+        def execute() -> None:
+            self.bench.instruments.refuse_company()
+            cell = measure_cell(
+                self.bench, each, self.plan.protocol, run=self.run.id, order=order, suites=names
+            )
+            self.journal.append(Row(cell=cell))
+
+        return execute
+
+    def _ceilings(self) -> Iterator[Task]:
+        def execute() -> None:
+            bench = self.bench
+            ceilings = measure_ceilings(
+                bench.clock, bench.blueprint.architecture, bench.recipe.dtype
+            )
+            self.journal.append(Row(ceilings=ceilings, of_run=self.run.id))
+
+        if any(suite.probes.ceilings for suite in self.plan.suites):
+            yield Task("ceilings", 0, execute)
+
+    def _soaks(self) -> Iterator[Task]:
+        def soak(each: Point) -> Callable[[], None]:
+            def execute() -> None:
+                record = measure_soak(self.bench, each, self.plan.protocol, self.run.id)
+                self.journal.append(Row(soak=record))
+
+            return execute
+
+        for each in pending_soaks(self.plan, self.journal):
+            yield Task(f"soak at {each}", 0, soak(each))
+
+    def _weight_scales(self) -> Iterator[Task]:
+        where = pending_weight_scale(self.plan, self.journal)
+        if where is None:
+            return
+
+        def execute() -> None:
+            records = measure_weight_scales(self.bench, where, self.plan.protocol, self.run.id)
+            self.journal.append(Row(weight_scales=tuple(records)))
+
+        yield Task("weight scales", 0, execute)
+
+    def _cold_start(self) -> Iterator[Task]:
+        seconds = self._first_call_s
+        if seconds is None:
+            return
+
+        def execute() -> None:
+            record = measure_cold_start(self.bench, seconds, self.scratch)
+            self.journal.append(Row(cold_start=record, of_run=self.run.id))
+
+        yield Task("cold start", 0, execute)
+
+
+def _key(each: Point) -> tuple[int, int, int, int]:
+    return each.shape.width, each.shape.height, each.shape.steps, each.batch

@@ -1,0 +1,91 @@
+"""`python -m measure`: run suites, report calibrations, list suites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fluxcost.errors import FluxcostError, InputError
+
+app = typer.Typer(
+    help="Time real image generation and write calibrations.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+_out = Console()
+
+
+@app.command()
+def run(
+    suite: Annotated[list[str], typer.Option(help="Suite name or YAML file; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Folder of the journal and the calibration.")],
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub name; default: synthetic weights.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+    seed: Annotated[int, typer.Option(help="Of weights, latents and order.")] = 0,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the weights file of the cold start; default OUT."),
+    ] = None,
+    usd_per_hour: Annotated[
+        float | None, typer.Option(help="Machine price, to show the bill.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Show the plan, its time and cost; stop.")] = False,
+) -> None:
+    """Measure suites; the same command resumes after a kill and measures nothing twice."""
+    from measure.runner import Request, execute
+
+    if usd_per_hour is not None and not 0 < usd_per_hour < float("inf"):
+        raise InputError(
+            f"--usd-per-hour is {usd_per_hour}; expected a positive number of dollars."
+        )
+    request = Request(
+        suites=tuple(suite),
+        out=out,
+        model=model,
+        stack=stack,
+        weights=weights,
+        device=device,
+        seed=seed,
+        scratch=scratch or out,
+        usd_per_hour=usd_per_hour,
+        dry_run=dry_run,
+    )
+    execute(request, _out)
+
+
+@app.command()
+def report(file: Annotated[Path, typer.Argument(help="Calibration JSON.")]) -> None:
+    """Print a calibration's cells, stages, ceilings and probes."""
+    from fluxcost.performance.calibration import read_calibration
+    from measure.report import print_report
+
+    print_report(read_calibration(file), _out)
+
+
+@app.command()
+def suites() -> None:
+    """List the suites that come with measure."""
+    from measure.suites import shipped_suites
+
+    table = Table("suite", "cells", "description")
+    for suite in shipped_suites():
+        table.add_row(suite.name, str(len(set(suite.points()))), suite.description)
+    _out.print(table)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except FluxcostError as error:
+        typer.echo(f"measure: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,209 @@
+"""The journal: one JSON object a line, appended and fsynced, so a kill loses at most one cell.
+
+The first line says what is measured on what; a run of the same thing on the same kind of GPU may
+append to it, anything else is refused. A last line without its newline was torn by a kill and is
+cut off when the journal is next opened. A lock keeps a second campaign out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import IO, Any, Literal, Self
+
+from pydantic import Field
+
+from fluxcost.documents import read_text
+from fluxcost.errors import DocumentError, InputError
+from fluxcost.performance.calibration import (
+    Calibration,
+    Ceilings,
+    Cell,
+    ColdStart,
+    GpuIdentity,
+    Run,
+    Soak,
+    Stack,
+    WeightScale,
+)
+from fluxcost.records import Name, Record
+
+NAME = "journal.jsonl"
+
+SYNTHETIC = "synthetic"
+"""Weights of a header without a checkpoint."""
+
+
+class Header(Record):
+    """What a journal measures: every row after it shares this."""
+
+    format: Literal["fluxcost-journal"] = "fluxcost-journal"
+    version: Literal[1] = 1
+    gpu: GpuIdentity
+    model: Name
+    architecture_hash: Name
+    stack: Stack
+    weights: Name
+    seed: int
+
+    def differences(self, other: Header) -> list[str]:
+        """Return 'field: mine, not theirs' for all that would make rows incomparable."""
+        mine, theirs = self._comparable(), other._comparable()
+        return [
+            f"{key} {theirs[key]!r}, not {mine[key]!r}" for key in mine if mine[key] != theirs[key]
+        ]
+
+    def _comparable(self) -> dict[str, Any]:
+        # Memory differs by a few MiB between machines of one kind; the key tells the kind.
+        return {
+            "gpu": self.gpu.key,
+            "model": self.model,
+            "architecture": self.architecture_hash,
+            "stack": self.stack.hash,
+            "weights": self.weights,
+            "seed": self.seed,
+        }
+
+
+class Row(Record):
+    """One line after the header: exactly one of these."""
+
+    run: Run | None = None
+    ceilings: Ceilings | None = None
+    cold_start: ColdStart | None = None
+    cell: Cell | None = None
+    soak: Soak | None = None
+    weight_scales: tuple[WeightScale, ...] | None = None
+    of_run: Name | None = Field(default=None, description="Run of ceilings and cold start.")
+
+
+class Journal:
+    """An open, locked journal."""
+
+    def __init__(self, stream: IO[bytes], header: Header, rows: list[Row]) -> None:
+        self._stream = stream
+        self.header = header
+        self.rows = rows
+
+    @classmethod
+    def open(cls, folder: Path, header: Header) -> Self:
+        """Create or continue the journal of a folder.
+
+        Raises:
+            InputError: Another campaign has it open, or it measures something else.
+            DocumentError: It cannot be read or written, or a line in its middle is damaged.
+        """
+        path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stream = path.open("a+b")
+        except OSError as error:
+            raise DocumentError(f"{path}: {error.strerror}; give a folder to write to.") from None
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.close()
+            raise InputError(f"{path} is in use by another campaign; wait for it.") from None
+        _cut_torn_line(stream)
+        found = _read(path)
+        if found is None:
+            journal = cls(stream, header, [])
+            journal._write(header)
+            return journal
+        old, rows = found
+        if differences := header.differences(old):
+            stream.close()
+            raise InputError(
+                f"{path} measures {'; '.join(differences)}; choose another folder for --out."
+            )
+        return cls(stream, old, rows)
+
+    def append(self, row: Row) -> None:
+        """Write one row through to the disk before returning.
+
+        Raises:
+            DocumentError: The disk is full or gone; the rows before are intact.
+        """
+        self._write(row)
+        self.rows.append(row)
+
+    def close(self) -> None:
+        """Release the journal."""
+        self._stream.close()
+
+    def _write(self, record: Record) -> None:
+        line = record.model_dump_json(exclude_defaults=not isinstance(record, Header)) + "\n"
+        try:
+            self._stream.write(line.encode())
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise DocumentError(
+                f"{self._stream.name}: {error.strerror}; the rows before are safe: free the disk "
+                "and run the same command again."
+            ) from None
+
+    @property
+    def cells(self) -> dict[tuple[int, int, int, int], Cell]:
+        """Cells by (width, height, steps, batch)."""
+        cells = (row.cell for row in self.rows if row.cell)
+        return {(cell.width, cell.height, cell.steps, cell.batch): cell for cell in cells}
+
+    def calibration(self) -> Calibration:
+        """Join the rows into a calibration.
+
+        Raises:
+            InputError: There is no cell yet.
+        """
+        runs = [row.run for row in self.rows if row.run]
+        return Calibration.parse(
+            {
+                "gpu": self.header.gpu,
+                "model": self.header.model,
+                "stack": self.header.stack,
+                "runs": [self._with_probes(run) for run in runs],
+                "cells": [row.cell for row in self.rows if row.cell],
+                "soaks": [row.soak for row in self.rows if row.soak],
+                "weight_scales": [each for row in self.rows for each in row.weight_scales or ()],
+            },
+            f"the journal {self._stream.name}",
+        )
+
+    def _with_probes(self, run: Run) -> Run:
+        update: dict[str, Any] = {}
+        for row in self.rows:
+            if row.of_run == run.id:
+                update |= {"ceilings": row.ceilings} if row.ceilings else {}
+                update |= {"cold_start": row.cold_start} if row.cold_start else {}
+        return run.model_copy(update=update)
+
+
+def _cut_torn_line(stream: IO[bytes]) -> None:
+    """Drop what follows the last newline: a row that a kill cut short."""
+    stream.seek(0)
+    content = stream.read()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        stream.truncate(whole)
+
+
+def _read(path: Path) -> tuple[Header, list[Row]] | None:
+    lines = read_text(path).splitlines()
+    if not lines:
+        return None
+    documents = [_document(path, number, line) for number, line in enumerate(lines, 1)]
+    header = Header.parse(documents[0], f"{path} line 1")
+    rows = [Row.parse(each, f"{path} line {n}") for n, each in enumerate(documents[1:], 2)]
+    return header, rows
+
+
+def _document(path: Path, number: int, line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise DocumentError(
+            f"{path} line {number}: damaged; expected one JSON object a line; remove the line to "
+            "measure its cell again."
+        ) from None

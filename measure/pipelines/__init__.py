@@ -1,0 +1,1 @@
+"""Real pipelines at real shapes, one file a family."""

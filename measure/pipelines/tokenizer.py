@@ -1,0 +1,31 @@
+"""A byte-level tokenizer built in memory, so that synthetic weights need no download.
+
+The pipeline pads every prompt to 512 tokens, so the vocabulary changes which rows of the embedding
+are read, and nothing about the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+_CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def byte_tokenizer() -> Any:  # noqa: ANN401 - transformers is untyped
+    """Return a Qwen2 tokenizer over the 256 bytes and three control tokens."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2TokenizerFast
+
+    vocabulary = {char: i for i, char in enumerate(sorted(ByteLevel.alphabet()))}
+    for token in _SPECIAL:
+        vocabulary[token] = len(vocabulary)
+    tokenizer = Qwen2TokenizerFast(
+        vocab=vocabulary, merges=[], pad_token="<|endoftext|>", padding_side="right"
+    )
+    tokenizer.chat_template = _CHAT_TEMPLATE
+    return tokenizer

@@ -1,0 +1,126 @@
+"""What this machine reaches bare: the arithmetic and bytes a stage is made of, without the stage.
+
+A floor computed from these tells how far a stack is from what the machine can do; a measured time
+under the floor of the chip's datasheet is a bug in the measurement.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+from fluxcost.performance.architecture import Architecture
+from fluxcost.performance.calibration import AttentionCeiling, Ceilings, MatmulCeiling
+from measure.clock import Clock
+
+REPEATS = 20
+WARMUPS = 3
+LAUNCHES = 5000
+_BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+}
+IMAGE_TOKENS = (1024, 4096, 16384)
+"""512, 1024 and 2048 pixels square, at 16 x 16 pixels a token."""
+
+
+def measure_ceilings(clock: Clock, architecture: Architecture, dtype: torch.dtype) -> Ceilings:
+    """Measure matrix products, attention, copy and launches at the model's own sizes."""
+    counts = [
+        image + architecture.text_tokens
+        for image in (IMAGE_TOKENS if clock.is_cuda else IMAGE_TOKENS[:1])
+    ]
+    return Ceilings(
+        matmul=tuple(
+            _matmul(clock, tokens, inner, columns, dtype)
+            for tokens in counts[:2]
+            for inner, columns in _linears(architecture)
+        ),
+        attention=tuple(
+            ceiling
+            for tokens in counts
+            for name in _BACKENDS
+            if (ceiling := _attention(clock, architecture, name, tokens, dtype)) is not None
+        ),
+        copy_gb_per_s=_copy_gb_per_s(clock),
+        launches_per_s=_launches_per_s(clock),
+    )
+
+
+def _linears(architecture: Architecture) -> tuple[tuple[int, int], ...]:
+    """Return (inner, columns) of the single blocks' two projections and the double blocks' MLP."""
+    config = architecture.transformer
+    width = config.width
+    mlp = int(width * config.mlp_ratio)
+    return (width, 3 * width + 2 * mlp), (width + mlp, width), (width, 2 * mlp), (mlp, width)
+
+
+def _seconds(clock: Clock, work: Callable[[], object]) -> float:
+    """Return the median device seconds of a piece of work."""
+    for _ in range(WARMUPS):
+        work()
+    marks = []
+    for _ in range(REPEATS):
+        start = clock.mark()
+        work()
+        marks.append((start, clock.mark()))
+    clock.now_s()
+    return statistics.median(start.seconds_until(end) for start, end in marks)
+
+
+def _matmul(clock: Clock, rows: int, inner: int, columns: int, dtype: torch.dtype) -> MatmulCeiling:
+    # Random data: a GPU at its power limit multiplies zeros faster.
+    left = torch.randn(rows, inner, device=clock.device, dtype=dtype)
+    right = torch.randn(columns, inner, device=clock.device, dtype=dtype)
+    seconds = _seconds(clock, lambda: torch.nn.functional.linear(left, right))
+    rate = 2 * rows * inner * columns / seconds / 1e12
+    return MatmulCeiling(rows=rows, inner=inner, columns=columns, tflop_per_s=rate)
+
+
+def _attention(
+    clock: Clock, architecture: Architecture, backend: str, tokens: int, dtype: torch.dtype
+) -> AttentionCeiling | None:
+    """Return one backend's rate, or None where it does not run here."""
+    heads = architecture.transformer.num_attention_heads
+    head_dim = architecture.transformer.attention_head_dim
+    if backend == "math" and clock.is_cuda:
+        return None  # materializes tokens x tokens; no pipeline would use it on a GPU
+    q, k, v = (
+        torch.randn(1, heads, tokens, head_dim, device=clock.device, dtype=dtype) for _ in range(3)
+    )
+    try:
+        with sdpa_kernel(_BACKENDS[backend]):
+            seconds = _seconds(clock, lambda: scaled_dot_product_attention(q, k, v))
+    except RuntimeError:
+        return None
+    rate = 4 * tokens**2 * heads * head_dim / seconds / 1e12
+    return AttentionCeiling(
+        backend=backend, tokens=tokens, heads=heads, head_dim=head_dim, tflop_per_s=rate
+    )
+
+
+def _copy_gb_per_s(clock: Clock) -> float:
+    """Return bytes read plus written per second, over a buffer far larger than any cache."""
+    size = 4 * 2**30 if clock.is_cuda else 2**28
+    source = torch.zeros(size, dtype=torch.uint8, device=clock.device)
+    target = torch.empty_like(source)
+    return 2 * size / _seconds(clock, lambda: target.copy_(source)) / 1e9
+
+
+def _launches_per_s(clock: Clock) -> float:
+    """Return how many smallest kernels this host launches per second."""
+    number = torch.zeros(1, device=clock.device)
+    for _ in range(LAUNCHES // 10):
+        number.add_(1)
+    start_s = clock.now_s()
+    for _ in range(LAUNCHES):
+        number.add_(1)
+    seconds = clock.now_s() - start_s
+    return LAUNCHES / max(seconds, time.get_clock_info("perf_counter").resolution)

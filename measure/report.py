@@ -1,0 +1,174 @@
+"""A calibration as tables a person reads: cells with percentiles, stages, ceilings, soak, cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import binom
+
+from fluxcost.performance.calibration import Calibration, Cell, Samples
+
+NOISY = 0.10
+"""Spread (standard deviation over mean) from which a cell is called noisy; pyperf warns at 10 % too."""
+
+SOAK_ENDS = 5
+"""Calls at the start and end of a soak that its ratio compares, at least."""
+
+
+def median_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Return a distribution-free interval for the median, from order statistics.
+
+    The r-th smallest and r-th largest of n samples hold the median with probability
+    1 - 2 P[Bin(n, 1/2) < r]; r is the largest that reaches `level`, or 1.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    r = 1
+    while r + 1 <= n // 2 and 1 - 2 * binom.cdf(r, n, 0.5) >= level:
+        r += 1
+    return ordered[r - 1], ordered[n - r]
+
+
+def print_report(calibration: Calibration, console: Console) -> None:
+    """Print every table the calibration has data for."""
+    console.print(f"[bold]{calibration.alias}[/]  {calibration.content_hash[:12]}")
+    _print_runs(calibration, console)
+    console.print(_cell_table(calibration))
+    console.print(_stage_table(calibration))
+    _print_troubles(calibration, console)
+    _print_probes(calibration, console)
+
+
+def _print_runs(calibration: Calibration, console: Console) -> None:
+    for run in calibration.runs:
+        e = run.environment
+        limit = "" if e.power_limit_w is None else f", limit {e.power_limit_w:.0f} W"
+        packages = " ".join(f"{name} {version}" for name, version in e.packages.items())
+        console.print(
+            f"run {run.id}: {e.gpu_name}{limit}, driver {e.driver}, {e.cpu_model} x {e.cpu_cores}, "
+            f"{packages}; weights {e.weights}"
+        )
+
+
+def _cell_table(calibration: Calibration) -> Table:
+    table = Table(title="Whole call, seconds")
+    for heading in ("cell", "n", "p50", "95% of p50", "p90", "p95", "p99", "spread", "images/s"):
+        table.add_column(heading, justify="left" if heading == "cell" else "right")
+    for heading in ("peak GiB", "J/image"):
+        table.add_column(heading, justify="right")
+    for cell in sorted(calibration.ok_cells, key=_size):
+        if cell.samples:
+            table.add_row(cell.label, *_timing_row(cell, cell.samples), *_resource_row(cell))
+        elif cell.reported_latency_s:
+            rate = cell.batch / cell.reported_latency_s
+            table.add_row(
+                cell.label, "-", f"{cell.reported_latency_s:.3f}", *["-"] * 5, f"{rate:.2f}"
+            )
+    return table
+
+
+def _timing_row(cell: Cell, samples: Samples) -> list[str]:
+    wall = np.array(samples.wall_s)
+    low, high = median_interval(samples.wall_s)
+    p50, p90, p95, p99 = np.percentile(wall, [50, 90, 95, 99])
+    spread = wall.std(ddof=1) / wall.mean() if len(wall) > 1 else 0.0
+    return [
+        str(len(wall)),
+        f"{p50:.4f}",
+        f"{low:.4f}-{high:.4f}",
+        *(f"{value:.4f}" for value in (p90, p95, p99)),
+        f"{spread:.1%}",
+        f"{cell.batch / wall.mean():.3f}",
+    ]
+
+
+def _resource_row(cell: Cell) -> list[str]:
+    peak = cell.memory.allocated_gib if cell.memory else None
+    energy = cell.energy
+    joules = energy.joules / energy.calls / cell.batch if energy else None
+    return [
+        "-" if peak is None else f"{peak:.2f}",
+        "-" if joules is None else f"{joules:.0f}",
+    ]
+
+
+def _stage_table(calibration: Calibration) -> Table:
+    table = Table(title="Stages, median milliseconds")
+    for heading in ("cell", "text encode", "denoise step", "first step", "VAE decode", "host"):
+        table.add_column(heading, justify="left" if heading == "cell" else "right")
+    for cell in sorted(calibration.ok_cells, key=_size):
+        if (samples := cell.samples) is None:
+            continue
+        steps = np.array(samples.denoise_step_s)
+        columns = (
+            np.array(samples.text_encode_s),
+            np.median(steps, axis=1),
+            steps[:, 0],
+            np.array(samples.vae_decode_s),
+            np.array(samples.host_s),
+        )
+        table.add_row(cell.label, *(f"{np.median(column) * 1000:.1f}" for column in columns))
+    return table
+
+
+def _print_troubles(calibration: Calibration, console: Console) -> None:
+    """Say in plain words what a reader should distrust."""
+    for cell in calibration.cells:
+        if cell.status != "ok":
+            console.print(f"[yellow]{cell.label}: {cell.status}: {cell.reason}[/]")
+            continue
+        if not cell.stable:
+            console.print(f"[yellow]{cell.label}: never became stable while warming up[/]")
+        if cell.samples and len(cell.samples.wall_s) > 1:
+            wall = np.array(cell.samples.wall_s)
+            if (spread := wall.std(ddof=1) / wall.mean()) > NOISY:
+                console.print(
+                    f"[yellow]{cell.label}: spread {spread:.0%}; measure on a quieter machine[/]"
+                )
+
+
+def _print_probes(calibration: Calibration, console: Console) -> None:
+    for soak in calibration.soaks:
+        wall = np.array(soak.wall_s)
+        part = max(len(wall) // 10, SOAK_ENDS)
+        ratio = np.median(wall[:part]) / np.median(wall[-part:])
+        console.print(
+            f"soak {soak.width}x{soak.height} batch {soak.batch}: {len(wall)} calls in "
+            f"{wall.sum():.0f} s, sustained/burst speed {ratio:.3f}"
+        )
+    for scale in calibration.weight_scales:
+        console.print(
+            f"weights x {scale.scale:g}: {np.median(scale.wall_s):.4f} s at "
+            f"{scale.width}x{scale.height}, {scale.steps} steps"
+        )
+    for run in calibration.runs:
+        if run.cold_start:
+            parts = run.cold_start.to_dict().items()
+            console.print("cold start: " + ", ".join(f"{key} {value:.2f}" for key, value in parts))
+    _print_ceilings(calibration, console)
+
+
+def _print_ceilings(calibration: Calibration, console: Console) -> None:
+    table = Table(title="Ceilings")
+    for heading in ("what", "size", "rate"):
+        table.add_column(heading)
+    for run in calibration.runs:
+        if (ceilings := run.ceilings) is None:
+            continue
+        for m in ceilings.matmul:
+            size = f"{m.rows} x {m.inner} x {m.columns}"
+            table.add_row("matrix product", size, f"{m.tflop_per_s:.1f} TFLOP/s")
+        for a in ceilings.attention:
+            table.add_row(
+                f"attention {a.backend}", f"{a.tokens} tokens", f"{a.tflop_per_s:.1f} TFLOP/s"
+            )
+        table.add_row("copy", "", f"{ceilings.copy_gb_per_s:.0f} GB/s")
+        table.add_row("launches", "", f"{ceilings.launches_per_s:.0f} /s")
+    console.print(table)
+
+
+def _size(cell: Cell) -> tuple[int, int, int]:
+    return cell.width * cell.height, cell.batch, cell.steps

@@ -1,0 +1,155 @@
+"""From a request on the command line to a finished calibration, with a progress bar."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from fluxcost.errors import InputError
+from measure.bench import open_bench, open_instruments
+from measure.blueprint import Blueprint, load_blueprint
+from measure.campaign import Campaign, Plan, is_complete, pending_points
+from measure.environment import describe_gpu
+from measure.forecast import Forecast, known_cells
+from measure.journal import SYNTHETIC, Header, Journal
+from measure.stacks import Recipe, recipe
+from measure.suites import load_suite
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for."""
+
+    suites: tuple[str, ...]
+    out: Path
+    model: str
+    stack: str
+    weights: str | None
+    device: str
+    seed: int
+    scratch: Path
+    usd_per_hour: float | None
+    dry_run: bool
+
+
+def execute(request: Request, console: Console) -> None:
+    """Measure what is asked and not yet in the journal, then write the calibration.
+
+    Raises:
+        InputError: A suite, model, stack or device that does not exist, or a journal of another.
+        MeasurementError: The GPU is not idle, or the weights do not behave.
+    """
+    plan = Plan(tuple(load_suite(name) for name in request.suites), request.seed)
+    if len({suite.protocol for suite in plan.suites}) > 1:
+        raise InputError("the suites ask for different protocols; run them one at a time.")
+    blueprint = load_blueprint(request.model)
+    chosen = recipe(request.stack)
+    if request.dry_run:
+        _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)
+        return
+    device = _device(request.device)
+    instruments = open_instruments(device)
+    journal = Journal.open(request.out, _header(request, blueprint, chosen, device))
+    try:
+        if not is_complete(plan, journal):
+            with console.status("building the pipeline"):
+                bench = open_bench(
+                    blueprint, chosen, device, instruments, request.weights, request.seed
+                )
+            campaign = Campaign(plan, bench, journal, request.scratch)
+            _run_tasks(campaign, request.usd_per_hour, console)
+        _write_calibration(journal, request.out, console)
+    finally:
+        journal.close()
+
+
+def _header(request: Request, blueprint: Blueprint, chosen: Recipe, device: torch.device) -> Header:
+    return Header(
+        gpu=describe_gpu(device),
+        model=blueprint.document.name,
+        architecture_hash=blueprint.hash,
+        stack=chosen.stack,
+        weights=request.weights or SYNTHETIC,
+        seed=request.seed,
+    )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"--device is {name!r}; expected cuda, cuda:N or cpu.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "--device is cuda but PyTorch sees no GPU; use --device cpu or a GPU host."
+        )
+    if device.type not in {"cuda", "cpu"}:
+        raise InputError(f"--device is {name!r}; expected cuda, cuda:N or cpu.")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def _show_forecast(plan: Plan, model: str, usd_per_hour: float | None, console: Console) -> None:
+    from fluxcost.performance.library import load_calibration, shipped_calibrations
+
+    points = [each for _, each, _ in plan.ordered_points()]
+    calibrations = [load_calibration(each.alias) for each in shipped_calibrations()]
+    forecast = Forecast(known_cells(model, calibrations))
+    for each in points:
+        call_s = forecast.call_s(each)
+        console.print(f"{each}" if call_s is None else f"{each}: about {call_s:.2f} s a call")
+    total_s = forecast.total_s(points, plan.protocol)
+    soak_s = len(plan.soak_points()) * plan.protocol.soak_s
+    if total_s is None:
+        console.print(f"{len(points)} cells; no {model} call was timed yet to tell how long.")
+        return
+    hours = (total_s + soak_s) / 3600
+    bill = "" if usd_per_hour is None else f", about ${hours * usd_per_hour:.2f}"
+    console.print(
+        f"{len(points)} cells, about {hours * 60:.0f} min{bill}, going by the shipped calibration; "
+        "build, ceilings and cold start come on top."
+    )
+
+
+def _run_tasks(campaign: Campaign, usd_per_hour: float | None, console: Console) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    started_s = time.perf_counter()
+    with Progress(*columns, console=console) as progress:
+        tasks = list(campaign.tasks())
+        bar = progress.add_task("starting", total=len(tasks), left="")
+        for task in tasks:
+            left = _left(campaign, started_s, usd_per_hour)
+            progress.update(bar, description=task.label, left=left)
+            task.execute()
+            progress.advance(bar)
+
+
+def _left(campaign: Campaign, started_s: float, usd_per_hour: float | None) -> str:
+    """Return 'n min left, $m so far', or nothing before enough cells are known."""
+    cells = campaign.journal.cells.values()
+    points = [each for _, each, _ in pending_points(campaign.plan, campaign.journal)]
+    seconds = Forecast(cells).total_s(points, campaign.plan.protocol)
+    parts = [] if seconds is None else [f"{seconds / 60:.0f} min of cells left"]
+    if usd_per_hour is not None:
+        spent = (time.perf_counter() - started_s) / 3600 * usd_per_hour
+        parts.append(f"${spent:.2f} so far")
+    return ", ".join(parts)
+
+
+def _write_calibration(journal: Journal, out: Path, console: Console) -> None:
+    calibration = journal.calibration()
+    path = out / f"calibration-{calibration.content_hash[:12]}.json"
+    if path.exists():
+        console.print(f"nothing new; the calibration stands in {path}")
+        return
+    calibration.save(path)
+    console.print(f"{len(calibration.cells)} cells in {path}")

@@ -1,0 +1,139 @@
+"""Suites: which cells to measure, with which probes. A suite is a YAML file; see generation.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from fluxcost.documents import read_yaml
+from fluxcost.errors import UnknownNameError
+from fluxcost.records import Count, Name, Positive, Record
+from fluxcost.workload import Shape
+
+_SHIPPED = Path(__file__).parent
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """A shape and batch to measure, and the key under which a journal knows it."""
+
+    shape: Shape
+    batch: int
+
+    @property
+    def pixel_steps(self) -> int:
+        """Pixels x steps x batch: the size of the work, for ordering and rough estimates."""
+        return self.shape.pixels * self.shape.steps * self.batch
+
+    def __str__(self) -> str:
+        return f"{self.shape}, batch {self.batch}"
+
+
+Size = tuple[Count, Count]
+Quadruple = tuple[Count, Count, Count, Count]
+
+
+def point(quadruple: Quadruple) -> Point:
+    """Return the point of `[width, height, steps, batch]`.
+
+    Raises:
+        InputError: A side is not a multiple of 16 pixels, or a count is out of range.
+    """
+    width, height, steps, batch = quadruple
+    return Point(Shape(width, height, steps), batch)
+
+
+class Grid(Record):
+    """Every combination of sizes, steps and batches."""
+
+    sizes: tuple[Size, ...] = Field(min_length=1)
+    steps: tuple[Count, ...] = Field(min_length=1)
+    batches: tuple[Count, ...] = Field(min_length=1)
+
+
+class Probes(Record):
+    """What a suite measures beside its cells; points are [width, height, steps, batch]."""
+
+    ceilings: bool = False
+    cold_start: Quadruple | None = Field(default=None, description="Point of the first call.")
+    weight_scale: Quadruple | None = None
+    soak: tuple[Quadruple, ...] = ()
+
+
+class Protocol(Record):
+    """When a cell is warm, how many samples it needs, and for how long.
+
+    Warm: the median of the last `window` calls is within `tolerance` of that of the `window` calls
+    before; a call slower than `slow_call_s` counts as a window of its own. The tolerance is far
+    above the drift of a warm GPU and below that of one still loading kernels.
+    """
+
+    window: Count = 3
+    tolerance: Positive = 0.03
+    max_warmup_calls: Count = 20
+    max_warmup_s: Positive = 20.0
+    min_samples: Count = 10
+    min_samples_slow: Count = 5
+    slow_call_s: Positive = 2.0
+    min_duration_s: Positive = 3.0
+    energy_window_s: Positive = Field(
+        default=2.0, description="Shortest window trusted: the counter ticks every 20-100 ms."
+    )
+    soak_s: Positive = 60.0
+
+
+class Suite(Record):
+    """Named cells, probes and protocol."""
+
+    format: Literal["fluxcost-suite"]
+    version: Literal[1]
+    name: Name
+    description: Name
+    grids: tuple[Grid, ...] = Field(min_length=1)
+    probes: Probes = Probes()
+    protocol: Protocol = Protocol()
+
+    def points(self) -> Iterator[Point]:
+        """Yield every point of every grid, repeats included.
+
+        Raises:
+            InputError: A size is not a multiple of 16 pixels.
+        """
+        for grid in self.grids:
+            for size, steps, batch in product(grid.sizes, grid.steps, grid.batches):
+                yield point((*size, steps, batch))
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Read a shipped suite by name, or one's own by path.
+
+    Raises:
+        UnknownNameError: Neither a shipped suite nor a file.
+        InputError: A field is missing or out of range.
+    """
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        return Suite.parse(read_yaml(path), str(path))
+    shipped = {file.stem: file for file in _SHIPPED.glob("*.yaml")}
+    if name_or_path not in shipped:
+        raise UnknownNameError("suite", name_or_path, shipped)
+    return Suite.parse(read_yaml(shipped[name_or_path]), f"suite {name_or_path}")
+
+
+def shipped_suites() -> tuple[Suite, ...]:
+    """Return the suites that come with measure, by name."""
+    return tuple(load_suite(file.stem) for file in sorted(_SHIPPED.glob("*.yaml")))
+
+
+def points_by_suite(suites: Iterable[Suite]) -> dict[Point, tuple[str, ...]]:
+    """Return each distinct point with the names of the suites that ask for it."""
+    wanted: dict[Point, dict[str, None]] = {}
+    for suite in suites:
+        for each in suite.points():
+            wanted.setdefault(each, {})[suite.name] = None
+    return {each: tuple(names) for each, names in wanted.items()}
