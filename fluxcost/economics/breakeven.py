@@ -24,6 +24,7 @@ from fluxcost.economics.billing import (
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
+    calibration_of,
     refuse_bad_batch,
     refuse_other_gpu,
     shape_dict,
@@ -183,7 +184,7 @@ def break_even(
         tariff_usd_per_image=api,
         capacity_images_per_month=capacity,
         probability=float(np.mean(volume.worlds <= capacity.draws)),
-        caveats=offer.caveats(today) + tariff.caveats(today),
+        caveats=(*_other_model(fit, tariff), *offer.caveats(today), *tariff.caveats(today)),
         _volume=None if verdict is Verdict.NEVER else volume.within(capacity),
     )
 
@@ -212,6 +213,13 @@ def _volume(
     point = float(crossing(rent.value, api.value, seconds.value))
     inputs = (rent, api) if sessions is None else (rent, api, seconds)
     return _Volume(point, worlds, inputs)
+
+
+def _other_model(fit: Timed, tariff: Tariff) -> tuple[str, ...]:
+    calibration = calibration_of(fit)
+    if calibration is None or calibration.model == tariff.model:
+        return ()
+    return (f"{tariff.id}: pictures of {tariff.model}, compared with {calibration.model}",)
 
 
 def _usable_s_per_month(sessions: Sessions | None) -> float:

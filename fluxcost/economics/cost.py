@@ -11,6 +11,7 @@ import numpy as np
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.performance.calibration import Calibration
 from fluxcost.workload import Shape
 
 
@@ -159,17 +160,23 @@ def refuse_bad_batch(batch: int) -> None:
 
 
 def refuse_other_gpu(fit: Timed, offer: Offer) -> None:
-    """Raise when the fit says which GPU it is of and the offer rents another.
+    """Raise when the timings are known to be of one GPU and the offer rents another.
 
     Raises:
         InputError: The GPUs differ.
     """
-    gpu = getattr(fit, "gpu", offer.gpu)
-    if gpu != offer.gpu:
+    calibration = calibration_of(fit)
+    if calibration is not None and calibration.gpu.key != offer.gpu:
+        gpu = calibration.gpu.key
         raise InputError(
             f"offer {offer.id} rents {offer.gpu} and the timings are of {gpu}; choose an offer "
             f"of {gpu} or a calibration of {offer.gpu}."
         )
+
+
+def calibration_of(fit: Timed) -> Calibration | None:
+    """Return what a fit rests on; None for other timings, which are taken at their word."""
+    return getattr(fit, "calibration", None)
 
 
 def shape_dict(shape: Shape) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from fluxcost.economics.offers import Offer
@@ -30,6 +31,10 @@ class Clock:
     seconds: float = 0.5
     sigma: float = 0.0
     gpu: str = "h100-sxm"
+
+    @property
+    def calibration(self) -> SimpleNamespace:
+        return SimpleNamespace(gpu=SimpleNamespace(key=self.gpu), model="flux2-klein-4b")
 
     def occupancy(self, shape: Shape, *, batch: int = 1) -> Estimate:
         seconds = self.seconds * batch

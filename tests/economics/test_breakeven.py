@@ -200,6 +200,12 @@ def test_the_weakest_source_and_all_evidence_travel():
     }
 
 
+def test_pictures_of_another_model_are_pointed_out():
+    other = tariff(model="dall-e-3")
+    result = break_even(Clock(), offer(), other, SQUARE, utilization=1, today=TODAY)
+    assert result.caveats[0] == "acme/images: pictures of dall-e-3, compared with flux2-klein-4b"
+
+
 @pytest.mark.parametrize(
     ("per_month", "startup_s", "reason"),
     [

@@ -4,12 +4,15 @@ import csv
 import datetime as dt
 import math
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fluxcost.economics.breakeven import Verdict, break_even
-from fluxcost.economics.catalog import Catalog, load_catalog
+from fluxcost.economics.catalog import PACKAGE, Catalog, load_catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import DateKind, PriceRow, Status
 from fluxcost.errors import DocumentError, FluxcostError, InputError, UnknownNameError
@@ -268,6 +271,21 @@ def test_a_folder_without_prices_is_refused(tmp_path: Path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(DocumentError, match=r"holds no gpus/\*\.yaml or apis/\*\.yaml"):
             load_catalog(folder)
+
+
+def test_a_wheel_carries_its_prices_inside(tmp_path: Path):
+    # The wheel is built with pricing/ inside the package and nothing beside it.
+    shutil.copytree(PACKAGE, tmp_path / "fluxcost", ignore=shutil.ignore_patterns("data"))
+    shutil.copytree(PACKAGE.parent / "pricing", tmp_path / "fluxcost" / "pricing")
+    code = (
+        "from fluxcost.economics import catalog\n"
+        f"assert str(catalog.PACKAGE) == {str(tmp_path / 'fluxcost')!r}\n"
+        "print(len(catalog.load_catalog().offers))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) == len(CATALOG.offers)
 
 
 def test_a_catalog_comes_out_as_plain_values():

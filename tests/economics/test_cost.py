@@ -12,7 +12,9 @@ from fluxcost.economics.catalog import load_catalog
 from fluxcost.economics.cost import cost_per_image
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, Source
+from fluxcost.performance.fit import fit
 from tests.economics.stand_in import SQUARE, TODAY, Clock, offer
+from tests.synthetic import make_calibration
 
 prices = st.floats(0.01, 100)
 shares = st.floats(0.01, 1)
@@ -128,6 +130,16 @@ def test_timings_of_another_gpu_and_a_bad_batch_and_no_price_are_refused():
     unpriced = offer(price=None, unpriced="not-published")
     with pytest.raises(MissingDataError, match="not-published"):
         cost_per_image(Clock(), unpriced, SQUARE, utilization=1)
+
+
+def test_a_fit_is_priced_by_its_own_seconds():
+    fitted = fit(make_calibration())
+    seconds = fitted.occupancy(SQUARE)
+    cost = cost_per_image(fitted, offer(3.6), SQUARE, utilization=1, today=TODAY)
+    assert cost.total.value == pytest.approx(0.001 * seconds.value)
+    assert cost.total.low == pytest.approx(0.001 * seconds.low)
+    with pytest.raises(InputError, match="the timings are of h100-sxm"):
+        cost_per_image(fitted, offer(gpu="rtx-4090"), SQUARE, utilization=1)
 
 
 def test_it_comes_out_as_plain_values():
