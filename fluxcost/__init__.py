@@ -1,1 +1,106 @@
-"""What a generated image costs and how many GPUs to rent, from real measurements."""
+"""What a generated image costs and how many GPUs to rent, from real measurements.
+
+This is the public door. Names load on first use, so that `import fluxcost` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fluxcost.economics.breakeven import break_even
+    from fluxcost.economics.catalog import Catalog, load_catalog
+    from fluxcost.economics.cost import cost_per_image
+    from fluxcost.economics.offers import Offer
+    from fluxcost.economics.tariffs import Tariff
+    from fluxcost.errors import (
+        DocumentError,
+        FluxcostError,
+        FormatVersionError,
+        InfeasibleError,
+        InputError,
+        MissingDataError,
+        UnknownNameError,
+        UntrustworthyError,
+    )
+    from fluxcost.estimate import Estimate, Source
+    from fluxcost.evidence.validation import ValidationReport, validate
+    from fluxcost.performance.calibration import Calibration
+    from fluxcost.performance.fit import Fit, fit
+    from fluxcost.performance.library import load_calibration, shipped_calibrations
+    from fluxcost.planning.plans import Plan, Plans, Rejected
+    from fluxcost.planning.search import plan
+    from fluxcost.workload import Shape, Workload, load_workload
+
+__all__ = [
+    "Calibration",
+    "Catalog",
+    "DocumentError",
+    "Estimate",
+    "Fit",
+    "FluxcostError",
+    "FormatVersionError",
+    "InfeasibleError",
+    "InputError",
+    "MissingDataError",
+    "Offer",
+    "Plan",
+    "Plans",
+    "Rejected",
+    "Shape",
+    "Source",
+    "Tariff",
+    "UnknownNameError",
+    "UntrustworthyError",
+    "ValidationReport",
+    "Workload",
+    "break_even",
+    "cost_per_image",
+    "fit",
+    "load_calibration",
+    "load_catalog",
+    "load_workload",
+    "plan",
+    "shipped_calibrations",
+    "validate",
+]
+
+_ROOMS = {
+    "fluxcost.economics.breakeven": ("break_even",),
+    "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
+    "fluxcost.economics.cost": ("cost_per_image",),
+    "fluxcost.economics.offers": ("Offer",),
+    "fluxcost.economics.tariffs": ("Tariff",),
+    "fluxcost.errors": (
+        "DocumentError",
+        "FluxcostError",
+        "FormatVersionError",
+        "InfeasibleError",
+        "InputError",
+        "MissingDataError",
+        "UnknownNameError",
+        "UntrustworthyError",
+    ),
+    "fluxcost.estimate": ("Estimate", "Source"),
+    "fluxcost.evidence.validation": ("ValidationReport", "validate"),
+    "fluxcost.performance.calibration": ("Calibration",),
+    "fluxcost.performance.fit": ("Fit", "fit"),
+    "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
+    "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
+    "fluxcost.planning.search": ("plan",),
+    "fluxcost.workload": ("Shape", "Workload", "load_workload"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'fluxcost' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_ROOM_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

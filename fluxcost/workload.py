@@ -169,6 +169,14 @@ class Workload(Record):
         return self
 
     @property
+    def images(self) -> int:
+        """Images of the whole job, or of one month."""
+        if self.deadline is not None:
+            return self.deadline.images
+        assert self.images_per_month is not None  # noqa: S101 - narrows the type; _one_volume has checked
+        return self.images_per_month
+
+    @property
     def mix(self) -> tuple[tuple[Shape, float], ...]:
         """Each shape and its share of the images; shares sum to 1."""
         total = sum(share.weight for share in self.shapes)

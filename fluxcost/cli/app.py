@@ -1,0 +1,61 @@
+"""The commands joined into one program, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from fluxcost.cli import lists, money, plans, timing
+from fluxcost.errors import FluxcostError, InputError
+
+OK = 0
+NO_ANSWER = 1
+"""The question is fine; nothing measured, priced or feasible answers it."""
+BAD_INPUT = 2
+
+app = typer.Typer(
+    name="fluxcost",
+    help="What a generated image costs and how many GPUs to rent, from real measurements.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    timing.latency,
+    money.cost,
+    money.breakeven,
+    plans.plan,
+    lists.prices,
+    lists.calibrations,
+    timing.validate,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the program on the arguments of the process and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; a user's mistake is one sentence on stderr."""
+    try:
+        app(list(arguments) or ["--help"], prog_name="fluxcost", standalone_mode=False)
+    except InputError as error:
+        return _fail(str(error), BAD_INPUT)
+    except FluxcostError as error:
+        return _fail(str(error), NO_ANSWER)
+    except TyperException as error:
+        return _fail(error.format_message(), BAD_INPUT)
+    except (Abort, KeyboardInterrupt):
+        return _fail("interrupted.", NO_ANSWER)
+    return OK
+
+
+def _fail(message: str, code: int) -> int:
+    sentence = " ".join(message.split())
+    print(f"fluxcost: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,126 @@
+"""What there is: `fluxcost prices` and `fluxcost calibrations`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.errors import FluxcostError, MissingDataError, UnknownNameError
+from fluxcost.units import usd
+
+REFERENCE = (1024, 1024, 4)
+"""Width, height and steps of the image whose price the tariff table shows."""
+
+NOTHING = "-"
+
+
+def prices(
+    *,
+    gpu: Annotated[str | None, typer.Option(help="Only offers of this GPU key.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only tariffs of this model.")] = None,
+    prices: options.Prices = None,
+    json: options.Json = False,
+) -> None:
+    """GPU offers and API tariffs, with age and grade."""
+    catalog = fc.load_catalog(prices)
+    everyone = {row.provider for row in (*catalog.offers, *catalog.tariffs)}
+    _refuse_unknown("GPU", gpu, {offer.gpu for offer in catalog.offers})
+    _refuse_unknown("model", model, {tariff.model for tariff in catalog.tariffs})
+    _refuse_unknown("provider", provider, everyone)
+    # A filter on one kind of row asks for that kind only.
+    offers = [
+        offer
+        for offer in catalog.offers
+        if provider in {None, offer.provider} and (gpu == offer.gpu or (not gpu and not model))
+    ]
+    tariffs = [
+        tariff
+        for tariff in catalog.tariffs
+        if provider in {None, tariff.provider}
+        and (model == tariff.model or (not gpu and not model))
+    ]
+    if not offers and not tariffs:
+        raise MissingDataError(f"{provider} sells nothing of the kind; leave one filter out.")
+    if json:
+        show_json({"offers": _documents(offers), "tariffs": _documents(tariffs)})
+        return
+    for rows in (list(map(_offer_row, offers)), list(map(_tariff_row, tariffs))):
+        if rows:
+            show_table(rows)
+
+
+def calibrations(*, json: options.Json = False) -> None:
+    """Timings that ship with fluxcost."""
+    documents = [
+        _summary(entry.alias, fc.load_calibration(entry.alias))
+        for entry in fc.shipped_calibrations()
+    ]
+    if json:
+        show_json({"calibrations": documents})
+        return
+    if not documents:
+        show_text("No calibration ships with this version; see python -m measure --help.")
+        return
+    show_table([{key: str(value) for key, value in document.items()} for document in documents])
+
+
+def _summary(alias: str, calibration: fc.Calibration) -> dict[str, Any]:
+    started = [run.started_at for run in calibration.runs]
+    return {
+        "alias": alias,
+        "source": str(calibration.source),
+        "hash": calibration.content_hash[:12],
+        "cells": len(calibration.ok_cells),
+        "gpu": calibration.gpu.name,
+        "measured_on": str(max(started).date()) if started else NOTHING,
+    }
+
+
+def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
+    if name is not None and name not in known:
+        raise UnknownNameError(kind, name, known)
+
+
+def _documents(rows: Iterable[fc.Offer] | Iterable[fc.Tariff]) -> list[dict[str, Any]]:
+    return [
+        row.to_dict() | {"age_days": row.age_days(), "caveats": list(row.caveats())} for row in rows
+    ]
+
+
+def _offer_row(offer: fc.Offer) -> dict[str, str]:
+    return {
+        "offer": offer.id,
+        "GPU": f"{offer.gpu_count} x {offer.gpu}",
+        "sold": str(offer.kind),
+        "a GPU-hour": usd(offer.usd_per_gpu_hour) if offer.price else str(offer.unpriced),
+        **_age(offer),
+    }
+
+
+def _tariff_row(tariff: fc.Tariff) -> dict[str, str]:
+    shape = fc.Shape(*REFERENCE)
+    try:
+        price = usd(tariff.usd_per_image(shape).value)
+    except FluxcostError:
+        price = NOTHING
+    return {
+        "tariff": tariff.id,
+        "model": tariff.model,
+        f"an image, {shape}": price,
+        **_age(tariff),
+    }
+
+
+def _age(row: fc.Offer | fc.Tariff) -> dict[str, str]:
+    return {
+        "as of": str(row.as_of),
+        "days old": str(row.age_days()),
+        "grade": row.grade,
+        "status": str(row.status),
+    }

@@ -1,0 +1,114 @@
+"""How much: `fluxcost cost` and `fluxcost breakeven`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_fields, show_json
+from fluxcost.economics.breakeven import Sessions
+from fluxcost.errors import InputError
+from fluxcost.units import interval, percent
+
+
+def cost(
+    *,
+    calibration: options.Calibration,
+    offer: options.Offer,
+    utilization: options.Utilization,
+    width: options.Width = 1024,
+    height: options.Height = 1024,
+    steps: options.Steps = 4,
+    batch: options.Batch = 1,
+    prices: options.Prices = None,
+    json: options.Json = False,
+) -> None:
+    """USD of one image on a rented GPU."""
+    shape = fc.Shape(width, height, steps)
+    rented = fc.load_catalog(prices).offer(offer)
+    fitted = fc.fit(fc.load_calibration(calibration))
+    result = fc.cost_per_image(fitted, rented, shape, batch=batch, utilization=utilization)
+    if json:
+        show_json(result.to_dict())
+        return
+    lines = {line.name: interval(line.usd_per_image) for line in result.lines}
+    show_fields(
+        {
+            "offer": f"{rented.id}, {rented.gpu}",
+            "call": f"{shape}, batch {batch}",
+            **lines,
+            "total": interval(result.total),
+            "images per dollar": interval(result.images_per_usd),
+            "source": str(result.total.source),
+            "evidence": "; ".join(result.total.evidence),
+            **_caveats(result.caveats),
+        }
+    )
+
+
+def breakeven(
+    *,
+    calibration: options.Calibration,
+    offer: options.Offer,
+    tariff: Annotated[str, typer.Option(help="Id of an API tariff (see `fluxcost prices`).")],
+    utilization: options.Utilization,
+    width: options.Width = 1024,
+    height: options.Height = 1024,
+    steps: options.Steps = 4,
+    batch: options.Batch = 1,
+    starts_per_month: Annotated[
+        int | None, typer.Option(help="Rent only while there is work, so often a month.")
+    ] = None,
+    startup_minutes: Annotated[
+        float | None, typer.Option(help="Before the first image of each start.")
+    ] = None,
+    prices: options.Prices = None,
+    json: options.Json = False,
+) -> None:
+    """Images a month from which renting beats an API."""
+    shape = fc.Shape(width, height, steps)
+    catalog = fc.load_catalog(prices)
+    result = fc.break_even(
+        fc.fit(fc.load_calibration(calibration)),
+        catalog.offer(offer),
+        catalog.tariff(tariff),
+        shape,
+        batch=batch,
+        utilization=utilization,
+        sessions=_sessions(starts_per_month, startup_minutes),
+    )
+    if json:
+        show_json(result.to_dict())
+        return
+    volume = (
+        {} if result.verdict == "never" else {"images a month": interval(result.images_per_month)}
+    )
+    show_fields(
+        {
+            "rented": result.offer,
+            "instead of": f"{result.tariff}, {interval(result.tariff_usd_per_image)}",
+            "verdict": f"{result.verdict}: {result.reason}",
+            **volume,
+            "one instance makes": interval(result.capacity_images_per_month),
+            "renting wins in": f"{percent(result.probability)} of worlds drawn",
+            **_caveats(result.caveats),
+        }
+    )
+
+
+def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> Sessions | None:
+    if starts_per_month is None and startup_minutes is None:
+        return None
+    if starts_per_month is None or startup_minutes is None:
+        raise InputError(
+            f"--starts-per-month is {starts_per_month} and --startup-minutes {startup_minutes}; "
+            "expected both or neither: add the missing one."
+        )
+    return Sessions(starts_per_month, startup_minutes * 60)
+
+
+def _caveats(caveats: tuple[str, ...]) -> dict[str, str]:
+    return {"note": "; ".join(caveats)} if caveats else {}

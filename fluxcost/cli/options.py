@@ -1,0 +1,24 @@
+"""The options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Width = Annotated[int, typer.Option(help="Pixels, a multiple of 16.")]
+Height = Annotated[int, typer.Option(help="Pixels, a multiple of 16.")]
+Steps = Annotated[int, typer.Option(help="Denoising steps.")]
+Batch = Annotated[int, typer.Option(help="Images per call.")]
+Calibration = Annotated[
+    str, typer.Option(help="Alias (see `fluxcost calibrations`) or path of a file.")
+]
+Offer = Annotated[str, typer.Option(help="Id of a GPU offer (see `fluxcost prices`).")]
+Utilization = Annotated[
+    float, typer.Option(help="Share of rented time that makes images, such as 0.6.")
+]
+Prices = Annotated[
+    Path | None, typer.Option(help="Folder of your own prices; they win over the shipped ones.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

@@ -1,0 +1,62 @@
+"""What to run: `fluxcost plan`."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.planning.tables import plan_rows
+
+
+def plan(
+    *,
+    workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
+    prices: options.Prices = None,
+    calibration: Annotated[
+        list[str] | None,
+        typer.Option(help="Alias or path; repeatable; every shipped one unless given."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Plans to print.")] = 10,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="List what was turned down.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Ranked ways to make a workload's images, with their cost."""
+    asked = fc.load_workload(workload)
+    timed = [fc.load_calibration(name) for name in calibration] if calibration else None
+    plans = fc.plan(asked, catalog=fc.load_catalog(prices), calibrations=timed)
+    best = plans.best
+    if json:
+        document = plans.to_dict()
+        show_json(document | {"plans": document["plans"][:top]})
+        return
+    show_text(f"{plans.workload}: {asked.images:,} images of {asked.model}, {_volume(asked)}")
+    show_table(plan_rows(plans[:top]))
+    show_text(f"1: {best.why}")
+    for caveat in best.caveats:
+        show_text(f"   {caveat}.")
+    show_text(_tally(plans))
+    if rejected:
+        show_table([item.to_dict() for item in plans.rejected])
+
+
+def _volume(workload: fc.Workload) -> str:
+    if workload.deadline is not None:
+        return f"ready within {workload.deadline.hours:g} hours of renting"
+    return "every month"
+
+
+def _tally(plans: fc.Plans) -> str:
+    counts = collections.Counter(item.constraint for item in plans.rejected)
+    reasons = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common())
+    return (
+        f"{len(plans)} plans, dear end of the 90 % interval first; "
+        f"{len(plans.rejected)} candidates rejected ({reasons}); --rejected lists them."
+    )

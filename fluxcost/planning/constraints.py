@@ -1,0 +1,81 @@
+"""What a workload forbids: one rule after another, the first broken one is the reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from fluxcost.economics.catalog import Catalog
+from fluxcost.economics.offers import BillingKind, Offer
+from fluxcost.economics.tariffs import Tariff
+from fluxcost.errors import UnknownNameError
+from fluxcost.planning.plans import Rejected
+from fluxcost.workload import Constraints
+
+
+def refuse_unknown_names(constraints: Constraints, catalog: Catalog) -> None:
+    """Raise when a constraint names a provider or billing kind that does not exist.
+
+    A denial that matches nothing would otherwise pass as obeyed.
+
+    Raises:
+        UnknownNameError: Carries the nearest names.
+    """
+    providers = {row.provider for row in (*catalog.offers, *catalog.tariffs)}
+    for provider in (*(constraints.allow_providers or ()), *constraints.deny_providers):
+        if provider not in providers:
+            raise UnknownNameError("provider", provider, providers)
+    for kind in constraints.allow_billing or ():
+        if kind not in set(BillingKind):
+            raise UnknownNameError("billing kind", kind, set(BillingKind))
+
+
+def broken_by_offer(
+    offer: Offer, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
+    """Return the first rule an offer breaks, or None."""
+    if broken := _broken_by_row(offer, constraints, today):
+        return broken
+    allowed = constraints.allow_billing
+    if allowed is not None and offer.kind not in allowed:
+        return Rejected(
+            offer.id, "allow_billing", f"sold as {offer.kind}; allowed: {', '.join(allowed)}."
+        )
+    # The vendor may stop it in the middle of a job: a risk to take knowingly.
+    if allowed is None and offer.is_interruptible:
+        return Rejected(
+            offer.id, "allow_billing", f"sold as {offer.kind}; name it in allow_billing to use it."
+        )
+    return None
+
+
+def broken_by_tariff(
+    tariff: Tariff, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
+    """Return the first rule a tariff breaks, or None."""
+    if broken := _broken_by_row(tariff, constraints, today):
+        return broken
+    if constraints.max_latency_p95_s is not None:
+        return Rejected(
+            tariff.id, "max_latency_p95_s", "nobody has timed this API; leave the limit out."
+        )
+    return None
+
+
+def _broken_by_row(
+    row: Offer | Tariff, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
+    if not row.is_current(today):
+        reason = row.note or f"valid from {row.effective_from} until {row.valid_until}"
+        return Rejected(row.id, "price", f"the price is {row.status}: {reason}")
+    if not row.is_plannable(today):
+        return Rejected(row.id, "price", "no price anyone can buy at is published.")
+    allowed = constraints.allow_providers
+    if allowed is not None and row.provider not in allowed:
+        return Rejected(row.id, "allow_providers", f"allowed: {', '.join(allowed)}.")
+    if row.provider in constraints.deny_providers:
+        return Rejected(row.id, "deny_providers", f"{row.provider} is denied.")
+    if row.grade > constraints.least_grade:
+        return Rejected(
+            row.id, "least_grade", f"grade {row.grade}; at least {constraints.least_grade} asked."
+        )
+    return None

@@ -1,0 +1,104 @@
+"""How fast each GPU makes the workload's images: every calibration at every batch it measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from fluxcost.errors import FluxcostError
+from fluxcost.estimate import Estimate, Source
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.fit import Fit, fit
+from fluxcost.planning.plans import Rejected
+from fluxcost.planning.sizing import image_seconds
+from fluxcost.units import interval, seconds
+from fluxcost.workload import Workload
+
+
+@dataclass(frozen=True, eq=False)
+class Pace:
+    """The speed of one GPU with one stack and batch.
+
+    Attributes:
+        gpu: GPU key.
+        calibration: Alias.
+        batch: Images per call.
+        image_s: Mean GPU seconds of an image of the mix.
+        latency: Median seconds of a call of the slowest shape.
+    """
+
+    gpu: str
+    calibration: str
+    batch: int
+    image_s: Estimate
+    latency: Estimate
+
+    @property
+    def source(self) -> Source:
+        """Where the timing comes from."""
+        return self.image_s.source
+
+
+def paces_of(workload: Workload, calibrations: Iterable[Calibration]) -> Iterator[Pace | Rejected]:
+    """Yield every pace the constraints allow, and why the others are not.
+
+    A published table is used only for a GPU that nobody has measured: the same GPU's own cells
+    with an interval are the better answer, and the table's rounding must not win by luck.
+    """
+    measured: set[str] = set()
+    for calibration in sorted(calibrations, key=lambda item: item.source.rank):
+        gpu, name = calibration.gpu.key, _name(calibration)
+        is_table = calibration.source is Source.PUBLISHED
+        if is_table and gpu in measured:
+            reason = f"a published table, not needed since {gpu} has been measured."
+            yield Rejected(name, "timing", reason)
+            continue
+        fitted = fit(calibration)
+        for batch in sorted({cell.batch for cell in calibration.ok_cells}):
+            outcome = _pace(workload, fitted, name, gpu, batch)
+            if isinstance(outcome, Pace) and not is_table:
+                measured.add(gpu)
+            yield outcome
+
+
+def _name(calibration: Calibration) -> str:
+    # What load_calibration takes: a published table and a measurement may share their alias.
+    prefix = "published/" if calibration.source is Source.PUBLISHED else ""
+    return prefix + calibration.alias
+
+
+def _pace(workload: Workload, fitted: Fit, name: str, gpu: str, batch: int) -> Pace | Rejected:
+    candidate = f"{name}, batch {batch}"
+    try:
+        pace = Pace(
+            gpu=gpu,
+            calibration=name,
+            batch=batch,
+            image_s=image_seconds(fitted, workload.mix, batch),
+            latency=_slowest(workload, fitted, batch, "median"),
+        )
+        return _broken_by_pace(candidate, workload, fitted, pace) or pace
+    except FluxcostError as error:
+        return Rejected(candidate, "timing", str(error))
+
+
+def _broken_by_pace(candidate: str, workload: Workload, fitted: Fit, pace: Pace) -> Rejected | None:
+    allowed, limit_s = workload.constraints.allow_sources, workload.constraints.max_latency_p95_s
+    if allowed is not None and pace.source not in allowed:
+        reason = f"the timing is {pace.source}; allowed: {', '.join(allowed)}."
+        return Rejected(candidate, "allow_sources", reason)
+    if limit_s is None:
+        return None
+    latency = _slowest(workload, fitted, pace.batch, "p95")
+    if latency.high > limit_s:
+        reason = f"a call takes {interval(latency)} at p95; at most {seconds(limit_s)} asked."
+        return Rejected(candidate, "max_latency_p95_s", reason)
+    return None
+
+
+def _slowest(
+    workload: Workload, fitted: Fit, batch: int, statistic: Literal["median", "p95"]
+) -> Estimate:
+    calls = [fitted.latency(shape, batch=batch, statistic=statistic) for shape, _ in workload.mix]
+    return max(calls, key=lambda call: call.high)

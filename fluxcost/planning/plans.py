@@ -1,0 +1,194 @@
+"""Plans: ranked ways to make the images, and the ways that were turned down and why."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from fluxcost.errors import InfeasibleError
+from fluxcost.estimate import Estimate, Source
+from fluxcost.planning import tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kept = TypeVar("Kept")
+
+Mode = Literal["deadline", "always-on", "on-demand", "api"]
+"""One job by a deadline, a whole month, only while there is work, or someone else's GPUs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One way to make the workload's images.
+
+    Attributes:
+        option: Id of the offer rented or the tariff paid.
+        mode: How it is bought.
+        gpu: GPU key; None for an API.
+        gpus: GPUs rented at once, whole instances; 0 for an API.
+        calibration: Alias of the calibration whose timings it rests on; None for an API.
+        batch: Images per call; None for an API.
+        hours: Billed hours of each GPU, per job or month; None for an API.
+        latency: Seconds of one call of the slowest shape; None for an API, which nobody timed.
+        total: USD per job or USD per month.
+        usd_per_image: The total over the images.
+        images_per_usd: The images over the total.
+        timing_source: Where the timings come from; None for an API.
+        price_source: How far the price is to be trusted: published or assumed.
+        priced_as_of: Day the price was true, and its grade.
+        why: The working, in one sentence.
+        caveats: What a reader must know about the price.
+    """
+
+    option: str
+    mode: Mode
+    gpu: str | None
+    gpus: int
+    calibration: str | None
+    batch: int | None
+    hours: Estimate | None
+    latency: Estimate | None
+    total: Estimate
+    usd_per_image: Estimate
+    images_per_usd: Estimate
+    timing_source: Source | None
+    price_source: Source
+    priced_as_of: str
+    why: str
+    caveats: tuple[str, ...]
+
+    @property
+    def source(self) -> Source:
+        """The weakest source that went into the total."""
+        return self.total.source
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Cells, price row and assumptions the total rests on."""
+        return self.total.evidence
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values."""
+        return {
+            "option": self.option,
+            "mode": self.mode,
+            "gpu": self.gpu,
+            "gpus": self.gpus,
+            "calibration": self.calibration,
+            "batch": self.batch,
+            "hours": self.hours and self.hours.to_dict(),
+            "latency": self.latency and self.latency.to_dict(),
+            "total": self.total.to_dict(),
+            "usd_per_image": self.usd_per_image.to_dict(),
+            "images_per_usd": self.images_per_usd.to_dict(),
+            "timing_source": self.timing_source and str(self.timing_source),
+            "price_source": str(self.price_source),
+            "priced_as_of": self.priced_as_of,
+            "source": str(self.source),
+            "evidence": list(self.evidence),
+            "why": self.why,
+            "caveats": list(self.caveats),
+        }
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One way that was turned down.
+
+    Attributes:
+        candidate: The offer, tariff, or calibration and batch.
+        constraint: What failed: a field of the workload's constraints, or price, timing, deadline.
+        reason: One sentence.
+    """
+
+    candidate: str
+    constraint: str
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the rejection as plain values."""
+        return {
+            "candidate": self.candidate,
+            "constraint": self.constraint,
+            "reason": self.reason,
+        }
+
+
+def parted(outcomes: Iterable[Kept | Rejected]) -> tuple[list[Kept], list[Rejected]]:
+    """Part outcomes into those kept and those rejected, each in order."""
+    kept: list[Kept] = []
+    rejected: list[Rejected] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Rejected):
+            rejected.append(outcome)
+        else:
+            kept.append(outcome)
+    return kept, rejected
+
+
+@dataclass(frozen=True, eq=False)
+class Plans(Sequence[Plan]):
+    """The plans of a workload, cheapest dear end first.
+
+    Attributes:
+        workload: Name of the workload.
+        ranked: Every plan that breaks no constraint.
+        rejected: Every candidate that does.
+    """
+
+    workload: str
+    ranked: tuple[Plan, ...]
+    rejected: tuple[Rejected, ...]
+
+    @property
+    def best(self) -> Plan:
+        """The first plan.
+
+        Raises:
+            InfeasibleError: No candidate meets the constraints.
+        """
+        if self.ranked:
+            return self.ranked[0]
+        counts = collections.Counter(item.constraint for item in self.rejected)
+        tally = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common(3))
+        raise InfeasibleError(
+            f"no plan for {self.workload!r}: all {len(self.rejected)} candidates were rejected "
+            f"({tally}); relax one of these or add prices or calibrations."
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> Plan: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Plan, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Plan | tuple[Plan, ...]:
+        return self.ranked[index]
+
+    def __len__(self) -> int:
+        return len(self.ranked)
+
+    def __iter__(self) -> Iterator[Plan]:
+        return iter(self.ranked)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every plan and every rejection as plain values."""
+        return {
+            "workload": self.workload,
+            "plans": [plan.to_dict() for plan in self.ranked],
+            "rejected": [item.to_dict() for item in self.rejected],
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per plan, with value, low and high of each estimate in columns.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return tables.to_frame([plan.to_dict() for plan in self.ranked])
+
+    def _repr_html_(self) -> str:
+        return tables.to_html(self.workload, tables.plan_rows(self.ranked))

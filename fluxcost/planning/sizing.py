@@ -1,0 +1,168 @@
+"""How many GPUs for how long: the arithmetic of a plan.
+
+GPUs are counted at the slow end of the timing interval, so that 95 of 100 worlds keep the deadline;
+the bill is then drawn world by world.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds, instances_for
+from fluxcost.economics.cost import Timed, as_utilization
+from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.errors import InfeasibleError
+from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.units import percent, seconds, significant, usd
+from fluxcost.workload import Shape, Workload
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What the user states about any rental, and the day prices are judged on.
+
+    Attributes:
+        utilization: Share of rented time, start-up aside, in which GPUs make images.
+        startup: Seconds from renting a GPU until its first image starts.
+        unit: USD for a job, USD/month for a volume.
+        today: Day prices are judged on; None is the current day.
+    """
+
+    utilization: Estimate
+    startup: Estimate
+    unit: str
+    today: dt.date | None
+
+    @classmethod
+    def of(cls, workload: Workload, today: dt.date | None) -> Self:
+        """Return the terms that a workload states."""
+        minutes = workload.startup_minutes
+        evidence = f"start-up {minutes:g} min, stated in the workload"
+        return cls(
+            utilization=as_utilization(workload.utilization),
+            startup=Estimate.exact(minutes * 60, "s", Source.ASSUMED, evidence),
+            unit="USD" if workload.deadline else "USD/month",
+            today=today,
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """Images to make within a time, once or several times.
+
+    Attributes:
+        images: Images of one session.
+        within_s: Seconds from renting until the last image is ready.
+        sessions: How often, per job or month.
+    """
+
+    images: int
+    within_s: float
+    sessions: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Rental:
+    """GPUs and the bill for them.
+
+    Attributes:
+        gpus: GPUs rented at once, whole instances.
+        hours: Billed hours of each GPU, over all sessions.
+        total: USD per job or month.
+        why: The working, in one sentence.
+    """
+
+    gpus: int
+    hours: Estimate
+    total: Estimate
+    why: str
+
+
+def image_seconds(fit: Timed, mix: tuple[tuple[Shape, float], ...], batch: int) -> Estimate:
+    """Return the mean GPU seconds of one image of a mix, made in calls of one shape each.
+
+    Raises:
+        FluxcostError: The fit cannot answer for a shape at this batch.
+    """
+    shares = [share for _, share in mix]
+    return derive(
+        lambda *calls: sum(share * call for share, call in zip(shares, calls, strict=True)) / batch,
+        *(fit.occupancy(shape, batch=batch) for shape, _ in mix),
+        unit="s",
+    )
+
+
+def rent_for_job(offer: Offer, image_s: Estimate, batch: int, job: Job, terms: Terms) -> Rental:
+    """Return the fewest GPUs that finish a job in time, and the bill.
+
+    Raises:
+        InfeasibleError: Not even one call fits between start-up and deadline.
+    """
+    calls = math.ceil(job.images / batch)
+    calls_in_time = _calls_in_time(image_s, batch, job, terms)
+    gpus = instances_for(offer, math.ceil(calls / calls_in_time)) * offer.gpu_count
+    images_per_gpu = math.ceil(calls / gpus) * batch
+    running = derive(lambda s, u: images_per_gpu * s / u, image_s, terms.utilization, unit="s")
+    billed = derive(
+        lambda run, start: billed_seconds(offer, running_s=run, startup_s=start),
+        running,
+        terms.startup,
+        unit="s",
+    )
+    hours = billed.scaled(job.sessions / SECONDS_PER_HOUR, "h")
+    total = _bill(offer, hours, gpus, terms)
+    repeats = f"{job.sessions} times a month, " if job.sessions > 1 else ""
+    why = (
+        f"{repeats}{job.images:,} images of {seconds(image_s.value)} GPU time each, at "
+        f"{percent(terms.utilization.value)} utilization, take {seconds(running.value)} on "
+        f"{_gpus(gpus)} after {seconds(terms.startup.value)} of start-up; "
+        f"{_working(offer, hours, gpus, total)}."
+    )
+    return Rental(gpus, hours, total, why)
+
+
+def rent_for_month(offer: Offer, image_s: Estimate, images: int, terms: Terms) -> Rental:
+    """Return the fewest GPUs that, kept around the clock, make a month's images, and the bill."""
+    month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
+    needed = math.ceil(images * image_s.high / (month_s * terms.utilization.value))
+    gpus = instances_for(offer, needed) * offer.gpu_count
+    # The month is certain; the count of GPUs rests on timing and utilization: keep their source.
+    hours = derive(lambda s, u: HOURS_PER_MONTH + 0 * s * u, image_s, terms.utilization, unit="h")
+    total = _bill(offer, hours, gpus, terms)
+    why = (
+        f"{images:,} images of {seconds(image_s.value)} GPU time each keep {_gpus(gpus)} busy "
+        f"{percent(images * image_s.value / (month_s * gpus))} of the month, with "
+        f"{percent(terms.utilization.value)} allowed; {_working(offer, hours, gpus, total)}."
+    )
+    return Rental(gpus, hours, total, why)
+
+
+def _calls_in_time(image_s: Estimate, batch: int, job: Job, terms: Terms) -> int:
+    call_s = batch * image_s.high / terms.utilization.value
+    calls = math.floor((job.within_s - terms.startup.value) / call_s)
+    if calls < 1:
+        raise InfeasibleError(
+            f"the time is {seconds(job.within_s)}, of which start-up takes "
+            f"{seconds(terms.startup.value)} and one call of batch {batch} {seconds(call_s)}; "
+            "allow more hours, a shorter start-up or a smaller batch."
+        )
+    return calls
+
+
+def _bill(offer: Offer, hours: Estimate, gpus: int, terms: Terms) -> Estimate:
+    price = offer.price_estimate(terms.today)
+    return derive(lambda h, usd_per_hour: h * gpus * usd_per_hour, hours, price, unit=terms.unit)
+
+
+def _working(offer: Offer, hours: Estimate, gpus: int, total: Estimate) -> str:
+    return (
+        f"{significant(hours.value)} billed h x {_gpus(gpus)} x "
+        f"{usd(offer.usd_per_gpu_hour)}/h = {usd(total.value)}"
+    )
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU{'s' if count > 1 else ''}"

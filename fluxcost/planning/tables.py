@@ -1,0 +1,87 @@
+"""Plans as tables: the same columns in a terminal, a notebook and a data frame."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fluxcost.errors import InputError
+from fluxcost.estimate import Estimate
+from fluxcost.units import interval, significant, usd
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fluxcost.planning.plans import Plan
+
+NOTHING = "-"
+"""What stands where a plan has no such number, such as the GPUs of an API."""
+
+
+def plan_rows(plans: Sequence[Plan]) -> list[dict[str, str]]:
+    """Return one mapping of column title to text per plan, in order."""
+    return [_row(rank, plan) for rank, plan in enumerate(plans, start=1)]
+
+
+def _row(rank: int, plan: Plan) -> dict[str, str]:
+    return {
+        "#": str(rank),
+        "option": plan.option,
+        "rented": f"{plan.gpus} x {plan.gpu}, {plan.mode}" if plan.gpus else plan.mode,
+        "batch": str(plan.batch or NOTHING),
+        "hours": NOTHING if plan.hours is None else significant(plan.hours.value),
+        "total": interval(plan.total),
+        "an image": usd(plan.usd_per_image.value),
+        "images/$": significant(plan.images_per_usd.value),
+        "a call": _or_nothing(plan.latency),
+        "timing": str(plan.timing_source or NOTHING),
+        "priced": plan.priced_as_of,
+    }
+
+
+def _or_nothing(estimate: Estimate | None) -> str:
+    return NOTHING if estimate is None else interval(estimate)
+
+
+def to_html(caption: str, rows: Sequence[dict[str, str]]) -> str:
+    """Return rows as an HTML table; every text is escaped."""
+    titles = list(rows[0]) if rows else ["no plan"]
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row.values()) + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<table><caption>{html.escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def to_frame(documents: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return plain documents as a data frame; an estimate becomes value, low and high columns.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise InputError(
+            "to_frame needs pandas, which is not installed; pip install pandas."
+        ) from None
+    return pd.DataFrame([_flat(document) for document in documents])
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            row |= {
+                name: value["value"],
+                f"{name}_low": value["low"],
+                f"{name}_high": value["high"],
+            }
+        else:
+            row[name] = value
+    return row

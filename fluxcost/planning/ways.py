@@ -1,0 +1,64 @@
+"""Ways to rent for a volume: one job by a deadline, around the clock, or only while there is work.
+
+To add one, say how much it asks of a session, and which billing kinds cannot be bought that way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fluxcost.economics.billing import HOURS_PER_MONTH
+from fluxcost.economics.offers import SECONDS_PER_HOUR, BillingKind, Offer
+from fluxcost.planning.paces import Pace
+from fluxcost.planning.plans import Mode
+from fluxcost.planning.sizing import Job, Rental, Terms, rent_for_job, rent_for_month
+from fluxcost.workload import Workload
+
+KEPT_FOR_MONTHS = frozenset({BillingKind.RESERVED, BillingKind.SERVERLESS_ALWAYS_ON})
+"""Never rented for a single job."""
+
+SCALED_TO_ZERO = frozenset({BillingKind.SERVERLESS})
+"""Bills each start; kept up around the clock, it is sold under another kind."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to rent.
+
+    Attributes:
+        mode: Its name.
+        rent: Sizes and bills it; raises InfeasibleError when time does not suffice.
+        not_for: Billing kinds that cannot be bought this way.
+    """
+
+    mode: Mode
+    rent: Callable[[Offer, Pace, Terms], Rental]
+    not_for: frozenset[BillingKind]
+
+
+def ways_for(offer: Offer, workload: Workload) -> tuple[Way, ...]:
+    """Return the ways in which an offer can be rented for a workload."""
+    return tuple(way for way in _ways(workload) if offer.kind not in way.not_for)
+
+
+def _ways(workload: Workload) -> tuple[Way, ...]:
+    if workload.deadline is not None:
+        job = Job(workload.images, workload.deadline.hours * SECONDS_PER_HOUR)
+        return (Way("deadline", _by(job), KEPT_FOR_MONTHS),)
+    kept = Way("always-on", _around_the_clock(workload.images), SCALED_TO_ZERO)
+    if workload.on_demand is None:
+        return (kept,)
+    starts = workload.on_demand.starts_per_month
+    month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
+    job = Job(math.ceil(workload.images / starts), month_s / starts, sessions=starts)
+    return kept, Way("on-demand", _by(job), KEPT_FOR_MONTHS)
+
+
+def _by(job: Job) -> Callable[[Offer, Pace, Terms], Rental]:
+    return lambda offer, pace, terms: rent_for_job(offer, pace.image_s, pace.batch, job, terms)
+
+
+def _around_the_clock(images: int) -> Callable[[Offer, Pace, Terms], Rental]:
+    return lambda offer, pace, terms: rent_for_month(offer, pace.image_s, images, terms)

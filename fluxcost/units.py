@@ -1,0 +1,56 @@
+"""How numbers are shown to people; every table, sentence and notebook goes through here.
+
+Three significant digits, or two decimals of a dollar: more would claim a precision no timing has.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fluxcost.estimate import Estimate
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return such as '1,230', '12.3' or '0.00123': never an exponent."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def usd(value: float) -> str:
+    """Return such as '$1,234.56', or '$0.000412' below ten cents."""
+    return f"${value:,.2f}" if abs(value) >= 0.1 else f"${significant(value)}"
+
+
+def seconds(value: float) -> str:
+    """Return milliseconds below one second, otherwise seconds, minutes or hours."""
+    if value < 1:
+        return f"{significant(value * 1e3)} ms"
+    if value < 120:
+        return f"{significant(value)} s"
+    if value < 7200:
+        return f"{significant(value / 60)} min"
+    return f"{significant(value / 3600)} h"
+
+
+def percent(share: float) -> str:
+    """Return such as '60 %' or '4.2 %'."""
+    return f"{significant(share * 100, 2)} %"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a value with its unit as a person would write it."""
+    if unit == "s":
+        return seconds(value)
+    if unit.startswith("USD"):
+        return usd(value) + unit.removeprefix("USD")
+    return f"{significant(value)} {unit}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Return such as '508 ms (497 ms to 520 ms)'; the bare value where no width shows."""
+    value, low, high = (
+        quantity(number, estimate.unit) for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return value if low == high else f"{value} ({low} to {high})"

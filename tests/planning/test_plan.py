@@ -1,0 +1,282 @@
+"""The search over made prices and synthetic timings, whose truth is known."""
+
+import datetime as dt
+import html
+import json
+from typing import Any
+
+import pytest
+
+from fluxcost.economics.catalog import Catalog
+from fluxcost.errors import InfeasibleError, InputError, UnknownNameError
+from fluxcost.estimate import Source
+from fluxcost.performance.calibration import Calibration, GpuIdentity
+from fluxcost.performance.fit import fit
+from fluxcost.planning.plans import Plans
+from fluxcost.planning.search import plan
+from fluxcost.workload import Shape, Workload
+from tests.planning.made import TODAY, catalog, offer, tariff, workload
+from tests.synthetic import make_calibration
+
+H200 = make_calibration(gpu="h200-sxm")
+ONE_MEGAPIXEL = Shape(1024, 1024, 4)
+
+
+def planned(asked: Workload, prices: Catalog, *calibrations: Calibration) -> Plans:
+    return plan(asked, prices, calibrations or (H200,), today=TODAY)
+
+
+def reasons(plans: Plans) -> dict[str, tuple[str, str]]:
+    return {item.candidate: (item.constraint, item.reason) for item in plans.rejected}
+
+
+def table(gpu: str, seconds: float, batch: int = 1) -> Calibration:
+    """A published table of one printed cell."""
+    cell = {
+        "width": 1024,
+        "height": 1024,
+        "steps": 4,
+        "batch": batch,
+        "run": "article",
+        "reported_latency_s": seconds,
+        "reported_half_width_s": 0.005,
+    }
+    return Calibration.parse(
+        {
+            "gpu": {"key": gpu, "name": gpu, "memory_gib": 80.0},
+            "model": "flux2-klein-4b",
+            "stack": {"alias": "eager-bf16", "settings": {}},
+            "source": "published",
+            "reference": "an article",
+            "cells": [cell],
+        },
+        "a made table",
+    )
+
+
+def test_every_offer_is_tried_at_every_batch_measured():
+    plans = planned(workload(), catalog(offer("one"), offer("two", usd=4.0)))
+    batches = sorted({cell.batch for cell in H200.cells})
+    tried = sorted((line.option, line.batch) for line in plans)
+    assert tried == [(f"shop/{name}", batch) for name in ("one", "two") for batch in batches]
+
+
+def test_a_line_agrees_with_the_fit():
+    best = planned(workload(), catalog(offer())).best
+    assert best.batch is not None
+    fitted = fit(H200)
+    call = fitted.occupancy(ONE_MEGAPIXEL, batch=best.batch)
+    calls = -(-100_000 // best.batch)
+    per_gpu = -(-calls // best.gpus) * call.value / 0.9
+    assert best.hours is not None
+    assert best.hours.value * 3600 == pytest.approx(per_gpu + 600, abs=1)
+    assert best.total.value == pytest.approx(best.hours.value * best.gpus * 3.6)
+    assert best.usd_per_image.value == pytest.approx(best.total.value / 100_000)
+    assert best.images_per_usd.value == pytest.approx(1 / best.usd_per_image.value)
+    assert best.latency is not None
+    assert best.latency.value == fitted.latency(ONE_MEGAPIXEL, batch=best.batch).value
+    assert best.timing_source is Source.MEASURED
+    assert best.calibration == "h200-sxm/flux2-klein-4b/eager-bf16"
+    assert any(H200.content_hash[:12] in line for line in best.evidence)
+    assert any("offer shop/h200: 3.6 USD" in line for line in best.evidence)
+    assert any("utilization 0.9" in line for line in best.evidence)
+
+
+def test_lines_are_ranked_by_the_dear_end():
+    prices = catalog(offer("one"), offer("two", usd=3.0), tariff(usd=0.0005), tariff("b", usd=0.01))
+    plans = planned(workload(), prices)
+    highs = [line.total.high for line in plans]
+    assert highs == sorted(highs)
+    assert plans.best is plans[0]
+    assert plans[:2] == plans.ranked[:2]
+
+
+def test_a_tie_goes_to_the_price_that_is_better_known():
+    old = tariff("a-old", as_of=dt.date(2026, 1, 1))
+    plans = planned(workload(), catalog(old, tariff("b-fresh")))
+    assert [line.option for line in plans] == ["api/b-fresh", "api/a-old"]
+    assert [line.price_source for line in plans] == [Source.PUBLISHED, Source.ASSUMED]
+
+
+def test_an_api_line_is_its_price_times_the_images():
+    line = planned(workload(), catalog(tariff(usd=0.002))).best
+    assert line.mode == "api"
+    assert line.total.to_dict() | {"evidence": []} == {
+        "value": pytest.approx(200.0),
+        "low": pytest.approx(200.0),
+        "high": pytest.approx(200.0),
+        "level": 0.9,
+        "unit": "USD",
+        "source": "published",
+        "evidence": [],
+    }
+    assert line.why == "100,000 images x $0.00200 = $200.00."
+    assert (line.gpus, line.hours, line.latency, line.timing_source) == (0, None, None, None)
+
+
+def test_a_monthly_volume_is_kept_or_rented_on_demand():
+    asked = workload(deadline=None, images_per_month=100_000, on_demand={"starts_per_month": 20})
+    plans = planned(asked, catalog(offer()))
+    assert {line.mode for line in plans} == {"always-on", "on-demand"}
+    kept = next(line for line in plans if line.mode == "always-on")
+    assert kept.total.unit == "USD/month"
+    assert kept.total.value == pytest.approx(kept.gpus * 730 * 3.6)
+    assert plans.best.mode == "on-demand"
+
+
+@pytest.mark.parametrize(
+    ("fields", "row", "constraint", "reason"),
+    [
+        ({"status": "retired", "note": "gone"}, {}, "price", "the price is retired: gone"),
+        ({"status": "not_found", "note": "lost"}, {}, "price", "the price is not_found: lost"),
+        (
+            {"price": None, "unpriced": "contact-sales"},
+            {},
+            "price",
+            "no price anyone can buy at is published.",
+        ),
+        ({}, {"deny_providers": ["shop"]}, "deny_providers", "shop is denied."),
+        ({}, {"allow_providers": ["api"]}, "allow_providers", "allowed: api."),
+        ({"grade": "C"}, {"least_grade": "B"}, "least_grade", "grade C; at least B asked."),
+        (
+            {},
+            {"allow_billing": ["spot"]},
+            "allow_billing",
+            "sold as on-demand; allowed: spot.",
+        ),
+        (
+            {"kind": "spot"},
+            {},
+            "allow_billing",
+            "sold as spot; name it in allow_billing to use it.",
+        ),
+        (
+            {"gpu": "a100-sxm"},
+            {},
+            "timing",
+            "no usable timing of flux2-klein-4b on a100-sxm; measure it there.",
+        ),
+        (
+            {"kind": "reserved"},
+            {},
+            "volume",
+            "sold as reserved, which does not suit this volume; see on_demand.",
+        ),
+    ],
+)
+def test_a_rejected_offer_names_the_rule_it_breaks(
+    fields: dict[str, Any], row: dict[str, Any], constraint: str, reason: str
+):
+    plans = planned(workload(constraints=row), catalog(offer(**fields), tariff()))
+    assert reasons(plans)["shop/h200"] == (constraint, reason)
+    assert all(line.option != "shop/h200" for line in plans)
+
+
+def test_spot_is_used_where_it_is_asked_for():
+    asked = workload(constraints={"allow_billing": ["spot"]})
+    best = planned(asked, catalog(offer(kind="spot"))).best
+    assert any("interrupted" in caveat for caveat in best.caveats)
+
+
+def test_a_call_limit_removes_slow_batches_and_untimed_apis():
+    limit_s = fit(H200).latency(ONE_MEGAPIXEL, batch=2, statistic="p95").high
+    asked = workload(constraints={"max_latency_p95_s": limit_s})
+    plans = planned(asked, catalog(offer(), tariff()))
+    assert {line.batch for line in plans} == {1, 2}
+    assert reasons(plans)["api/klein"][0] == "max_latency_p95_s"
+    assert reasons(plans)[f"{H200.alias}, batch 4"][0] == "max_latency_p95_s"
+
+
+def test_only_allowed_sources_are_used():
+    plans = planned(
+        workload(constraints={"allow_sources": ["measured"]}),
+        catalog(offer(), offer("h100", gpu="h100-sxm")),
+        H200,
+        table("h100-sxm", 0.57),
+    )
+    assert {line.gpu for line in plans} == {"h200-sxm"}
+    assert reasons(plans)["published/h100-sxm/flux2-klein-4b/eager-bf16, batch 1"] == (
+        "allow_sources",
+        "the timing is published; allowed: measured.",
+    )
+
+
+def test_a_published_table_serves_a_gpu_nobody_measured():
+    plans = planned(workload(), catalog(offer(gpu="h100-sxm")), table("h100-sxm", 0.57))
+    assert [line.timing_source for line in plans] == [Source.PUBLISHED]
+
+
+def test_a_published_table_is_passed_over_where_the_gpu_was_measured():
+    plans = planned(workload(), catalog(offer()), table("h200-sxm", 0.01), H200)
+    assert {line.timing_source for line in plans} == {Source.MEASURED}
+    assert reasons(plans)["published/h200-sxm/flux2-klein-4b/eager-bf16"] == (
+        "timing",
+        "a published table, not needed since h200-sxm has been measured.",
+    )
+
+
+def test_a_new_gpu_needs_no_change_of_code():
+    other = H200.model_copy(
+        update={"gpu": GpuIdentity(key="b200-sxm", name="B200", memory_gib=180.0)}
+    )
+    plans = planned(workload(), catalog(offer(gpu="b200-sxm")), other)
+    assert plans.best.gpu == "b200-sxm"
+
+
+def test_no_plan_at_all_is_infeasible_and_says_why():
+    plans = planned(workload(), catalog(offer(status="retired", note="gone")))
+    assert len(plans) == 0
+    with pytest.raises(InfeasibleError) as caught:
+        _ = plans.best
+    assert str(caught.value) == (
+        "no plan for 'made': all 1 candidates were rejected (1 by price); relax one of these or "
+        "add prices or calibrations."
+    )
+
+
+def test_a_deadline_nobody_can_keep_rejects_every_offer():
+    asked = workload(deadline={"images": 100, "hours": 0.1})
+    plans = planned(asked, catalog(offer()))
+    assert len(plans) == 0
+    assert {item.constraint for item in plans.rejected} == {"deadline"}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"deny_providers": ["shp"]}, "provider 'shp' is not known among 2; nearest: shop, api."),
+        ({"allow_billing": ["ondemand"]}, "billing kind 'ondemand' is not known among 7; nearest:"),
+    ],
+)
+def test_a_constraint_that_names_nothing_is_refused(row: dict[str, Any], message: str):
+    with pytest.raises(UnknownNameError) as caught:
+        planned(workload(constraints=row), catalog(offer(), tariff()))
+    assert str(caught.value).startswith(message)
+
+
+def test_an_unknown_model_is_refused():
+    with pytest.raises(UnknownNameError, match="model 'flux2-klein-4' is not known"):
+        plan(workload(model="flux2-klein-4"), catalog(tariff()), today=TODAY)
+
+
+def test_a_calibration_of_another_model_is_refused():
+    with pytest.raises(InputError, match="times flux2-klein-4b; expected other"):
+        planned(workload(model="other"), catalog(offer()))
+
+
+def test_plans_are_json_and_a_frame_and_a_table():
+    plans = planned(workload(name="<b>made</b>"), catalog(offer(), tariff()))
+    document = json.loads(json.dumps(plans.to_dict(), allow_nan=False))
+    assert [line["option"] for line in document["plans"]] == [line.option for line in plans]
+    frame = plans.to_frame()
+    assert list(frame["total_high"]) == [line.total.high for line in plans]
+    assert list(frame["total_low"]) == [line.total.low for line in plans]
+    page = plans._repr_html_()
+    assert html.escape("<b>made</b>") in page
+    assert "<b>" not in page
+    assert page.count("<tr>") == len(plans) + 1
+
+
+def test_planning_twice_gives_the_same_numbers():
+    prices = catalog(offer(), tariff())
+    assert planned(workload(), prices).to_dict() == planned(workload(), prices).to_dict()

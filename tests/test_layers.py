@@ -1,0 +1,60 @@
+"""Rooms in the order a planner asks: each imports only from rooms above it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "fluxcost"
+ROOMS = [
+    "errors",
+    "estimate",
+    "records",
+    "documents",
+    "units",
+    "workload",
+    "performance",
+    "capacity",
+    "economics",
+    "planning",
+    "evidence",
+    "cli",
+]
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE]
+FILES += [PACKAGE / f"{room}.py" for room in ROOMS if (PACKAGE / f"{room}.py").exists()]
+NEVER = {"torch", "diffusers", "transformers", "accelerate", "measure", "streamlit"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full names a file imports when it runs, at its top or later."""
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        pending.extend(ast.iter_child_nodes(node))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_rooms_above_it(path: Path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    above = ROOMS[: ROOMS.index(room) + 1]
+    for name in imported(path):
+        parts = name.split(".")
+        assert parts[0] not in NEVER, f"{path} imports {name}"
+        if parts[0] == "fluxcost":
+            assert room == "cli" or len(parts) > 1, f"{path} imports the public door"
+            assert len(parts) == 1 or parts[1] in above, f"{path} imports {name} from below"
+
+
+def test_every_module_belongs_to_a_room():
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
+    top = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert rooms | top <= set(ROOMS)
