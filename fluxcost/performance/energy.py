@@ -40,11 +40,13 @@ def counter_sigma(cell: Cell) -> float:
 class CallEnergy:
     """Joules of a call as standing watts x seconds + joules a TFLOP x TFLOP."""
 
-    def __init__(self, cells: Sequence[Cell], architecture: Architecture, key: str) -> None:
+    def __init__(
+        self, alias: str, cells: Sequence[Cell], architecture: Architecture, key: str
+    ) -> None:
         known = [cell for cell in cells if cell.energy is not None]
         if len(known) < FEWEST_CELLS:
             raise MissingDataError(
-                f"energy was recorded for {len(known)} cells; expected at least {FEWEST_CELLS}: "
+                f"{alias}: energy was recorded for {len(known)} cells; expected at least {FEWEST_CELLS}: "
                 "measure with the energy counter."
             )
         self._architecture = architecture

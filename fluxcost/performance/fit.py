@@ -31,6 +31,9 @@ from fluxcost.workload import Shape
 WIDEST_HALF_WIDTH = 0.25
 """Relative half-width of the interval past which an answer is refused as untrustworthy."""
 
+SAME_RATE = 0.995
+"""Share of the highest throughput that counts as reaching it."""
+
 STATISTICS: tuple[Statistic, ...] = ("median", "mean", "p95", "p99")
 
 
@@ -161,8 +164,10 @@ class Fit:
         return _trusted(estimate, shape, batch)
 
     def best_batch(self, shape: Shape) -> int:
-        """Return the batch with the highest throughput that fits in memory.
+        """Return the smallest batch that reaches the highest throughput that fits in memory.
 
+        Rates within half a percent of the highest count as reached: past saturation they differ by
+        noise, and a larger batch only makes callers wait.
         Only batches whose tokens x batch lie within those measured are looked at: past them the
         gain would be the formula's, not the machine's.
         """
@@ -180,7 +185,8 @@ class Fit:
             raise MissingDataError(
                 f"{self.calibration.alias}: no batch of {shape} can be answered."
             )
-        return max(rates, key=lambda batch: rates[batch])
+        enough = SAME_RATE * max(rates.values())
+        return min(batch for batch, rate in rates.items() if rate >= enough)
 
     def floor(
         self, shape: Shape, batch: int = 1, basis: Literal["peak", "ceilings"] = "peak"
@@ -236,8 +242,8 @@ class Fit:
     def _region(self) -> Region:
         if not self._cells:
             raise MissingDataError(
-                f"{self.calibration.alias}: a {self.calibration.source} table answers only at the "
-                f"cells it gives: {'; '.join(self._labels)}."
+                f"{self.calibration.alias}: a {self.calibration.source} table answers only the "
+                f"latency of the cells it gives: {'; '.join(self._labels)}."
             )
         return Region(self.calibration, self._cells, self.architecture)
 
@@ -252,11 +258,11 @@ class Fit:
 
     @functools.cached_property
     def _peak(self) -> PeakMemory:
-        return PeakMemory(self._cells, self.key)
+        return PeakMemory(self.calibration.alias, self._cells, self.key)
 
     @functools.cached_property
     def _energy(self) -> CallEnergy:
-        return CallEnergy(self._cells, self.architecture, self.key)
+        return CallEnergy(self.calibration.alias, self._cells, self.architecture, self.key)
 
     @functools.cached_property
     def _evidence(self) -> str:

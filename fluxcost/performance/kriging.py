@@ -14,6 +14,7 @@ predicted best by the others, which linear algebra gives without fitting again.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,6 +102,10 @@ class Prediction:
         return float(np.sqrt(np.sum(self.shared**2) + self.local**2))
 
 
+TRIED = tuple(itertools.starmap(Scales, itertools.product(MISFIT_SIGMAS, OWN_SIGMAS, RANGES)))
+"""Every combination of scales tried."""
+
+
 class Kriged:
     """A stage's formula fitted to its observations, with the correction that remains."""
 
@@ -142,7 +147,8 @@ class Kriged:
 
         The trend is linearized at the fitted parameters, so this costs no further fit.
         """
-        return self._left_out(self.scales, self.theta)
+        errors, sigmas = self._left_out([self.scales])
+        return errors[0], sigmas[0]
 
     def _fit(self) -> Array:
         """Maximize the posterior of theta by Gauss-Newton with step halving."""
@@ -170,22 +176,33 @@ class Kriged:
         return theta
 
     def _best_scales(self) -> Scales:
-        """Return the scales with the highest density of each row given the others."""
+        """Return the mean variances, weighed by the density of each row given the others.
 
-        def density(scales: Scales) -> float:
-            errors, sigmas = self._left_out(scales, self.theta)
-            return float(np.sum(np.log(sigmas) + 0.5 * (errors / sigmas) ** 2))
+        The single best scales would be the luckiest: with a dozen rows they claim too much.
+        """
+        errors, sigmas = self._left_out(TRIED)
+        surprise = np.sum(np.log(sigmas) + 0.5 * (errors / sigmas) ** 2, axis=1)
+        weights = np.exp(surprise.min() - surprise)
+        misfit, own, reach = np.average(
+            [(s.misfit**2, s.own**2, s.range) for s in TRIED], axis=0, weights=weights
+        )
+        return Scales(float(np.sqrt(misfit)), float(np.sqrt(own)), float(reach))
 
-        tried = itertools.starmap(Scales, itertools.product(MISFIT_SIGMAS, OWN_SIGMAS, RANGES))
-        return min(tried, key=density)
-
-    def _left_out(self, scales: Scales, theta: Array) -> tuple[Array, Array]:
+    def _left_out(self, tried: Sequence[Scales]) -> tuple[Array, Array]:
+        """Return left-out errors and sigmas under each of the scales, shape (scales, rows)."""
         physics, seen = self.physics, self.observations
-        slopes = self._slopes(theta, seen.pixels, seen.batch)
-        covariance = self._covariance(scales)
-        total = np.linalg.inv(covariance + slopes @ np.diag(physics.prior_sigma**2) @ slopes.T)
-        offset = seen.log_seconds - self._trend(theta) + slopes @ (theta - physics.prior_mean)
-        diagonal = np.diag(total)
+        slopes = self._slopes(self.theta, seen.pixels, seen.batch)
+        trend = slopes @ np.diag(physics.prior_sigma**2) @ slopes.T
+        ranges = {s.range for s in tried}
+        shapes = {r: self._cross(Scales(1, 0, r), seen.pixels, seen.batch) for r in ranges}
+        own = np.diag(seen.noise**2) + trend
+        identity = np.eye(len(seen.noise))
+        total = np.linalg.inv(
+            [s.misfit**2 * shapes[s.range] + s.own**2 * identity + own for s in tried]
+        )
+        offset = seen.log_seconds - self._trend(self.theta)
+        offset = offset + slopes @ (self.theta - physics.prior_mean)
+        diagonal = np.diagonal(total, axis1=1, axis2=2)
         return -(total @ offset) / diagonal, np.sqrt(1 / diagonal)
 
     def _trend(self, theta: Array) -> Array:

@@ -38,9 +38,9 @@ class MemoryPhysics:
 class PeakMemory:
     """Peak GiB over pixels and batch, from the one reading most cells carry."""
 
-    def __init__(self, cells: Sequence[Cell], key: str) -> None:
+    def __init__(self, alias: str, cells: Sequence[Cell], key: str) -> None:
         self._key = key
-        self.reading = _common_reading(cells)
+        self.reading = _common_reading(alias, cells)
         groups = groups_of(cell for cell in cells if _read(cell, self.reading) is not None)
         peaks = [max(_read(cell, self.reading) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
@@ -76,7 +76,7 @@ def _read(cell: Cell, reading: str) -> float | None:
     return None if cell.memory is None else READINGS[reading](cell.memory)
 
 
-def _common_reading(cells: Sequence[Cell]) -> str:
+def _common_reading(alias: str, cells: Sequence[Cell]) -> str:
     """Return the first reading that at least half of the cells carry.
 
     Raises:
@@ -85,4 +85,4 @@ def _common_reading(cells: Sequence[Cell]) -> str:
     for reading in READINGS:
         if 2 * sum(_read(cell, reading) is not None for cell in cells) >= max(1, len(cells)):
             return reading
-    raise MissingDataError("the calibration recorded no peak memory; measure its cells again.")
+    raise MissingDataError(f"{alias}: no peak memory was recorded; measure its cells again.")

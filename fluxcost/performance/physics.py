@@ -16,45 +16,47 @@ from fluxcost.performance.kriging import Array
 from fluxcost.performance.work import VAE_SHRINK, text_encode, vae_decode
 from fluxcost.workload import Shape
 
-SHARPNESS = 8.0
-"""Power of the rounded maximum: at the corner the time is 2^(1/8), 9 % above either part."""
+SHARPNESS = 12.0
+"""Power of the rounded maximum, before a fit: at the corner the time is 2^(1/12), 6 % above either
+part."""
 
 PRIOR_SIGMA = 0.7
 """Width of the prior of a time or an efficiency known to a factor 2."""
+
+SHARPNESS_SIGMA = 0.7
+"""Width of the prior of the sharpness, a factor 2."""
 
 LAUNCH_SIGMA = 2.0
 """Width of the prior of a launch-bound time: CPUs differ by far more than a factor 2."""
 
 
-def _overtake(launch: Array, arithmetic: Array) -> Array:
+def _overtake(launch: float, arithmetic: Array, log_sharpness: float) -> Array:
     """Return the log of the rounded maximum of two log times."""
-    return np.asarray(
-        np.logaddexp(SHARPNESS * launch, SHARPNESS * arithmetic) / SHARPNESS, dtype=np.float64
-    )
+    power = np.exp(log_sharpness)
+    return np.asarray(np.logaddexp(power * launch, power * arithmetic) / power)
 
 
 class TextPhysics:
-    """Prompts: theta = launch time, arithmetic of one prompt (log seconds)."""
+    """Prompts: theta = launch time, sharpness, arithmetic of one prompt (log seconds)."""
 
     def __init__(self, architecture: Architecture, rates: Rates) -> None:
         arithmetic = text_encode(architecture).flop / (rates.matmul_tflop_per_s * 1e12)
-        self.prior_mean = np.log([0.03, 1.5 * arithmetic])
-        self.prior_sigma = np.array([LAUNCH_SIGMA, PRIOR_SIGMA])
+        self.prior_mean = np.log([0.03, SHARPNESS, 1.5 * arithmetic])
+        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, PRIOR_SIGMA])
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log seconds of encoding `batch` prompts; pixels do not matter."""
-        launch = np.full(pixels.shape, theta[0])
-        return _overtake(launch, theta[1] + np.log(batch))
+        return _overtake(theta[0], theta[2] + np.log(batch), theta[1])
 
 
 class DenoisePhysics:
-    """One step: theta = launch time, constant part, product and attention time over ceiling."""
+    """One step: theta = launch time, sharpness, constant, products and attention over ceiling."""
 
     def __init__(self, architecture: Architecture, rates: Rates) -> None:
         self._architecture = architecture
         self._rates = rates
-        self.prior_mean = np.log([0.03, 0.001, 1.3, 1.1])
-        self.prior_sigma = np.array([LAUNCH_SIGMA, 1.0, PRIOR_SIGMA, PRIOR_SIGMA])
+        self.prior_mean = np.log([0.03, SHARPNESS, 0.001, 1.3, 1.1])
+        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, 1.0, PRIOR_SIGMA, PRIOR_SIGMA])
         part = architecture.transformer
         per_token = 2 * (4 + 3 * part.mlp_ratio) * part.width**2 * part.blocks
         forwards = architecture.pipeline.forwards_per_step
@@ -65,37 +67,37 @@ class DenoisePhysics:
         """Return log seconds of one step of a batch."""
         tokens = pixels / PIXELS_PER_TOKEN + self._architecture.text_tokens
         rate = self._rates.attention_tflop_per_s(tokens) * 1e12
-        constant, product, attention = np.exp(theta[1:])
+        constant, product, attention = np.exp(theta[2:])
         arithmetic = (
             constant
             + product * self._product_s * tokens * batch
             + attention * self._attention_flop * tokens**2 * batch / rate
         )
-        return _overtake(np.full(pixels.shape, theta[0]), np.log(arithmetic))
+        return _overtake(theta[0], np.log(arithmetic), theta[1])
 
 
 class VaePhysics:
-    """Decoding: theta = launch time, constant part, time of one megapixel, its attention."""
+    """Decoding: theta = launch time, sharpness, constant part, one megapixel, its attention."""
 
     def __init__(self, architecture: Architecture, rates: Rates) -> None:
         megapixel = vae_decode(architecture, Shape(1024, 1024, 1)).matmul_flop / 1.048576
         # Convolutions and group norms wait for memory: several times the arithmetic (speed notes).
         self.prior_mean = np.log(
-            [0.01, 0.0005, 5 * megapixel / (rates.matmul_tflop_per_s * 1e12), 2.0]
+            [0.01, SHARPNESS, 0.0005, 5 * megapixel / (rates.matmul_tflop_per_s * 1e12), 2.0]
         )
-        self.prior_sigma = np.array([LAUNCH_SIGMA, 1.0, PRIOR_SIGMA, PRIOR_SIGMA])
+        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, 1.0, PRIOR_SIGMA, PRIOR_SIGMA])
         channels = architecture.vae.block_out_channels[-1]
         self._attention_s = 4 * channels / VAE_SHRINK**4 / (rates.matmul_tflop_per_s * 1e12)
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log seconds of decoding a batch."""
-        constant, megapixel, attention = np.exp(theta[1:])
+        constant, megapixel, attention = np.exp(theta[2:])
         arithmetic = (
             constant
             + megapixel * pixels * 1e-6 * batch
             + attention * self._attention_s * pixels**2 * batch
         )
-        return _overtake(np.full(pixels.shape, theta[0]), np.log(arithmetic))
+        return _overtake(theta[0], np.log(arithmetic), theta[1])
 
 
 class HostPhysics:
