@@ -43,14 +43,22 @@ def quantity(value: float, unit: str) -> str:
     """Return a value with its unit as a person would write it."""
     if unit == "s":
         return seconds(value)
-    if unit.startswith("USD"):
-        return usd(value) + unit.removeprefix("USD")
-    return f"{significant(value)} {unit}"
+    return _number(value, unit) + (unit.removeprefix("USD") if _is_usd(unit) else f" {unit}")
 
 
 def interval(estimate: Estimate) -> str:
     """Return such as '508 ms (497 ms to 520 ms)'; the bare value where no width shows."""
-    value, low, high = (
-        quantity(number, estimate.unit) for number in (estimate.value, estimate.low, estimate.high)
-    )
+    unit = estimate.unit
+    low, high = _number(estimate.low, unit), _number(estimate.high, unit)
+    value = quantity(estimate.value, unit)
     return value if low == high else f"{value} ({low} to {high})"
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "s":
+        return seconds(value)
+    return usd(value) if _is_usd(unit) else significant(value)
+
+
+def _is_usd(unit: str) -> bool:
+    return unit.split("/", maxsplit=1)[0] == "USD"

@@ -23,6 +23,9 @@ def plan(
         typer.Option(help="Alias or path; repeatable; every shipped one unless given."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Plans to print.")] = 10,
+    every: Annotated[
+        bool, typer.Option("--every", help="Each batch of an offer, not only its cheapest.")
+    ] = False,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="List what was turned down.")
     ] = False,
@@ -33,12 +36,12 @@ def plan(
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     plans = fc.plan(asked, catalog=fc.load_catalog(prices), calibrations=timed)
     best = plans.best
+    shown = (plans.ranked if every else plans.leaders)[:top]
     if json:
-        document = plans.to_dict()
-        show_json(document | {"plans": document["plans"][:top]})
+        show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]})
         return
     show_text(f"{plans.workload}: {asked.images:,} images of {asked.model}, {_volume(asked)}")
-    show_table(plan_rows(plans[:top]))
+    show_table(plan_rows(shown))
     show_text(f"1: {best.why}")
     for caveat in best.caveats:
         show_text(f"   {caveat}.")

@@ -159,6 +159,14 @@ class Plans(Sequence[Plan]):
             f"({tally}); relax one of these or add prices or calibrations."
         )
 
+    @property
+    def leaders(self) -> tuple[Plan, ...]:
+        """The first plan of each way to buy: the same offer at another batch is left out."""
+        first: dict[tuple[str, Mode], Plan] = {}
+        for plan in self.ranked:
+            first.setdefault((plan.option, plan.mode), plan)
+        return tuple(first.values())
+
     @overload
     def __getitem__(self, index: int) -> Plan: ...
 

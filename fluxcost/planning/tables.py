@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fluxcost.errors import InputError
-from fluxcost.estimate import Estimate
+from fluxcost.estimate import Estimate, Source
 from fluxcost.units import interval, significant, usd
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _row(rank: int, plan: Plan) -> dict[str, str]:
         "images/$": significant(plan.images_per_usd.value),
         "a call": _or_nothing(plan.latency),
         "timing": str(plan.timing_source or NOTHING),
-        "priced": plan.priced_as_of,
+        "priced": plan.priced_as_of + (", assumed" if plan.price_source == Source.ASSUMED else ""),
     }
 
 

@@ -1,0 +1,156 @@
+"""Each command against the Python result it shows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fluxcost as fc
+from fluxcost.economics.breakeven import Sessions
+from tests.commands import Files, shown, shown_json
+
+SHAPE = fc.Shape(1024, 1024, 4)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+@pytest.mark.parametrize("statistic", ["median", "mean", "p95", "p99"])
+def test_latency_is_the_estimate(capsys, files: Files, statistic: Any):
+    fitted = fc.fit(fc.load_calibration(files.calibration))
+    arguments = ["--calibration", files.calibration, "--batch", 2, "--statistic", statistic]
+    shape = ["--width", 1024, "--height", 1024, "--steps", 4]
+    expected = fitted.latency(SHAPE, batch=2, statistic=statistic).to_dict()
+    assert shown_json(capsys, "latency", *arguments, *shape) == expected
+    assert set(expected) == {"value", "low", "high", "level", "unit", "source", "evidence"}
+
+
+def test_latency_reads_like_a_sentence(capsys):
+    alias = "published/h100-sxm/flux2-klein-4b/diffusers-bf16"
+    lines = shown(capsys, "latency", "--calibration", alias).splitlines()
+    assert lines[0] == "call      1024x1024, 4 steps, batch 1"
+    assert lines[1].startswith("median    570 ms (")
+    assert lines[2:4] == ["level     90 %", "source    published"]
+
+
+def test_cost_is_the_result(capsys, files: Files):
+    expected = fc.cost_per_image(
+        fc.fit(fc.load_calibration(files.calibration)),
+        fc.load_catalog(files.prices).offer("shop/h200"),
+        SHAPE,
+        utilization=0.6,
+    )
+    arguments = ["--calibration", files.calibration, "--prices", files.prices]
+    command = ["cost", *arguments, "--offer", "shop/h200", "--utilization", 0.6]
+    assert shown_json(capsys, *command) == expected.to_dict()
+    text = shown(capsys, *command)
+    assert text.splitlines()[0] == "offer              shop/h200, h200-sxm"
+    assert "\nGPU time idle" in text
+
+
+@pytest.mark.parametrize("sessions", [None, Sessions(22, 600.0)])
+def test_breakeven_is_the_result(capsys, files: Files, sessions: Sessions | None):
+    catalog = fc.load_catalog(files.prices)
+    expected = fc.break_even(
+        fc.fit(fc.load_calibration(files.calibration)),
+        catalog.offer("shop/h200"),
+        catalog.tariff("bfl/flux-2-klein-4b"),
+        SHAPE,
+        utilization=0.6,
+        sessions=sessions,
+    )
+    arguments = ["--calibration", files.calibration, "--prices", files.prices]
+    pair = ["--offer", "shop/h200", "--tariff", "bfl/flux-2-klein-4b", "--utilization", 0.6]
+    starts = ["--starts-per-month", 22, "--startup-minutes", 10] if sessions else []
+    command = ["breakeven", *arguments, *pair, *starts]
+    assert shown_json(capsys, *command) == expected.to_dict()
+    assert f"verdict             {expected.verdict}: " in shown(capsys, *command)
+
+
+def test_plan_is_the_result(capsys, files: Files):
+    expected = fc.plan(
+        fc.load_workload(files.workload),
+        fc.load_catalog(files.prices),
+        [fc.load_calibration(files.calibration)],
+    ).to_dict()
+    command = ["plan", files.workload, "--prices", files.prices, "--calibration", files.calibration]
+    assert shown_json(capsys, *command, "--every") == expected
+    assert shown_json(capsys, *command)["plans"] == expected["plans"][:1]
+    assert len(shown_json(capsys, *command, "--every", "--top", 2)["plans"]) == 2
+
+
+def test_plan_shows_the_table_the_working_and_what_was_rejected(capsys, files: Files):
+    command = ["plan", files.workload, "--prices", files.prices, "--calibration", files.calibration]
+    lines = [line.rstrip() for line in shown(capsys, *command).splitlines()]
+    assert lines[0] == ("made: 100,000 images of flux2-klein-4b, ready within 8 hours of renting")
+    titles = lines[2].split()
+    assert titles[:5] == ["#", "option", "rented", "batch", "hours"]
+    assert lines[4].split()[:5] == ["1", "shop/h200", "2", "x", "h200-sxm,"]
+    assert any(line.startswith("1: 100,000 images of ") for line in lines)
+    assert lines[-1].endswith("--rejected lists them.")
+    assert "allow_providers" in shown(capsys, *command, "--rejected")
+
+
+def test_prices_are_filtered_and_dated(capsys, files: Files):
+    document = shown_json(capsys, "prices", "--prices", files.prices, "--provider", "shop")
+    assert [row["id"] for row in document["offers"]] == ["shop/h200"]
+    assert document["tariffs"] == []
+    assert document["offers"][0]["as_of"] == "2026-11-01"
+    assert document["offers"][0]["grade"] == "A"
+    assert document["offers"][0]["age_days"] >= 22
+    by_gpu = shown_json(capsys, "prices", "--gpu", "h200-sxm")
+    assert {row["gpu"] for row in by_gpu["offers"]} == {"h200-sxm"}
+    assert by_gpu["tariffs"] == []
+    by_model = shown_json(capsys, "prices", "--model", "flux2-klein-4b")
+    assert {row["model"] for row in by_model["tariffs"]} == {"flux2-klein-4b"}
+    assert by_model["offers"] == []
+
+
+def test_prices_are_a_table(capsys, files: Files):
+    command = ["prices", "--prices", files.prices, "--provider", "shop"]
+    lines = [line.split() for line in shown(capsys, *command).splitlines()]
+    assert lines[1] == [
+        "offer",
+        "GPU",
+        "sold",
+        "a",
+        "GPU-hour",
+        "as",
+        "of",
+        "days",
+        "old",
+        "grade",
+        "status",
+    ]
+    assert lines[3][:7] == ["shop/h200", "1", "x", "h200-sxm", "on-demand", "$3.60", "2026-11-01"]
+    assert lines[3][8:] == ["A", "active"]
+
+
+def test_everything_shipped_is_listed(capsys):
+    everything = shown_json(capsys, "prices")
+    catalog = fc.load_catalog()
+    assert len(everything["offers"]) == len(catalog.offers)
+    assert len(everything["tariffs"]) == len(catalog.tariffs)
+    listed = shown_json(capsys, "calibrations")["calibrations"]
+    assert [row["alias"] for row in listed] == [item.alias for item in fc.shipped_calibrations()]
+    for row in listed:
+        calibration = fc.load_calibration(row["alias"])
+        assert calibration.content_hash.startswith(row["hash"])
+        assert row["alias"] in shown(capsys, "calibrations")
+
+
+def test_validate_is_the_report(capsys, files: Files):
+    report = fc.validate(fc.load_calibration(files.calibration))
+    assert shown_json(capsys, "validate", files.calibration) == {"reports": [report.to_dict()]}
+    text = shown(capsys, "validate", files.calibration)
+    assert report.cells[0].cell in text
+    assert f"{report.groups} groups left out in turn: median error " in text
+
+
+def test_help_names_every_command(capsys):
+    text = shown(capsys)
+    commands = ["latency", "cost", "breakeven", "plan", "prices", "calibrations", "validate"]
+    assert all(f"\n  {command} " in text for command in commands)
+    assert all("--json" in shown(capsys, command, "--help") for command in commands)

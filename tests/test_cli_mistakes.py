@@ -1,0 +1,194 @@
+"""Every mistake against its one sentence on stderr: exit code 2 for input, 1 for no answer."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import OFFER, WORKLOAD, Files, refused
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--width", 1000], "width is 1000; expected a multiple of 16 pixels; use 992."),
+        (["--width", 0], "width is 0; expected a whole number from 16 to 8192."),
+        (["--steps", 0], "steps is 0; expected a whole number from 1 to 1000."),
+    ],
+)
+def test_a_shape_out_of_range_is_refused(capsys, files: Files, options: list[Any], message: str):
+    assert refused(capsys, "latency", "--calibration", files.calibration, *options) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["latency"], "Missing option '--calibration'."),
+        (["latency", "--width", "wide"], "Invalid value for '--width'"),
+        (
+            ["latency", "--calibration", "x", "--statistic", "p12"],
+            "Invalid value for '--statistic'",
+        ),
+        (["guess"], "No such command 'guess'."),
+        (
+            ["plan", "none.yaml"],
+            "none.yaml: No such file or directory; give the path of a readable",
+        ),
+        (["plan", "none.yaml", "--top", "0"], "Invalid value for '--top'"),
+        (["prices", "--gpu", "h200"], "GPU 'h200' is not known among "),
+        (["prices", "--model", "flux"], "model 'flux' is not known among "),
+        (["prices", "--prices", "nowhere"], "nowhere: holds no gpus/*.yaml or apis/*.yaml; give a"),
+    ],
+)
+def test_a_mistyped_command_is_one_sentence(capsys, arguments: list[str], start: str):
+    assert refused(capsys, *arguments).startswith(start)
+
+
+def test_an_unknown_calibration_names_the_nearest(capsys):
+    message = refused(capsys, "latency", "--calibration", "h200-sxm/flux2-klein-4b/eager")
+    assert message.startswith("calibration 'h200-sxm/flux2-klein-4b/eager' is not known among ")
+    assert "nearest: h200-sxm/flux2-klein-4b/eager-bf16" in message
+
+
+def test_an_unknown_offer_names_the_nearest(capsys, files: Files):
+    message = refused(
+        capsys, "cost", "--calibration", files.calibration, "--offer", "runpod/h200-secur",
+        "--utilization", 0.6,
+    )  # fmt: skip
+    assert message.startswith("offer 'runpod/h200-secur' is not known among ")
+    assert "nearest: runpod/h200-secure" in message
+
+
+@pytest.mark.parametrize("utilization", ["0", "1.5", "-0.2", "nan", "inf"])
+def test_a_utilization_out_of_range_is_refused(capsys, files: Files, utilization: str):
+    message = refused(
+        capsys, "cost", "--calibration", files.calibration, "--offer", "runpod/h200-secure",
+        "--utilization", utilization,
+    )  # fmt: skip
+    assert message.startswith("utilization is ")
+
+
+def test_starts_without_their_startup_are_refused(capsys, files: Files):
+    message = refused(
+        capsys, "breakeven", "--calibration", files.calibration, "--offer", "runpod/h200-secure",
+        "--tariff", "bfl/flux-2-klein-4b", "--utilization", 0.6, "--starts-per-month", 3,
+    )  # fmt: skip
+    assert message == (
+        "--starts-per-month is 3 and --startup-minutes None; expected both or neither: add the "
+        "missing one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"utilization": None}, "utilization is missing; add it."),
+        ({"utilization": float("nan")}, "utilization is nan; expected: a finite number."),
+        ({"speed": 1}, "speed is not a known field; remove it."),
+        ({"version": 2}, "version is 2; expected at most 1; upgrade fluxcost."),
+        (
+            {"format": "other"},
+            "not a workload; its first line must be 'format: fluxcost-workload'.",
+        ),
+        (
+            {"shapes": [{"width": 1000, "height": 1024, "steps": 4}]},
+            "shapes.0.width is 1000; expected: a multiple of 16 pixels; use 992.",
+        ),
+    ],
+)
+def test_a_bad_workload_is_refused(capsys, files: Files, change: dict[str, Any], message: str):
+    document = {key: value for key, value in (WORKLOAD | change).items() if value is not None}
+    files.write_workload(document)
+    assert refused(capsys, "plan", files.workload) == f"{files.workload}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: &a [x]\nb: [*a, *a]\n", "line 2 has an alias; write the value out."),
+        ("name: made\nname: twice\n", "line 2 has the key 'name' twice; keep one."),
+        ("a: [1, 2\n", "while parsing a flow sequence"),
+        ("\x00", "unacceptable character"),
+    ],
+)
+def test_a_workload_that_is_no_plain_yaml_is_refused(capsys, files: Files, text: str, reason: str):
+    files.workload.write_text(text)
+    message = refused(capsys, "plan", files.workload)
+    assert message.startswith(f"{files.workload}: not usable as YAML: ")
+    assert reason in message
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"price": {"amount": -3.6, "unit": "gpu-hour"}}, "price.amount is -3.6; expected: "),
+        ({"price": {"amount": "3.6", "unit": "gpu-hour"}}, "price.amount is '3.6'; expected: "),
+        ({"grade": "Z"}, "grade is 'Z'; expected: 'A', 'B' or 'C'."),
+        ({"as_of": None}, "as_of is missing; add it."),
+        ({"currency": "EUR"}, "currency is 'EUR'; expected: USD, since no dated exchange rate"),
+    ],
+)
+def test_a_bad_price_names_its_row(capsys, files: Files, change: dict[str, Any], field: str):
+    row = {key: value for key, value in (OFFER | change).items() if value is not None}
+    files.write_offer(row)
+    message = refused(capsys, "prices", "--prices", files.prices)
+    path = files.prices / "gpus" / "shop.yaml"
+    assert message.startswith(f"{path}, row 1 (shop/h200): {field}")
+
+
+def test_a_price_that_is_not_a_number_is_refused(capsys, files: Files):
+    path = files.prices / "gpus" / "shop.yaml"
+    path.write_text(path.read_text().replace("3.6", ".nan"))
+    assert "price.amount is nan; expected: " in refused(capsys, "prices", "--prices", files.prices)
+
+
+def test_a_calibration_of_a_newer_format_is_refused(capsys, files: Files):
+    files.edit_calibration(version=99)
+    assert refused(capsys, "latency", "--calibration", files.calibration) == (
+        f"{files.calibration}: version is 99; expected at most 1; upgrade fluxcost."
+    )
+
+
+def test_a_truncated_calibration_is_refused(capsys, files: Files):
+    text = files.calibration.read_text()
+    files.calibration.write_text(text[: len(text) // 2])
+    message = refused(capsys, "latency", "--calibration", files.calibration)
+    assert message.startswith(f"{files.calibration}: not a whole JSON file (")
+
+
+def test_an_edited_calibration_is_refused(capsys, files: Files):
+    files.edit_calibration(reference="edited by hand")
+    message = refused(capsys, "latency", "--calibration", files.calibration)
+    assert "the file was edited or damaged: fetch it again." in message
+
+
+def test_what_nobody_measured_is_no_input_error(capsys):
+    message = refused(
+        capsys, "latency", "--width", 512, "--height", 512, "--batch", 7,
+        "--calibration", "published/h100-sxm/flux2-klein-4b/diffusers-bf16", code=1,
+    )  # fmt: skip
+    assert "512x512, 4 steps" in message
+
+
+def test_a_workload_nobody_can_meet_is_infeasible(capsys, files: Files):
+    files.write_workload(WORKLOAD | {"deadline": {"images": 10, "hours": 0.1}})
+    message = refused(capsys, "plan", files.workload, "--prices", files.prices, code=1)
+    assert message.startswith("no plan for 'made': all ")
+
+
+def test_the_installed_program_fails_without_a_traceback(tmp_path: Path):
+    program = [sys.executable, "-c", "from fluxcost.cli import main; main()", "plan", "none.yaml"]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "fluxcost: none.yaml: No such file or directory; give the path of a readable file.\n"
+    )
