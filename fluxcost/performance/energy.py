@@ -46,8 +46,8 @@ class CallEnergy:
         known = [cell for cell in cells if cell.energy is not None]
         if len(known) < FEWEST_CELLS:
             raise MissingDataError(
-                f"{alias}: energy was recorded for {len(known)} cells; expected at least {FEWEST_CELLS}: "
-                "measure with the energy counter."
+                f"{alias}: energy was recorded for {len(known)} cells; expected at least "
+                f"{FEWEST_CELLS}: measure with the energy counter."
             )
         self._architecture = architecture
         self._key = key

@@ -106,17 +106,32 @@ TRIED = tuple(itertools.starmap(Scales, itertools.product(MISFIT_SIGMAS, OWN_SIG
 """Every combination of scales tried."""
 
 
-class Kriged:
-    """A stage's formula fitted to its observations, with the correction that remains."""
+FIRST_SCALES = Scales(0.02, 0.005, 1.0)
+"""Where the search for scales starts."""
 
-    def __init__(self, physics: Physics, observations: Observations) -> None:
+ROUNDS = 2
+"""Times parameters and scales are fitted in turn; a third changes neither by 1 %."""
+
+
+class Kriged:
+    """A stage's formula fitted to its observations, with the correction that remains.
+
+    Args:
+        physics: The formula.
+        observations: What was measured; may be empty, which leaves the prior.
+        scales: Size of the correction, instead of the likely one.
+    """
+
+    def __init__(
+        self, physics: Physics, observations: Observations, *, scales: Scales | None = None
+    ) -> None:
         self.physics = physics
         self.observations = observations
-        self.scales = Scales(0.02, 0.005, RANGES[0])
+        self.scales = scales or FIRST_SCALES
         self.theta = physics.prior_mean
-        for _ in range(2):
+        for _ in range(ROUNDS if scales is None else 0):
             self.theta = self._fit()
-            self.scales = self._best_scales()
+            self.scales = self._likely_scales()
         self.theta = self._fit()
         seen = observations
         self._jacobian = self._slopes(self.theta, seen.pixels, seen.batch)
@@ -175,7 +190,7 @@ class Kriged:
                 break
         return theta
 
-    def _best_scales(self) -> Scales:
+    def _likely_scales(self) -> Scales:
         """Return the mean variances, weighed by the density of each row given the others.
 
         The single best scales would be the luckiest: with a dozen rows they claim too much.

@@ -23,6 +23,15 @@ from fluxcost.workload import Shape
 ORDERED: tuple[Statistic, ...] = ("median", "mean")
 """Statistics held between those of the cells that ask less and more; slow calls are too noisy."""
 
+FAMILY: dict[Stage, str] = {
+    "text_encode": "text_encode",
+    "first_step": "denoise",
+    "later_step": "denoise",
+    "vae_decode": "vae_decode",
+    "host": "host",
+}
+"""Stages whose misfit at one point is one error."""
+
 PRIOR_CELLS = 4.0
 """Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
 calls left out are compared with them."""
@@ -92,7 +101,9 @@ class CallTimes:
                 f"{self._key}/{stage}/parameter {index}": share * float(sigma)
                 for index, sigma in enumerate(part.shared)
             }
-            found[f"{self._key}/{stage}/{pixels} px x {batch}"] = share * part.local
+            # The first and the later steps run the same kernels, so they miss together.
+            local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
+            found[local] = found.get(local, 0.0) + share * part.local
         return found
 
     def stage_sigmas(self, stage: Stage, pixels: int, batch: int) -> dict[str, float]:
@@ -102,7 +113,8 @@ class CallTimes:
             f"{self._key}/{stage}/parameter {index}": self._honesty * float(sigma)
             for index, sigma in enumerate(part.shared)
         }
-        return found | {f"{self._key}/{stage}/{pixels} px x {batch}": self._honesty * part.local}
+        local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
+        return found | {local: self._honesty * part.local}
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
@@ -163,7 +175,11 @@ def _score(
     counts = {stage: count for stage, count in _counts(cell.steps).items() if count}
     if cell.samples is None or any(key not in left[stage] for stage in counts):
         return None
-    parts = [(count * left[stage][key][0], left[stage][key][1]) for stage, count in counts.items()]
-    total = sum(seconds for seconds, _ in parts)
-    variance = sum((seconds * sigma / total) ** 2 for seconds, sigma in parts)
+    total = sum(count * left[stage][key][0] for stage, count in counts.items())
+    families: dict[str, float] = {}
+    for stage, count in counts.items():
+        seconds, sigma = left[stage][key]
+        share = count * seconds / total
+        families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
+    variance = sum(sigma**2 for sigma in families.values())
     return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)

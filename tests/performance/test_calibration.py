@@ -1,0 +1,84 @@
+"""The file of a calibration: round trip, hash, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.performance.calibration import Calibration, read_calibration
+
+
+@pytest.fixture
+def saved(calibration: Calibration, tmp_path: Path) -> Path:
+    path = tmp_path / "calibration.json"
+    calibration.save(path)
+    return path
+
+
+def test_a_round_trip_changes_nothing(calibration: Calibration, saved: Path):
+    again = read_calibration(saved)
+    assert again == calibration
+    assert again.content_hash == calibration.content_hash
+
+
+def test_the_hash_follows_the_content(calibration: Calibration):
+    other = calibration.model_copy(update={"model": "flux2-klein-9b"})
+    assert other.content_hash != calibration.content_hash
+
+
+def test_a_file_is_never_overwritten(calibration: Calibration, saved: Path):
+    with pytest.raises(InputError, match="exists"):
+        calibration.save(saved)
+
+
+def test_an_edited_file_is_refused(saved: Path):
+    saved.write_text(saved.read_text().replace('"batch":16', '"batch":15', 1))
+    with pytest.raises(DocumentError, match="edited or damaged"):
+        read_calibration(saved)
+
+
+def test_a_truncated_file_is_refused(saved: Path):
+    text = saved.read_text()
+    saved.write_text(text[: len(text) // 2])
+    with pytest.raises(DocumentError, match="truncated"):
+        read_calibration(saved)
+
+
+def test_a_newer_format_is_refused(saved: Path):
+    document = json.loads(saved.read_text())
+    saved.write_text(json.dumps(document | {"version": 2}))
+    with pytest.raises(FormatVersionError, match="upgrade"):
+        read_calibration(saved)
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path):
+    path = tmp_path / "prices.json"
+    path.write_text('{"format": "fluxcost-prices"}')
+    with pytest.raises(DocumentError, match="fluxcost-calibration"):
+        read_calibration(path)
+
+
+def test_an_impossible_field_is_named(saved: Path):
+    document = json.loads(saved.read_text())
+    document["cells"][0]["batch"] = 0
+    saved.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"cells\.0\.batch is 0"):
+        read_calibration(saved)
+
+
+def test_one_cell_is_one_line(saved: Path):
+    lines = saved.read_text().splitlines()
+    assert sum(line.startswith('{"width"') for line in lines) == 24
+
+
+def test_host_is_what_the_stages_leave(calibration: Calibration):
+    samples = calibration.cells[0].samples
+    assert samples is not None
+    total = (
+        samples.text_encode_s[0]
+        + sum(samples.denoise_step_s[0])
+        + samples.vae_decode_s[0]
+        + samples.host_s[0]
+    )
+    assert total == pytest.approx(samples.wall_s[0])

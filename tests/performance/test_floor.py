@@ -1,0 +1,79 @@
+"""Floors against published ones, and the alarm they ring."""
+
+import pytest
+
+from fluxcost.errors import DocumentError, InputError, MissingDataError, UnknownNameError
+from fluxcost.performance.calibration import Calibration, Stack
+from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.gpus import gpu_rates, rates_of
+from fluxcost.workload import Shape
+from tests.synthetic import Machine, make_calibration
+
+PEAK_STEP_MS = {(512, 512): 10.3, (768, 768): 20.0, (1024, 1024): 35.2, (2048, 2048): 193.5}
+
+
+@pytest.mark.parametrize("size", PEAK_STEP_MS)
+def test_the_peak_floor_of_a_step_is_the_published_one(fitted: Fit, size: tuple[int, int]):
+    floor = fitted.floor(Shape(*size, 4))
+    assert 1e3 * floor.denoise_step_s == pytest.approx(PEAK_STEP_MS[size], abs=0.06)
+
+
+def test_ceilings_raise_the_floor(fitted: Fit):
+    """At 690 TFLOP/s products and 619 attention: 28.30/690 + 6.52/619 = 51.5 ms."""
+    shape = Shape(1024, 1024, 4)
+    ceilings = fitted.floor(shape, basis="ceilings")
+    assert 1e3 * ceilings.denoise_step_s == pytest.approx(51.5, abs=0.1)
+    assert ceilings.total_s > fitted.floor(shape).total_s
+    assert ceilings.to_dict()["basis"] == "ceilings of the run"
+
+
+def test_the_total_adds_every_stage(fitted: Fit):
+    floor = fitted.floor(Shape(1024, 1024, 4))
+    parts = floor.text_encode_s + 4 * floor.denoise_step_s + floor.vae_decode_s
+    assert floor.total_s == pytest.approx(parts)
+
+
+def test_moving_the_weights_bounds_a_tiny_batch_of_text(fitted: Fit):
+    """Reading 27 layers, 5.45 GB, at 3.35 TB/s takes 1.6 ms; their arithmetic 2.9 ms."""
+    assert 1e3 * fitted.floor(Shape(512, 512, 4)).text_encode_s == pytest.approx(2.94, abs=0.02)
+
+
+def test_a_time_under_the_floor_is_refused_as_a_bug():
+    broken = make_calibration(Machine(step_s_per_kilotoken=0.004, step_launch_s=0.001))
+    with pytest.raises(DocumentError, match=r"under the .* s its arithmetic takes"):
+        fit(broken)
+
+
+def test_an_fp8_stack_is_held_to_the_fp8_peak(calibration: Calibration):
+    stack = Stack(alias="compiled-fp8", settings={"linear": "fp8 row-wise"})
+    eight_bit = fit(calibration.model_copy(update={"stack": stack}))
+    shape = Shape(1024, 1024, 4)
+    assert eight_bit.floor(shape).denoise_step_s == pytest.approx(34.82 / 1979, rel=0.001)
+
+
+def test_no_answer_falls_below_the_floor():
+    """A machine so fast at large images that the formula would pass the peak when extended."""
+    fit_of_small = fit(
+        make_calibration(grid=[(512, 512, 4, 1), (768, 768, 4, 1), (640, 640, 4, 1)])
+    )
+    shape = Shape(896, 896, 4)
+    assert fit_of_small.latency(shape).value >= fit_of_small.floor(shape).total_s
+
+
+def test_what_is_unknown_is_said(calibration: Calibration):
+    unknown = calibration.gpu.model_copy(update={"key": "toaster"})
+    toaster = fit(calibration.model_copy(update={"gpu": unknown, "runs": ()}))
+    assert toaster.latency(Shape(896, 896, 4)).value > 0
+    with pytest.raises(MissingDataError, match="toaster"):
+        toaster.floor(Shape(896, 896, 4))
+    with pytest.raises(MissingDataError, match="ceilings"):
+        toaster.floor(Shape(896, 896, 4), basis="ceilings")
+    with pytest.raises(InputError, match="batch is 0"):
+        toaster.floor(Shape(896, 896, 4), 0)
+
+
+def test_datasheet_rows_have_a_source():
+    assert all("datasheet" in row.source for row in gpu_rates().values())
+    assert rates_of("h200-sxm").memory_tb_per_s == 4.8
+    with pytest.raises(UnknownNameError, match="h100-sxm"):
+        rates_of("h100-sxn")

@@ -1,0 +1,119 @@
+"""FLOPs, parameters and bytes against published counts and counts by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from fluxcost.errors import DocumentError, FormatVersionError, InputError, UnknownNameError
+from fluxcost.performance.architecture import load_architecture
+from fluxcost.performance.work import (
+    decoder_weights,
+    denoise_step,
+    text_encode,
+    transformer_parameters,
+    vae_decode,
+)
+from fluxcost.workload import Shape
+
+KLEIN = load_architecture("flux2-klein-4b")
+
+STEP_TFLOP = {
+    (512, 512): (9.45, 0.72),
+    (768, 768): (17.30, 2.44),
+    (1280, 720): (25.25, 5.19),
+    (1024, 1024): (28.30, 6.52),
+    (2048, 2048): (103.69, 87.70),
+}
+DECODE_TFLOP = {
+    (512, 512): 2.51,
+    (768, 768): 5.75,
+    (1280, 720): 9.14,
+    (1024, 1024): 10.47,
+    (2048, 2048): 48.5,
+}
+ACTIVATION_GB = {(512, 512): 4.58, (1024, 1024): 13.73, (2048, 2048): 50.35}
+
+
+@pytest.mark.parametrize("size", STEP_TFLOP)
+def test_a_step_counts_the_published_flops(size: tuple[int, int]):
+    work = denoise_step(KLEIN, Shape(*size, 4))
+    products, attention = STEP_TFLOP[size]
+    assert work.matmul_flop / 1e12 == pytest.approx(products, abs=0.006)
+    assert work.attention_flop / 1e12 == pytest.approx(attention, abs=0.006)
+
+
+@pytest.mark.parametrize("size", DECODE_TFLOP)
+def test_decoding_counts_the_published_flops(size: tuple[int, int]):
+    assert vae_decode(KLEIN, Shape(*size, 4)).flop / 1e12 == pytest.approx(
+        DECODE_TFLOP[size], rel=0.003
+    )
+
+
+def test_the_text_encoder_counts_the_published_flops():
+    whole = text_encode(KLEIN)
+    read = text_encode(KLEIN, whole=False)
+    assert whole.flop / 1e12 == pytest.approx(3.88 + 0.40, abs=0.01)
+    assert read.flop / 1e12 == pytest.approx(2.91, abs=0.005)
+    assert text_encode(KLEIN, batch=3).flop == pytest.approx(3 * whole.flop)
+
+
+def test_parameters_are_those_published():
+    assert transformer_parameters(KLEIN.transformer) / 1e9 == pytest.approx(3.876, abs=0.0005)
+    assert decoder_weights(KLEIN.vae) / 1e6 == pytest.approx(49.6, abs=0.05)
+
+
+def test_a_step_equals_its_products_listed_one_by_one():
+    """Every linear layer of the published block structure, rows x inner x columns."""
+    image, text, d = 4096, 512, 3072
+    tokens = image + text
+    double = [
+        *((rows, d, d) for rows in (image, text) for _ in range(4)),
+        *((rows, d, 18432) for rows in (image, text)),
+        *((rows, 9216, d) for rows in (image, text)),
+    ]
+    single = [(tokens, d, 27648), (tokens, 12288, d)]
+    ends = [(text, 7680, d), (image, 128, d), (image, d, 128)]
+    listed = sum(2 * m * k * n for m, k, n in [*double * 5, *single * 20, *ends])
+    scores_and_values = 25 * 24 * 2 * (2 * tokens * tokens * 128)
+    work = denoise_step(KLEIN, Shape(1024, 1024, 4))
+    assert work.matmul_flop == pytest.approx(listed, rel=1e-12)
+    assert work.attention_flop == pytest.approx(scores_and_values, rel=1e-12)
+
+
+def test_weights_are_read_once_and_activations_once_an_image():
+    weights = 2 * transformer_parameters(KLEIN.transformer)
+    for size, activations in ACTIVATION_GB.items():
+        one = denoise_step(KLEIN, Shape(*size, 4)).traffic_bytes
+        four = denoise_step(KLEIN, Shape(*size, 4), batch=4).traffic_bytes
+        assert (one - weights) / 1e9 == pytest.approx(activations, abs=0.006)
+        assert four - weights == pytest.approx(4 * (one - weights))
+
+
+def test_tokens_are_those_of_the_image_and_the_prompt():
+    assert KLEIN.tokens(Shape(512, 512, 4)) == 1536
+    assert KLEIN.tokens(Shape(1280, 720, 4)) == 4112
+
+
+def test_an_unknown_architecture_names_the_nearest():
+    with pytest.raises(UnknownNameError) as caught:
+        load_architecture("flux2-klein-9b")
+    assert caught.value.nearest == ["flux2-klein-4b"]
+
+
+def test_a_file_can_be_given_by_path():
+    assert load_architecture("tests/data/tiny.yaml").transformer.width == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("a: 1", DocumentError),
+        ("format: fluxcost-architecture\nversion: 2", FormatVersionError),
+        ("format: fluxcost-architecture\nversion: 1", InputError),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str, error: type[Exception]):
+    path = tmp_path / "architecture.yaml"
+    path.write_text(text)
+    with pytest.raises(error, match=r"architecture\.yaml"):
+        load_architecture(path)
