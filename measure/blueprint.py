@@ -1,4 +1,4 @@
-"""A model's architecture file as a builder needs it: every configuration value, not only the costly.
+"""A model's architecture file as a builder needs it: every value, not only the costly ones.
 
 `fluxcost.performance.architecture` reads what decides arithmetic; diffusers and transformers want
 the rest too, under their own names.

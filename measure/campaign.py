@@ -76,7 +76,7 @@ def pending_soaks(plan: Plan, journal: Journal) -> list[Point]:
 
 
 def pending_weight_scale(plan: Plan, journal: Journal) -> Point | None:
-    """Return where weight scales are still to be measured; a checkpoint's weights stay as they are."""
+    """Return where weight scales are still to be measured; a checkpoint is left as it is."""
     if journal.header.weights != SYNTHETIC or any(row.weight_scales for row in journal.rows):
         return None
     return plan.first_probe_point("weight_scale")

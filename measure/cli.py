@@ -18,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _out = Console()
+if not _out.is_terminal:
+    _out = Console(width=150)  # a file has no width of its own, and tables wrap badly at 80
 
 
 @app.command()

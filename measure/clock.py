@@ -31,7 +31,7 @@ class _CpuMark:
 
 class _CudaMark:
     def __init__(self) -> None:
-        self.event = torch.cuda.Event(enable_timing=True)
+        self.event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch
         self.event.record()
 
     def seconds_until(self, later: Mark) -> float:

@@ -29,7 +29,7 @@ class Forecast:
         if len(known) >= KNOWN_AT_LEAST:
             work, seconds = np.array(known).T
             slope, offset = np.polyfit(work, seconds, 1, w=1 / seconds)
-            self._line = max(float(offset), float(seconds.min()) / 2), max(float(slope), 0.0)
+            self._line = max(float(offset), 0.0), max(float(slope), 0.0)
 
     def call_s(self, point: Point) -> float | None:
         """Return the seconds one call should take, or None before enough is known."""

@@ -102,9 +102,16 @@ class Journal:
         except OSError as error:
             raise DocumentError(f"{path}: {error.strerror}; give a folder to write to.") from None
         try:
+            return cls._locked(stream, path, header)
+        except BaseException:
+            stream.close()
+            raise
+
+    @classmethod
+    def _locked(cls, stream: IO[bytes], path: Path, header: Header) -> Self:
+        try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            stream.close()
             raise InputError(f"{path} is in use by another campaign; wait for it.") from None
         _cut_torn_line(stream)
         found = _read(path)
@@ -114,7 +121,6 @@ class Journal:
             return journal
         old, rows = found
         if differences := header.differences(old):
-            stream.close()
             raise InputError(
                 f"{path} measures {'; '.join(differences)}; choose another folder for --out."
             )

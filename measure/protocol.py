@@ -48,7 +48,7 @@ def measure_cell(
     except torch.cuda.OutOfMemoryError as error:
         _free(bench)
         return Cell(**head, status="out_of_memory", reason=_one_line(error), before=before)
-    except Exception as error:  # noqa: BLE001 - whatever a call raises is this cell's result
+    except Exception as error:  # whatever a call raises is this cell's result
         _free(bench)
         reason = f"{type(error).__name__}: {_one_line(error)}"
         return Cell(**head, status="failed", reason=reason, before=before)
@@ -149,7 +149,7 @@ def _rounded(seconds: float) -> float:
 
 
 def _memory(bench: Bench) -> Memory | None:
-    """Return the peaks since `_free`; the allocator keeps what it took, so the driver shows the peak."""
+    """Return the peaks since `_free`; the allocator keeps what it took, so NVML shows its peak."""
     if not bench.clock.is_cuda:
         return None
     return Memory(

@@ -1,4 +1,4 @@
-"""A calibration as tables a person reads: cells with percentiles, stages, ceilings, soak, cold start."""
+"""A calibration as tables a person reads: cells, stages, ceilings and probes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import binom
 from fluxcost.performance.calibration import Calibration, Cell, Samples
 
 NOISY = 0.10
-"""Spread (standard deviation over mean) from which a cell is called noisy; pyperf warns at 10 % too."""
+"""Spread (standard deviation over mean) from which a cell is called noisy, as in pyperf."""
 
 SOAK_ENDS = 5
 """Calls at the start and end of a soak that its ratio compares, at least."""

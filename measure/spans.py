@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from measure.clock import Clock, Mark
@@ -72,9 +73,7 @@ class SpanRecorder:
         starts = [*marks.forwards[:: self._forwards_per_step], marks.decode[0]]
         return CallSpans(
             text_encode_s=marks.text[0].seconds_until(marks.text[1]),
-            denoise_step_s=tuple(
-                a.seconds_until(b) for a, b in zip(starts, starts[1:], strict=False)
-            ),
+            denoise_step_s=tuple(a.seconds_until(b) for a, b in pairwise(starts)),
             vae_decode_s=marks.decode[0].seconds_until(marks.decode[1]),
         )
 

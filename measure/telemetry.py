@@ -137,7 +137,8 @@ class NvmlTelemetry:
 
     def driver(self) -> str | None:
         """Return the driver's version."""
-        return self._read(lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
+        version: str | None = self._read(lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
+        return version
 
     def refuse_company(self) -> None:
         """Raise MeasurementError if another process computes on the GPU."""

@@ -1,4 +1,4 @@
-"""The FLUX.2 [klein] family: diffusers' own Flux2KleinPipeline at an architecture's exact shapes."""
+"""The FLUX.2 [klein] family: diffusers' own pipeline at an architecture's exact shapes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
     """Build the pipeline with seeded synthetic weights directly on the device."""
     from diffusers import (
         AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
         Flux2KleinPipeline,
         Flux2Transformer2DModel,
-        FlowMatchEulerDiscreteScheduler,
     )
     from transformers import Qwen3Config, Qwen3ForCausalLM
 

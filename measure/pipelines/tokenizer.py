@@ -25,7 +25,7 @@ def byte_tokenizer() -> Any:  # noqa: ANN401 - transformers is untyped
     for token in _SPECIAL:
         vocabulary[token] = len(vocabulary)
     tokenizer = Qwen2TokenizerFast(
-        vocab=vocabulary, merges=[], pad_token="<|endoftext|>", padding_side="right"
+        vocab=vocabulary, merges=[], pad_token=_SPECIAL[0], padding_side="right"
     )
     tokenizer.chat_template = _CHAT_TEMPLATE
     return tokenizer

@@ -1,4 +1,4 @@
-"""From nothing to the first image: build, load from a file with a cold and a warm cache, first call."""
+"""From nothing to the first image: build, load with a cold and a warm page cache, first call."""
 
 from __future__ import annotations
 

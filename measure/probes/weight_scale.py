@@ -1,4 +1,4 @@
-"""How much the scale of synthetic weights changes the time: zeros, a checkpoint's scale, ten times."""
+"""How much the scale of synthetic weights changes the time: zeros, a checkpoint's, ten times."""
 
 from __future__ import annotations
 

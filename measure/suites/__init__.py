@@ -1,4 +1,4 @@
-"""Suites: which cells to measure, with which probes. A suite is a YAML file; see generation.yaml."""
+"""Suites: which cells and probes to measure. A suite is a YAML file; see generation.yaml."""
 
 from __future__ import annotations
 

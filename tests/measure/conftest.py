@@ -1,0 +1,27 @@
+"""One tiny bench for all tests here: building it costs seconds, using it does not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from measure.bench import Bench, open_bench
+from measure.blueprint import load_blueprint
+from measure.stacks import recipe
+from measure.telemetry import NullTelemetry
+
+DATA = Path(__file__).parent.parent / "data"
+TINY_MODEL = str(DATA / "tiny.yaml")
+TINY_SUITE = str(DATA / "tiny-suite.yaml")
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    return open_bench(
+        load_blueprint(TINY_MODEL),
+        recipe("eager-bf16"),
+        torch.device("cpu"),
+        NullTelemetry(),
+        weights=None,
+        seed=0,
+    )

@@ -1,0 +1,131 @@
+"""A whole tiny campaign through the command line, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fluxcost.performance.calibration import read_calibration
+from measure.journal import NAME
+from measure.suites import load_suite
+from tests.measure.conftest import TINY_MODEL, TINY_SUITE
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def command(out, *more):
+    options = ["--suite", TINY_SUITE, "--model", TINY_MODEL, "--device", "cpu", "--out", str(out)]
+    return [sys.executable, "-W", "error", "-m", "measure", "run", *options, *more]
+
+
+def cell_rows(out):
+    path = out / NAME
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = [json.loads(line) for line in lines if line.endswith("}")]
+    return [row["cell"] for row in rows if "cell" in row]
+
+
+def keys(cells):
+    return Counter((c["width"], c["height"], c["steps"], c["batch"]) for c in cells)
+
+
+def kill_after_cells(out, count):
+    """Start the campaign and kill it with no warning once it has written `count` cells."""
+    process = subprocess.Popen(command(out), cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline_s = time.monotonic() + 120
+    while len(cell_rows(out)) < count and process.poll() is None and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    return cell_rows(out)
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("campaign")
+    before = kill_after_cells(out, 3)
+    result = subprocess.run(command(out), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return out, before
+
+
+def test_after_kill_and_resume_every_cell_stands_once(resumed):
+    out, before = resumed
+    after = cell_rows(out)
+    wanted = {(*(p.shape.width, p.shape.height, p.shape.steps), p.batch) for p in suite_points()}
+    assert 3 <= len(before) < len(after)
+    assert after[: len(before)] == before
+    assert keys(after) == dict.fromkeys(wanted, 1)
+
+
+def suite_points():
+    return set(load_suite(TINY_SUITE).points())
+
+
+def test_the_calibration_holds_what_the_journal_does(resumed):
+    out, _ = resumed
+    (path,) = out.glob("calibration-*.json")
+    calibration = read_calibration(path)
+    assert calibration.content_hash.startswith(path.stem.removeprefix("calibration-"))
+    assert calibration.alias == "cpu/flux2-klein-tiny/eager-bf16"
+    assert len(calibration.ok_cells) == len(suite_points())
+    assert len(calibration.runs) == 2
+    assert {cell.run for cell in calibration.cells} == {run.id for run in calibration.runs}
+    assert [scale.scale for scale in calibration.weight_scales] == [1.0, 0.0, 10.0, 1.0]
+    assert len(calibration.soaks) == 1
+    cold = calibration.runs[-1].cold_start
+    assert cold is not None
+    assert cold.load_warm_cache_s is not None
+    assert all(run.ceilings and run.ceilings.matmul for run in calibration.runs[-1:])
+
+
+def test_the_order_is_shuffled_and_repeats_with_the_seed(resumed):
+    out, _ = resumed
+    orders = [cell["order"] for cell in cell_rows(out)]
+    assert orders == sorted(orders)
+    sizes = [(c["width"], c["steps"], c["batch"]) for c in cell_rows(out)]
+    assert sizes != sorted(sizes)
+
+
+def test_a_finished_campaign_measures_nothing_again(resumed):
+    out, _ = resumed
+    journal = (out / NAME).read_bytes()
+    result = subprocess.run(command(out), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "nothing new" in result.stdout
+    assert (out / NAME).read_bytes() == journal
+
+
+def test_report_prints_every_cell(resumed):
+    out, _ = resumed
+    (path,) = out.glob("calibration-*.json")
+    report = [sys.executable, "-m", "measure", "report", str(path)]
+    result = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    for cell in cell_rows(out):
+        assert f"{cell['width']}x{cell['height']}, {cell['steps']} steps" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--stack", "eager-bf61"], "stack 'eager-bf61' is not known"),
+        (["--model", "flux2-klein-4x"], "nearest: flux2-klein-4b"),
+        (["--device", "tpu"], "--device is 'tpu'; expected cuda, cuda:N or cpu"),
+        (["--usd-per-hour", "-1"], "--usd-per-hour is -1.0; expected a positive number"),
+        (["--suite", "nope.yaml"], "nope.yaml: No such file"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, options, sentence):
+    result = subprocess.run(
+        command(tmp_path / "out", *options), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out" / NAME).exists()

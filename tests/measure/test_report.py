@@ -1,0 +1,65 @@
+"""The report's statistics against the binomial theory they rest on, and the forecast's line."""
+
+import numpy as np
+import pytest
+
+from fluxcost.performance.calibration import Cell, Samples
+from fluxcost.workload import Shape
+from measure.forecast import Forecast
+from measure.report import median_interval
+from measure.suites import Point, Protocol
+
+
+def test_the_median_interval_of_ten_samples_is_the_second_and_ninth():
+    assert median_interval(range(1, 11)) == (2, 9)  # covers 1 - 2 * 11/1024 = 97.9 %
+
+
+def test_five_samples_can_only_give_their_extremes():
+    assert median_interval([5, 1, 4, 2, 3]) == (1, 5)
+
+
+def test_the_median_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    samples = rng.lognormal(size=(4000, 15))
+    hits = [low <= 1.0 <= high for low, high in map(median_interval, samples)]
+    # n = 15, r = 4: 1 - 2 P[Bin(15, 1/2) <= 3] = 0.9648
+    assert np.mean(hits) == pytest.approx(0.9648, abs=0.01)
+
+
+def cell_on_a_line(point, offset_s, slope):
+    seconds = offset_s + slope * point.pixel_steps
+    shape = point.shape
+    samples = Samples(
+        wall_s=(seconds,),
+        text_encode_s=(0.0,),
+        denoise_step_s=((0.0,) * shape.steps,),
+        vae_decode_s=(0.0,),
+    )
+    return Cell(
+        width=shape.width,
+        height=shape.height,
+        steps=shape.steps,
+        batch=point.batch,
+        run="r",
+        samples=samples,
+    )
+
+
+def points():
+    return [Point(Shape(size, size, 4), 1) for size in (512, 768, 1024, 2048)]
+
+
+def test_the_forecast_recovers_a_line_and_adds_up_a_campaign():
+    forecast = Forecast(cell_on_a_line(p, 0.1, 1e-7) for p in points())
+    wanted = Point(Shape(1024, 1024, 8), 2)
+    assert forecast.call_s(wanted) == pytest.approx(0.1 + 1e-7 * 1024 * 1024 * 8 * 2)
+    rules = Protocol(window=3, min_samples=10, min_duration_s=3.0)
+    call_s = forecast.call_s(wanted)
+    assert call_s is not None
+    assert forecast.total_s([wanted] * 2, rules) == pytest.approx(2 * 16 * call_s)
+
+
+def test_there_is_no_forecast_before_enough_is_known():
+    forecast = Forecast(cell_on_a_line(p, 0.1, 1e-7) for p in points()[:2])
+    assert forecast.call_s(points()[0]) is None
+    assert forecast.total_s(points(), Protocol()) is None

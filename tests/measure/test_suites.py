@@ -1,0 +1,57 @@
+"""Suites against the grids they are documented to hold."""
+
+import pytest
+
+from fluxcost.documents import write_atomically
+from fluxcost.errors import InputError, UnknownNameError
+from fluxcost.workload import Shape
+from measure.suites import Point, load_suite, points_by_suite, shipped_suites
+
+
+def test_generation_is_five_sizes_by_three_step_counts():
+    points = set(load_suite("generation").points())
+    sizes = [(512, 512), (768, 768), (1280, 720), (1024, 1024), (1536, 1024)]
+    assert points == {Point(Shape(w, h, n), 1) for w, h in sizes for n in (4, 8, 12)}
+
+
+def test_batch_ramps_two_sizes_and_anchors_both_ends():
+    points = set(load_suite("batch").points())
+    ramp = {Point(Shape(1024, 1024, 4), b) for b in (1, 2, 4, 8, 16)}
+    small = {Point(Shape(512, 512, 4), b) for b in (1, 2, 4, 16)}
+    anchors = {Point(Shape(384, 384, 4), 1), Point(Shape(2048, 2048, 4), 1)}
+    assert points == ramp | small | anchors
+
+
+def test_a_point_two_suites_share_is_measured_once_for_both():
+    shared = points_by_suite([load_suite("generation"), load_suite("batch")])
+    assert len(shared) == 15 + 11 - 2
+    assert shared[Point(Shape(1024, 1024, 4), 1)] == ("generation", "batch")
+    assert shared[Point(Shape(1024, 1024, 8), 1)] == ("generation",)
+
+
+def test_every_shipped_suite_loads():
+    assert {suite.name for suite in shipped_suites()} == {"batch", "generation"}
+
+
+def test_an_unknown_suite_names_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"'generations'.*nearest: generation"):
+        load_suite("generations")
+
+
+def test_a_size_off_the_grid_is_refused_with_a_remedy(tmp_path):
+    path = tmp_path / "mine.yaml"
+    head = "format: fluxcost-suite\nversion: 1\nname: mine\ndescription: mine\n"
+    write_atomically(path, head + "grids:\n  - {sizes: [[1000, 512]], steps: [4], batches: [1]}\n")
+    with pytest.raises(
+        InputError, match=r"width is 1000; expected a multiple of 16 pixels; use 992"
+    ):
+        list(load_suite(str(path)).points())
+
+
+@pytest.mark.parametrize("bad", ["steps: [0]", "steps: [four]", "steps: []"])
+def test_a_bad_count_names_the_field(tmp_path, bad):
+    path = tmp_path / "mine.yaml"
+    head = "format: fluxcost-suite\nversion: 1\nname: mine\ndescription: mine\n"
+    write_atomically(path, head + f"grids:\n  - {{sizes: [[64, 64]], {bad}, batches: [1]}}\n")
+    with pytest.raises(InputError, match=r"mine\.yaml: grids\.0\.steps"):
+        load_suite(str(path))
