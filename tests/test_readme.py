@@ -35,7 +35,9 @@ def test_its_python_prints_what_it_says(monkeypatch: pytest.MonkeyPatch):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - the README is ours
-        said = [line.removeprefix("#> ") for line in block.splitlines() if line.startswith("#> ")]
+        said = [
+            line.removeprefix("# => ") for line in block.splitlines() if line.startswith("# => ")
+        ]
         assert printed.getvalue().splitlines() == said
 
 
