@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from fluxcost.performance.calibration import Calibration, Cell
-from fluxcost.performance.kriging import Array, Observations
-from fluxcost.performance.sampling import median_sigma
+from fluxcost.performance.kriging import Array
+from fluxcost.performance.pause import Pause
 
 Stage = Literal["text_encode", "first_step", "later_step", "vae_decode", "host"]
 
@@ -41,29 +41,34 @@ class Group:
         """Images a call."""
         return self.key[2]
 
-    def spans(self, stage: Stage) -> Array:
-        """Return one span a call of a stage, pooled over the cells; empty where none was taken.
+    def spans(self, stage: Stage, pause: Pause) -> Array:
+        """Return one span a call of a stage, pooled over the cells; empty where none was taken."""
+        rows = [cell_spans(cell, stage, pause) for cell in self.cells]
+        return np.concatenate(rows) if rows else np.empty(0)
 
-        `later_step` is the mean of a call's steps after the first, so it is absent from one-step
-        calls.
-        """
-        found: list[float] = []
-        for cell in self.cells:
-            samples = cell.samples
-            if samples is None:
-                continue
-            if stage == "text_encode":
-                found.extend(samples.text_encode_s)
-            elif stage == "vae_decode":
-                found.extend(samples.vae_decode_s)
-            elif stage == "host":
-                found.extend(samples.host_s)
-            elif stage == "first_step":
-                found.extend(steps[0] for steps in samples.denoise_step_s)
-            else:
-                later = (steps[1:] for steps in samples.denoise_step_s if len(steps) > 1)
-                found.extend(sum(steps) / len(steps) for steps in later)
-        return np.asarray(np.maximum(np.array(found), LEAST_SECONDS))
+
+def cell_spans(cell: Cell, stage: Stage, pause: Pause) -> Array:
+    """Return one span a call of a stage, seconds.
+
+    `later_step` is the mean of a call's steps after the first, less the pause of a long call; it is
+    absent from one-step calls.
+    """
+    samples = cell.samples
+    assert samples is not None  # noqa: S101 - fitted cells have samples
+    if stage == "later_step":
+        if cell.steps == 1:
+            return np.empty(0)
+        steps = np.array(samples.denoise_step_s)[:, 1:]
+        found = (steps.sum(axis=1) - pause.inside(cell)) / (cell.steps - 1)
+    elif stage == "first_step":
+        found = np.array(samples.denoise_step_s)[:, 0]
+    elif stage == "text_encode":
+        found = np.array(samples.text_encode_s)
+    elif stage == "vae_decode":
+        found = np.array(samples.vae_decode_s)
+    else:
+        found = np.array(samples.host_s)
+    return np.asarray(np.maximum(found, LEAST_SECONDS))
 
 
 def fitted_cells(calibration: Calibration) -> tuple[Cell, ...]:
@@ -81,15 +86,3 @@ def groups_of(cells: Iterable[Cell]) -> tuple[Group, ...]:
     for cell in cells:
         found.setdefault((cell.width, cell.height, cell.batch), []).append(cell)
     return tuple(Group(key, tuple(found[key])) for key in sorted(found))
-
-
-def observe(groups: Iterable[Group], stage: Stage) -> Observations:
-    """Return the median of a stage in each group and how well the samples pin it down."""
-    rows = [(group, group.spans(stage)) for group in groups]
-    rows = [(group, spans) for group, spans in rows if spans.size]
-    return Observations(
-        pixels=np.array([float(group.pixels) for group, _ in rows]),
-        batch=np.array([float(group.batch) for group, _ in rows]),
-        log_seconds=np.array([np.log(np.median(spans)) for _, spans in rows]),
-        noise=np.array([median_sigma(spans) for _, spans in rows]),
-    )

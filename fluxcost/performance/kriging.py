@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 MISFIT_SIGMAS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
 """Amplitudes of the misfit tried: 0.3 % (below what can be told apart) to 10 % (bad physics)."""
 
-OWN_SIGMAS = (0.001, 0.003, 0.006, 0.012, 0.025)
+OWN_SIGMAS = (0.001, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
 """Amplitudes of a cell's own deviation tried."""
 
 RANGES = (1.0, 2.0)

@@ -10,9 +10,16 @@ import numpy as np
 from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.bounds import Bounds
 from fluxcost.performance.calibration import Cell
+from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.floor import Rates
-from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of, observe
-from fluxcost.performance.kriging import Kriged, Physics
+from fluxcost.performance.groups import (
+    STAGES,
+    GroupKey,
+    Stage,
+    groups_of,
+)
+from fluxcost.performance.kriging import Kriged, Observations, Physics
+from fluxcost.performance.pause import Pause
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
 from fluxcost.performance.sampling import Statistic, statistic_of
@@ -22,15 +29,6 @@ from fluxcost.workload import Shape
 
 ORDERED: tuple[Statistic, ...] = ("median", "mean")
 """Statistics held between those of the cells that ask less and more; slow calls are too noisy."""
-
-FAMILY: dict[Stage, str] = {
-    "text_encode": "text_encode",
-    "first_step": "denoise",
-    "later_step": "denoise",
-    "vae_decode": "vae_decode",
-    "host": "host",
-}
-"""Stages whose misfit at one point is one error."""
 
 PRIOR_CELLS = 4.0
 """Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
@@ -54,9 +52,9 @@ class CallTimes:
         self._key = key
         self._architecture = architecture
         physics = _formulas(architecture, rates)
-        self.fits = {
-            stage: Kriged(physics[stage], observe(self._groups, stage)) for stage in STAGES
-        }
+        self._pause = Pause(cells)
+        self.drift = Drift(self._groups, self._pause)
+        self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
         self._scatter = Scatter(cells, architecture)
         self._bounds = {statistic: _bounds(cells, statistic) for statistic in ORDERED}
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
@@ -81,11 +79,12 @@ class CallTimes:
     def seconds(self, pixels: int, batch: int, steps: int) -> float:
         """Return the median seconds of a whole call, stage by stage."""
         counts = _counts(steps)
-        return sum(
+        alone = sum(
             counts[stage] * self.stage_seconds(stage, pixels, batch)
             for stage in STAGES
             if counts[stage]
         )
+        return alone + self._pause.after(alone)
 
     def sigmas(self, pixels: int, batch: int, steps: int) -> dict[str, float]:
         """Return the relative errors of a whole call by error source, for Estimate.spread."""
@@ -103,7 +102,8 @@ class CallTimes:
             }
             # The first and the later steps run the same kernels, so they miss together.
             local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
-            found[local] = found.get(local, 0.0) + share * part.local
+            own = float(np.hypot(part.local, self.drift.near(stage, pixels, batch)))
+            found[local] = found.get(local, 0.0) + share * own
         return found
 
     def stage_sigmas(self, stage: Stage, pixels: int, batch: int) -> dict[str, float]:
@@ -114,7 +114,19 @@ class CallTimes:
             for index, sigma in enumerate(part.shared)
         }
         local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
-        return found | {local: self._honesty * part.local}
+        own = float(np.hypot(part.local, self.drift.near(stage, pixels, batch)))
+        return found | {local: self._honesty * own}
+
+    def _observe(self, stage: Stage) -> Observations:
+        """Return the median of a stage in each group that took it, with its error."""
+        told = [group for group in self._groups if group.spans(stage, self._pause).size]
+        medians = [np.median(group.spans(stage, self._pause)) for group in told]
+        return Observations(
+            pixels=np.array([float(group.pixels) for group in told]),
+            batch=np.array([float(group.batch) for group in told]),
+            log_seconds=np.log(np.array(medians)),
+            noise=np.array([self.drift.group(group, stage) for group in told]),
+        )
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
@@ -129,7 +141,7 @@ class CallTimes:
         left = {stage: self._left_out(stage) for stage in STAGES}
         scores = []
         for group in self._groups:
-            scored = [_score(cell, group.key, left) for cell in group.cells]
+            scored = [self._score(cell, group.key, left) for cell in group.cells]
             known = [score for score in scored if score is not None]
             if known:
                 scores.append(np.mean(known))
@@ -140,8 +152,30 @@ class CallTimes:
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
-        keys = [group.key for group in self._groups if group.spans(stage).size]
-        return {key: (float(seconds[row]), float(sigmas[row])) for row, key in enumerate(keys)}
+        told = [group for group in self._groups if group.spans(stage, self._pause).size]
+        # A single cell strays further than the mean of its group, which is what was left out.
+        found = {}
+        for row, group in enumerate(told):
+            alone = self.drift.group(group, stage) * np.sqrt(len(group.cells) - 1)
+            found[group.key] = float(seconds[row]), float(np.hypot(sigmas[row], alone))
+        return found
+
+    def _score(
+        self, cell: Cell, key: GroupKey, left: dict[Stage, dict[GroupKey, tuple[float, float]]]
+    ) -> float | None:
+        """Return the squared error of a left-out call over its expected square, if predictable."""
+        counts = {stage: count for stage, count in _counts(cell.steps).items() if count}
+        if cell.samples is None or any(key not in left[stage] for stage in counts):
+            return None
+        total = sum(count * left[stage][key][0] for stage, count in counts.items())
+        families: dict[str, float] = {}
+        for stage, count in counts.items():
+            seconds, sigma = left[stage][key]
+            share = count * seconds / total
+            families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
+        variance = sum(sigma**2 for sigma in families.values())
+        total += self._pause.after(total)
+        return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
 
 
 def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:
@@ -166,20 +200,3 @@ def _formulas(architecture: Architecture, rates: Rates) -> dict[Stage, Physics]:
 def _counts(steps: int) -> dict[Stage, int]:
     """Return how many times each stage runs in a call."""
     return {stage: steps - 1 if stage == "later_step" else 1 for stage in STAGES}
-
-
-def _score(
-    cell: Cell, key: GroupKey, left: dict[Stage, dict[GroupKey, tuple[float, float]]]
-) -> float | None:
-    """Return the squared error of a left-out call over its expected square, if predictable."""
-    counts = {stage: count for stage, count in _counts(cell.steps).items() if count}
-    if cell.samples is None or any(key not in left[stage] for stage in counts):
-        return None
-    total = sum(count * left[stage][key][0] for stage, count in counts.items())
-    families: dict[str, float] = {}
-    for stage, count in counts.items():
-        seconds, sigma = left[stage][key]
-        share = count * seconds / total
-        families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
-    variance = sum(sigma**2 for sigma in families.values())
-    return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)

@@ -13,7 +13,7 @@ import numpy as np
 from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.floor import Rates
 from fluxcost.performance.kriging import Array
-from fluxcost.performance.work import VAE_SHRINK, text_encode, vae_decode
+from fluxcost.performance.work import text_encode, vae_decode
 from fluxcost.workload import Shape
 
 SHARPNESS = 12.0
@@ -37,16 +37,17 @@ def _overtake(launch: float, arithmetic: Array, log_sharpness: float) -> Array:
 
 
 class TextPhysics:
-    """Prompts: theta = launch time, sharpness, arithmetic of one prompt (log seconds)."""
+    """Prompts: theta = launch time, sharpness, constant, arithmetic of one prompt (log seconds)."""
 
     def __init__(self, architecture: Architecture, rates: Rates) -> None:
         arithmetic = text_encode(architecture).flop / (rates.matmul_tflop_per_s * 1e12)
-        self.prior_mean = np.log([0.03, SHARPNESS, 1.5 * arithmetic])
-        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, PRIOR_SIGMA])
+        self.prior_mean = np.log([0.03, SHARPNESS, 0.003, 1.5 * arithmetic])
+        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, 1.0, PRIOR_SIGMA])
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log seconds of encoding `batch` prompts; pixels do not matter."""
-        return _overtake(theta[0], theta[2] + np.log(batch), theta[1])
+        constant, prompt = np.exp(theta[2:])
+        return _overtake(theta[0], np.log(constant + prompt * batch), theta[1])
 
 
 class DenoisePhysics:
@@ -77,36 +78,38 @@ class DenoisePhysics:
 
 
 class VaePhysics:
-    """Decoding: theta = launch time, sharpness, constant part, one megapixel, its attention."""
+    """Decoding: theta = launch time, sharpness, constant, a megapixel, exponents of both.
+
+    Convolutions and norms wait for memory, so time follows traffic, not arithmetic: a little faster
+    than pixels (activations leave the caches, the middle attention grows with their square) and a
+    little slower than batch (small layers fill the chip better).
+    """
 
     def __init__(self, architecture: Architecture, rates: Rates) -> None:
         megapixel = vae_decode(architecture, Shape(1024, 1024, 1)).matmul_flop / 1.048576
-        # Convolutions and group norms wait for memory: several times the arithmetic (speed notes).
-        self.prior_mean = np.log(
-            [0.01, SHARPNESS, 0.0005, 5 * megapixel / (rates.matmul_tflop_per_s * 1e12), 2.0]
-        )
-        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, 1.0, PRIOR_SIGMA, PRIOR_SIGMA])
-        channels = architecture.vae.block_out_channels[-1]
-        self._attention_s = 4 * channels / VAE_SHRINK**4 / (rates.matmul_tflop_per_s * 1e12)
+        arithmetic = megapixel / (rates.matmul_tflop_per_s * 1e12)
+        self.prior_mean = np.log([0.01, SHARPNESS, 0.001, 5 * arithmetic, 1.05, 0.95])
+        self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, 1.0, PRIOR_SIGMA, 0.1, 0.1])
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log seconds of decoding a batch."""
-        constant, megapixel, attention = np.exp(theta[2:])
-        arithmetic = (
-            constant
-            + megapixel * pixels * 1e-6 * batch
-            + attention * self._attention_s * pixels**2 * batch
-        )
-        return _overtake(theta[0], np.log(arithmetic), theta[1])
+        growth = theta[3] + np.exp(theta[4]) * np.log(pixels * 1e-6)
+        growth = growth + np.exp(theta[5]) * np.log(batch)
+        return _overtake(theta[0], np.logaddexp(theta[2], growth), theta[1])
 
 
 class HostPhysics:
-    """Tokenizing, scheduling and image conversion: theta = constant, time of one megapixel."""
+    """Tokenizing and image conversion: theta = constant, first megapixel, its exponent.
+
+    Conversion costs more a pixel once the images outgrow the caches and fresh memory is mapped.
+    """
 
     def __init__(self) -> None:
-        self.prior_mean = np.log([0.01, 0.01])
-        self.prior_sigma = np.array([LAUNCH_SIGMA, LAUNCH_SIGMA])
+        self.prior_mean = np.log([0.01, 0.01, 1.1])
+        self.prior_sigma = np.array([LAUNCH_SIGMA, LAUNCH_SIGMA, 0.1])
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log seconds the GPU waits for the CPU around the stages."""
-        return np.asarray(np.logaddexp(theta[0], theta[1] + np.log(pixels * 1e-6 * batch)))
+        return np.asarray(
+            np.logaddexp(theta[0], theta[1] + np.exp(theta[2]) * np.log(pixels * 1e-6 * batch))
+        )

@@ -1,0 +1,100 @@
+"""Drift: how far a stage's median moves between moments of a run, which no one moment shows.
+
+A CPU launches faster or slower for seconds at a time, so the calls of one cell, taken in a row,
+agree with each other better than with the same calls a minute later. Cells of one group differ in
+steps only, which no stage's own span depends on, so they repeat one another at other moments. The
+scatter of their medians over what a bootstrap of their calls expects is the stage's drift factor;
+every bootstrap error is multiplied by it. The factor is large for a stage that waits for the CPU
+and near 1 for one that keeps the GPU busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fluxcost.performance.calibration import Cell
+from fluxcost.performance.groups import STAGES, Group, Stage, cell_spans
+from fluxcost.performance.kriging import Array
+from fluxcost.performance.pause import Pause
+from fluxcost.performance.sampling import median_sigma
+
+NEAR = float(np.log(2))
+"""Distance, in log pixels and log batch, over which noise is taken as alike."""
+
+FAMILY: dict[Stage, str] = {
+    "text_encode": "cpu",
+    "first_step": "denoise",
+    "later_step": "denoise",
+    "vae_decode": "vae_decode",
+    "host": "cpu",
+}
+"""Stages whose errors at one point are one error: the first and later steps run the same kernels,
+and text and host work wait for the same CPU."""
+
+
+class Drift:
+    """Errors of stage medians at and between cells, drift included.
+
+    Args:
+        groups: Cells with samples.
+        pause: The pause long calls take, which is no noise.
+    """
+
+    def __init__(self, groups: Sequence[Group], pause: Pause) -> None:
+        self._pause = pause
+        self._pixels = np.array([float(group.pixels) for group in groups])
+        self._batch = np.array([float(group.batch) for group in groups])
+        self.factors: dict[Stage, float] = {}
+        self._cell: dict[Stage, Array] = {}
+        for stage in STAGES:
+            self.factors[stage] = self._factor(groups, stage)
+            rows = [self._own(group, stage) for group in groups]
+            self._cell[stage] = np.array([np.sqrt(np.mean(row**2)) for row in rows])
+
+    def group(self, group: Group, stage: Stage) -> float:
+        """Return the relative error of a group's pooled median of a stage."""
+        own = self._own(group, stage)
+        return float(np.sqrt(np.sum(own**2)) / own.size)
+
+    def near(self, stage: Stage, pixels: float, batch: float) -> float:
+        """Return the relative error a cell's median of a stage would have at a point."""
+        apart = np.log(self._pixels / pixels) ** 2 + np.log(self._batch / batch) ** 2
+        known = np.isfinite(self._cell[stage])
+        if not known.any():
+            return 0.0
+        nearest = apart[known].min()
+        weights = np.exp(-0.5 * (apart[known] - nearest) / NEAR**2)
+        return float(np.sqrt(np.average(self._cell[stage][known] ** 2, weights=weights)))
+
+    def call(self, cell: Cell) -> float:
+        """Return the relative error of a cell's whole call, put together from its stages."""
+        errors: dict[str, float] = {}
+        for stage in STAGES:
+            spans = cell_spans(cell, stage, self._pause)
+            if spans.size:
+                times = cell.steps - 1 if stage == "later_step" else 1
+                error = self.factors[stage] * median_sigma(spans) * times * float(np.median(spans))
+                errors[FAMILY[stage]] = errors.get(FAMILY[stage], 0.0) + error
+        assert cell.samples is not None  # noqa: S101 - fitted cells have samples
+        wall = float(np.median(cell.samples.wall_s))
+        return float(np.sqrt(sum(error**2 for error in errors.values()))) / wall
+
+    def _own(self, group: Group, stage: Stage) -> Array:
+        """Return each cell's error with the drift; NaN alone where the stage was not taken."""
+        rows = [cell_spans(cell, stage, self._pause) for cell in group.cells]
+        sigmas = [median_sigma(spans) for spans in rows if spans.size]
+        return self.factors[stage] * np.array(sigmas or [np.nan])
+
+    def _factor(self, groups: Sequence[Group], stage: Stage) -> float:
+        moved, expected = 0.0, 0.0
+        for group in groups:
+            rows = [cell_spans(cell, stage, self._pause) for cell in group.cells]
+            rows = [spans for spans in rows if spans.size]
+            if len(rows) > 1:
+                logs = np.array([np.log(np.median(spans)) for spans in rows])
+                within = np.array([median_sigma(spans) for spans in rows])
+                moved += float(np.sum((logs - logs.mean()) ** 2))
+                expected += float(np.sum(within**2)) * (1 - 1 / logs.size)
+        return max(1.0, float(np.sqrt(moved / expected))) if expected > 0 else 1.0
