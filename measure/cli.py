@@ -74,6 +74,19 @@ def report(file: Annotated[Path, typer.Argument(help="Calibration JSON.")]) -> N
 
 
 @app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Calibrations (.json) or journals (.jsonl).")],
+    out: Annotated[Path, typer.Option(help="File to write; must not exist.")],
+) -> None:
+    """Join campaigns of one GPU type, model and stack, each cell with its run."""
+    from measure.merge import merge as join
+
+    calibration = join(files)
+    calibration.save(out)
+    _out.print(f"{len(calibration.cells)} cells of {len(calibration.runs)} runs in {out}")
+
+
+@app.command()
 def suites() -> None:
     """List the suites that come with measure."""
     from measure.suites import shipped_suites

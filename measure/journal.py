@@ -80,7 +80,7 @@ class Row(Record):
 
 
 class Journal:
-    """An open, locked journal."""
+    """The header and rows of a journal, and the open, locked file they go to."""
 
     def __init__(self, stream: IO[bytes], header: Header, rows: list[Row]) -> None:
         self._stream = stream
@@ -163,27 +163,45 @@ class Journal:
         Raises:
             InputError: There is no cell yet.
         """
-        runs = [row.run for row in self.rows if row.run]
-        return Calibration.parse(
-            {
-                "gpu": self.header.gpu,
-                "model": self.header.model,
-                "stack": self.header.stack,
-                "runs": [self._with_probes(run) for run in runs],
-                "cells": [row.cell for row in self.rows if row.cell],
-                "soaks": [row.soak for row in self.rows if row.soak],
-                "weight_scales": [each for row in self.rows for each in row.weight_scales or ()],
-            },
-            f"the journal {self._stream.name}",
-        )
+        return _calibration(self.header, self.rows, f"the journal {self._stream.name}")
 
-    def _with_probes(self, run: Run) -> Run:
-        update: dict[str, Any] = {}
-        for row in self.rows:
-            if row.of_run == run.id:
-                update |= {"ceilings": row.ceilings} if row.ceilings else {}
-                update |= {"cold_start": row.cold_start} if row.cold_start else {}
-        return run.model_copy(update=update)
+
+def read_journal(path: Path) -> Calibration:
+    """Read a journal, finished or not, as the calibration its whole rows make.
+
+    Raises:
+        DocumentError: It cannot be read, holds nothing, or a line in it is damaged.
+        InputError: There is no cell yet.
+    """
+    found = _read(path)
+    if found is None:
+        raise DocumentError(f"{path}: empty; expected a journal that measure wrote.")
+    return _calibration(*found, f"the journal {path}")
+
+
+def _calibration(header: Header, rows: list[Row], where: str) -> Calibration:
+    runs = [row.run for row in rows if row.run]
+    return Calibration.parse(
+        {
+            "gpu": header.gpu,
+            "model": header.model,
+            "stack": header.stack,
+            "runs": [_with_probes(run, rows) for run in runs],
+            "cells": [row.cell for row in rows if row.cell],
+            "soaks": [row.soak for row in rows if row.soak],
+            "weight_scales": [each for row in rows for each in row.weight_scales or ()],
+        },
+        where,
+    )
+
+
+def _with_probes(run: Run, rows: list[Row]) -> Run:
+    update: dict[str, Any] = {}
+    for row in rows:
+        if row.of_run == run.id:
+            update |= {"ceilings": row.ceilings} if row.ceilings else {}
+            update |= {"cold_start": row.cold_start} if row.cold_start else {}
+    return run.model_copy(update=update)
 
 
 def _cut_torn_line(stream: IO[bytes]) -> None:
@@ -196,7 +214,8 @@ def _cut_torn_line(stream: IO[bytes]) -> None:
 
 
 def _read(path: Path) -> tuple[Header, list[Row]] | None:
-    lines = read_text(path).splitlines()
+    text = read_text(path)
+    lines = text[: text.rfind("\n") + 1].splitlines()  # what follows was torn by a kill
     if not lines:
         return None
     documents = [_document(path, number, line) for number, line in enumerate(lines, 1)]
