@@ -26,12 +26,16 @@ def _weight_sigma(calibration: Calibration) -> float:
     """
     if not any(run.environment.weights.startswith("synthetic") for run in calibration.runs):
         return 0.0
-    times: dict[tuple[int, ...], list[float]] = defaultdict(list)
+    times: dict[tuple[int, ...], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for entry in calibration.weight_scales:
         if entry.scale > 0:
             point = (entry.width, entry.height, entry.steps, entry.batch)
-            times[point].append(float(np.log(np.median(entry.wall_s))))
-    spreads = [float(np.var(logs)) for logs in times.values() if len(logs) > 1]
+            times[point][entry.scale].extend(entry.wall_s)
+    spreads = [
+        float(np.var([np.log(np.median(walls)) for walls in by_scale.values()]))
+        for by_scale in times.values()
+        if len(by_scale) > 1
+    ]
     return float(np.sqrt(np.mean(spreads))) if spreads else 0.0
 
 

@@ -5,7 +5,8 @@ agree with each other better than with the same calls a minute later. Cells of o
 steps only, which no stage's own span depends on, so they repeat one another at other moments. The
 scatter of their medians over what a bootstrap of their calls expects is the stage's drift factor;
 every bootstrap error is multiplied by it. The factor is large for a stage that waits for the CPU
-and near 1 for one that keeps the GPU busy.
+and near 1 for one that keeps the GPU busy. A soak, hundreds of calls of one shape, shows the same
+of whole calls over minutes, and sets the least error of calls of about its size.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ from fluxcost.performance.sampling import median_sigma
 
 NEAR = float(np.log(2))
 """Distance, in log pixels and log batch, over which noise is taken as alike."""
+
+BLOCK = 20
+"""Calls of a soak taken together, about as many as a cell has."""
+
+FEWEST_BLOCKS = 3
+"""Blocks needed to speak of their scatter."""
 
 FAMILY: dict[Stage, str] = {
     "text_encode": "cpu",
@@ -40,10 +47,15 @@ class Drift:
     Args:
         groups: Cells with samples.
         pause: The pause long calls take, which is no noise.
+        soaks: Tokens x batch of each soak and its wall seconds, in the order taken.
     """
 
-    def __init__(self, groups: Sequence[Group], pause: Pause) -> None:
-        self._pause = pause
+    def __init__(
+        self, groups: Sequence[Group], pause: Pause, soaks: Sequence[tuple[float, Array]] = ()
+    ) -> None:
+        self.pause = pause
+        told = sorted((np.log(work), _block_scatter(walls)) for work, walls in soaks)
+        self._soaks = [(work, scatter) for work, scatter in told if scatter > 0]
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])
         self.factors: dict[Stage, float] = {}
@@ -68,11 +80,22 @@ class Drift:
         weights = np.exp(-0.5 * (apart[known] - nearest) / NEAR**2)
         return float(np.sqrt(np.average(self._cell[stage][known] ** 2, weights=weights)))
 
+    def moment(self, work: float) -> float:
+        """Return how far a call's median moves between moments by the soaks; 0 without any.
+
+        Between soaks it is interpolated in the logarithms of tokens x batch: the larger the call,
+        the less of it waits for the CPU.
+        """
+        if not self._soaks:
+            return 0.0
+        works, scatters = zip(*self._soaks, strict=True)
+        return float(np.exp(np.interp(np.log(work), works, np.log(scatters))))
+
     def call(self, cell: Cell) -> float:
         """Return the relative error of a cell's whole call, put together from its stages."""
         errors: dict[str, float] = {}
         for stage in STAGES:
-            spans = cell_spans(cell, stage, self._pause)
+            spans = cell_spans(cell, stage, self.pause)
             if spans.size:
                 times = cell.steps - 1 if stage == "later_step" else 1
                 error = self.factors[stage] * median_sigma(spans) * times * float(np.median(spans))
@@ -83,14 +106,14 @@ class Drift:
 
     def _own(self, group: Group, stage: Stage) -> Array:
         """Return each cell's error with the drift; NaN alone where the stage was not taken."""
-        rows = [cell_spans(cell, stage, self._pause) for cell in group.cells]
+        rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
         sigmas = [median_sigma(spans) for spans in rows if spans.size]
         return self.factors[stage] * np.array(sigmas or [np.nan])
 
     def _factor(self, groups: Sequence[Group], stage: Stage) -> float:
         moved, expected = 0.0, 0.0
         for group in groups:
-            rows = [cell_spans(cell, stage, self._pause) for cell in group.cells]
+            rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
             rows = [spans for spans in rows if spans.size]
             if len(rows) > 1:
                 logs = np.array([np.log(np.median(spans)) for spans in rows])
@@ -98,3 +121,12 @@ class Drift:
                 moved += float(np.sum((logs - logs.mean()) ** 2))
                 expected += float(np.sum(within**2)) * (1 - 1 / logs.size)
         return max(1.0, float(np.sqrt(moved / expected))) if expected > 0 else 1.0
+
+
+def _block_scatter(walls: Array) -> float:
+    """Return the relative scatter of the medians of successive blocks; 0 if blocks are too few."""
+    size = max(3, min(BLOCK, walls.size // 4))
+    blocks = [walls[at : at + size] for at in range(0, walls.size - size + 1, size)]
+    if len(blocks) < FEWEST_BLOCKS:
+        return 0.0
+    return float(np.std(np.log([np.median(block) for block in blocks]), ddof=1))

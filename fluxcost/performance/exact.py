@@ -9,6 +9,7 @@ import numpy as np
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.drift import Drift
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.sampling import Statistic, sigma_of, statistic_of
 from fluxcost.performance.tail import FEWEST_SAMPLES
@@ -34,13 +35,31 @@ class Exact:
         """Tell whether there are samples enough to show a statistic."""
         return self.walls.size >= FEWEST_SAMPLES[statistic]
 
+    def drift(self, drift: Drift) -> float:
+        """Return the relative error of the median that its stages' drift makes."""
+        errors = [drift.call(cell) for cell in self.cells if cell.samples is not None]
+        return float(np.sqrt(np.sum(np.square(errors)))) / len(errors)
+
     def latency(
-        self, calibration: Calibration, key: str, statistic: Statistic, common: dict[str, float]
+        self,
+        calibration: Calibration,
+        key: str,
+        statistic: Statistic,
+        drift: float,
+        common: dict[str, float],
     ) -> Estimate:
-        """Return the statistic as measured, with its sampling error and the common errors."""
+        """Return the statistic as measured, with its own error and the common ones.
+
+        Args:
+            calibration: Where the cells are from.
+            key: Name of the calibration in the keys of error draws.
+            statistic: Which.
+            drift: Relative error the drift between moments makes, where sampling error is less.
+            common: Relative errors common to all answers of the calibration.
+        """
         cell = self.cells[0]
         where = f"{calibration.alias} ({key}): {cell.label}"
-        sigmas = {f"{key}/cell/{cell.label}": sigma_of(self.walls, statistic)}
+        sigmas = {f"{key}/cell/{cell.label}": max(drift, sigma_of(self.walls, statistic))}
         return Estimate.spread(
             statistic_of(self.walls, statistic),
             sigmas | common,

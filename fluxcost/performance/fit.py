@@ -5,11 +5,18 @@ from __future__ import annotations
 import functools
 from typing import Literal
 
+import numpy as np
+
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import Estimate, Source, derive
-from fluxcost.performance.architecture import Architecture, load_architecture
+from fluxcost.performance.architecture import (
+    PIXELS_PER_TOKEN,
+    Architecture,
+    load_architecture,
+)
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.common import common_sigmas
+from fluxcost.performance.drift import Drift
 from fluxcost.performance.energy import CallEnergy, counter_sigma
 from fluxcost.performance.exact import index_cells
 from fluxcost.performance.floor import (
@@ -20,9 +27,10 @@ from fluxcost.performance.floor import (
     peak_rates,
     working_rates,
 )
-from fluxcost.performance.groups import fitted_cells
+from fluxcost.performance.groups import fitted_cells, groups_of
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
+from fluxcost.performance.pause import Pause
 from fluxcost.performance.region import Region
 from fluxcost.performance.sampling import Statistic
 from fluxcost.performance.stages import StageName, exact_stages, fitted_stages
@@ -209,7 +217,10 @@ class Fit:
     def _latency(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.shows(statistic):
-            return exact.latency(self.calibration, self.key, statistic, self._common)
+            drift = max(
+                exact.drift(self._drift), self._drift.moment(self._region.work(shape, batch))
+            )
+            return exact.latency(self.calibration, self.key, statistic, drift, self._common)
         if exact is not None and not exact.walls.size:
             return exact.reported(self.calibration, self.key, statistic)
         source = self._region.require(shape, batch)
@@ -254,7 +265,19 @@ class Fit:
     @functools.cached_property
     def _times(self) -> CallTimes:
         rates = working_rates(self.calibration)
-        return CallTimes(self._cells, self.architecture, rates, self.key)
+        return CallTimes(self._cells, self.architecture, rates, self._drift, self.key)
+
+    @functools.cached_property
+    def _drift(self) -> Drift:
+        tokens = self.architecture.text_tokens
+        soaks = [
+            (
+                soak.batch * (soak.width * soak.height / PIXELS_PER_TOKEN + tokens),
+                np.array(soak.wall_s),
+            )
+            for soak in self.calibration.soaks
+        ]
+        return Drift(groups_of(self._cells), Pause(self._cells), soaks)
 
     @functools.cached_property
     def _peak(self) -> PeakMemory:

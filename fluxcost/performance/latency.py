@@ -19,7 +19,6 @@ from fluxcost.performance.groups import (
     groups_of,
 )
 from fluxcost.performance.kriging import Kriged, Observations, Physics
-from fluxcost.performance.pause import Pause
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
 from fluxcost.performance.sampling import Statistic, statistic_of
@@ -42,18 +41,23 @@ class CallTimes:
         cells: Cells with samples, one GPU, no reference images.
         architecture: The model.
         rates: Rates the formulas start from.
+        drift: Errors of the medians.
         key: Name of the calibration in the keys of error draws.
     """
 
     def __init__(
-        self, cells: Sequence[Cell], architecture: Architecture, rates: Rates, key: str
+        self,
+        cells: Sequence[Cell],
+        architecture: Architecture,
+        rates: Rates,
+        drift: Drift,
+        key: str,
     ) -> None:
         self._groups = groups_of(cells)
         self._key = key
         self._architecture = architecture
         physics = _formulas(architecture, rates)
-        self._pause = Pause(cells)
-        self.drift = Drift(self._groups, self._pause)
+        self.drift, self._pause = drift, drift.pause
         self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
         self._scatter = Scatter(cells, architecture)
         self._bounds = {statistic: _bounds(cells, statistic) for statistic in ORDERED}
@@ -74,6 +78,7 @@ class CallTimes:
             bounds = self._bounds[statistic]
             seconds = bounds.clamp(shape.pixels, batch, shape.steps, seconds)
         sigmas = self.sigmas(shape.pixels, batch, shape.steps)
+        sigmas[f"{self._key}/moment/{shape} x {batch}"] = self.drift.moment(work)
         return seconds, sigmas | {f"{self._key}/{statistic}": spread}
 
     def seconds(self, pixels: int, batch: int, steps: int) -> float:
@@ -173,7 +178,8 @@ class CallTimes:
             seconds, sigma = left[stage][key]
             share = count * seconds / total
             families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
-        variance = sum(sigma**2 for sigma in families.values())
+        work = self._architecture.tokens(cell.shape) * cell.batch
+        variance = sum(sigma**2 for sigma in families.values()) + self.drift.moment(work) ** 2
         total += self._pause.after(total)
         return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
 
