@@ -1,7 +1,7 @@
 """Reading and writing files: one YAML loader, one JSON reader, one atomic writer.
 
 YAML here is data, so aliases (which can expand without bound), duplicate keys (where the last
-silently wins) and files over `MAX_BYTES` are refused.
+silently wins), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,16 @@ MAX_DEPTH = 40
 
 
 class _StrictLoader(yaml.CSafeLoader):
-    """A safe loader that refuses duplicate keys."""
+    """A safe loader that refuses duplicate keys and base-60 numbers."""
+
+    def construct_yaml_number(self, node: yaml.ScalarNode) -> float:
+        # YAML 1.1 reads an unquoted 1:30 as 90: a number nobody wrote.
+        if ":" in node.value:
+            what = f"{node.value}, which YAML reads in base 60; write one number, or quote it"
+            _refuse_at(node.start_mark, what)
+        if node.tag.endswith(":int"):
+            return self.construct_yaml_int(node)
+        return self.construct_yaml_float(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         seen: set[Any] = set()
@@ -37,6 +46,10 @@ class _StrictLoader(yaml.CSafeLoader):
                 _refuse_at(key_node.start_mark, f"the key {key!r} twice; keep one")
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+for _kind in ("int", "float"):
+    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _StrictLoader.construct_yaml_number)
 
 
 def _refuse_bombs(text: str) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-import yaml
-
-from fluxcost.documents import read_text, read_yaml
+from fluxcost.documents import read_yaml
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import PriceRow, Slug
 from fluxcost.economics.tariffs import Tariff
@@ -21,8 +18,6 @@ from fluxcost.errors import DocumentError, InputError, UnknownNameError
 from fluxcost.records import Name, Record
 
 PACKAGE = Path(__file__).resolve().parents[1]
-
-_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$")
 
 Row = TypeVar("Row", bound=PriceRow)
 
@@ -142,7 +137,6 @@ def _read_folder(folder: Path) -> Catalog:
 
 def _read_file(path: Path, key: Literal["offers", "tariffs"], record: type[Row]) -> list[Row]:
     document = _PriceFile.parse(read_yaml(path), str(path))
-    _refuse_base_60(path)
     if document.provider != path.stem:
         raise InputError(
             f"{path}: provider is {document.provider!r}; expected the file name, {path.stem!r}."
@@ -154,19 +148,6 @@ def _read_file(path: Path, key: Literal["offers", "tariffs"], record: type[Row])
         record.parse({"provider": document.provider, **row}, f"{path}, {_name(row, number)}")
         for number, row in enumerate(rows, start=1)
     ]
-
-
-def _refuse_base_60(path: Path) -> None:
-    # YAML 1.1 reads an unquoted 1:30 as 90: a price nobody wrote.
-    scalars = (
-        event.value
-        for event in yaml.parse(read_text(path), Loader=yaml.CSafeLoader)
-        if isinstance(event, yaml.ScalarEvent) and event.implicit[0]
-    )
-    for text in filter(_BASE_60.match, scalars):
-        raise DocumentError(
-            f"{path}: holds {text}, which YAML reads in base 60; write one number, or quote it."
-        )
 
 
 def _name(row: dict[str, Any], number: int) -> str:

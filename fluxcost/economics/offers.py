@@ -157,7 +157,7 @@ class Offer(PriceRow):
         return self.kind is BillingKind.SPOT
 
     def price_estimate(self, today: dt.date | None = None) -> Estimate:
-        """Return USD per GPU-hour with its source and evidence.
+        """Return USD per GPU-hour; its interval is how far the price may have moved since.
 
         Raises:
             MissingDataError: The vendor publishes no price.
@@ -167,7 +167,10 @@ class Offer(PriceRow):
             f"offer {self.id}: {quote.amount:g} USD per {quote.unit}, "
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
         )
-        return Estimate.exact(self.usd_per_gpu_hour, "USD/GPU-h", self.trust(today), evidence)
+        drift = {f"price/{self.id}": self.price_sigma(today)}
+        return Estimate.spread(
+            self.usd_per_gpu_hour, drift, "USD/GPU-h", self.trust(today), evidence
+        )
 
     def is_plannable(self, today: dt.date | None = None) -> bool:
         """Return whether a plan may rent it: current, priced, and a price one can buy at."""

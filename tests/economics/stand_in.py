@@ -13,12 +13,15 @@ from fluxcost.estimate import Estimate, Source
 from fluxcost.workload import Shape
 
 TODAY = dt.date(2026, 11, 23)
+PRICED_ON = dt.date(2026, 11, 20)
+"""The day the stand-in's prices were read: on it they have not moved yet."""
+
 SQUARE = Shape(1024, 1024, 4)
 
 SAID = {
     "currency": "USD",
     "source": "a test",
-    "as_of": dt.date(2026, 11, 20),
+    "as_of": PRICED_ON,
     "as_of_kind": "stated",
     "grade": "A",
 }

@@ -13,7 +13,7 @@ from fluxcost.economics.offers import Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Source
-from tests.economics.stand_in import SQUARE, TODAY, Clock, offer, tariff
+from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
 
 STEPS = st.sampled_from([1, 60, 3600])
 
@@ -84,7 +84,13 @@ def test_by_the_session_both_bills_agree_to_the_cent_and_renting_wins_beyond(
     rented = offer(usd, billing={"granularity_s": step_s, "minimum_s": minimum_s})
     sessions = Sessions(per_month, startup_s)
     result = break_even(
-        Clock(image_s), rented, api(per_image), SQUARE, utilization=1, sessions=sessions
+        Clock(image_s),
+        rented,
+        api(per_image),
+        SQUARE,
+        utilization=1,
+        sessions=sessions,
+        today=PRICED_ON,
     )
     if result.verdict is Verdict.NEVER:
         assert result.probability == 0

@@ -209,7 +209,7 @@ def test_an_overlay_may_be_named_as_text(overlay: Path):
         ("1.25", "1e3", "price.amount is '1e3'; expected: "),
         ("1.25", "'1.25'", "price.amount is '1.25'; expected: "),
         ("1.25", "no", "price.amount is False; expected: "),
-        ("1.25", "1:30", "holds 1:30, which YAML reads in base 60; write one number"),
+        ("1.25", "1:30", "has 1:30, which YAML reads in base 60; write one number"),
         ("gpu_count: 1", "gpu_count: 1.5", "gpu_count is 1.5; expected: "),
         ("gpu_count: 1", "gpu_count: yes", "gpu_count is True; expected: "),
         ("currency: USD", "currency: EUR", "currency is 'EUR'; expected: USD, since no dated"),

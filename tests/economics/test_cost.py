@@ -13,7 +13,7 @@ from fluxcost.economics.cost import cost_per_image
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.fit import fit
-from tests.economics.stand_in import SQUARE, TODAY, Clock, offer
+from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer
 from tests.synthetic import make_calibration
 
 prices = st.floats(0.01, 100)
@@ -60,7 +60,7 @@ def test_an_hour_is_not_a_month():
 
 def test_two_costs_share_the_timing_error():
     clock = Clock(sigma=0.05)
-    cost = cost_per_image(clock, offer(), SQUARE, utilization=0.5)
+    cost = cost_per_image(clock, offer(), SQUARE, utilization=0.5, today=PRICED_ON)
     assert cost.total.low < cost.total.value < cost.total.high
     assert cost.total.draws / clock.occupancy(SQUARE).draws == pytest.approx(0.001 / 0.5)
 
@@ -135,7 +135,7 @@ def test_timings_of_another_gpu_and_a_bad_batch_and_no_price_are_refused():
 def test_a_fit_is_priced_by_its_own_seconds():
     fitted = fit(make_calibration())
     seconds = fitted.occupancy(SQUARE)
-    cost = cost_per_image(fitted, offer(3.6), SQUARE, utilization=1, today=TODAY)
+    cost = cost_per_image(fitted, offer(3.6), SQUARE, utilization=1, today=PRICED_ON)
     assert cost.total.value == pytest.approx(0.001 * seconds.value)
     assert cost.total.low == pytest.approx(0.001 * seconds.low)
     with pytest.raises(InputError, match="the timings are of h100-sxm"):
