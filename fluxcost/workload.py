@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from fluxcost.documents import read_yaml
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
 from fluxcost.estimate import Source
-from fluxcost.records import Count, Name, Positive, Record
+from fluxcost.records import Name, Positive, Record
 
 FORMAT: Literal["fluxcost-workload"] = "fluxcost-workload"
 VERSION = 1
@@ -26,6 +26,12 @@ MULTIPLE_PX = 16
 MAX_SIDE_PX = 8192
 MAX_STEPS = 1000
 MAX_REFERENCE_IMAGES = 16
+
+Images = Annotated[int, Field(ge=1, le=10**12, strict=True)]
+Hours = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, strict=True)]
+Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)]
+Weight = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False, strict=True)]
+Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict=True)]
 
 
 @dataclass(frozen=True, order=True)
@@ -99,7 +105,7 @@ class ShapeShare(Record):
     height: Annotated[int, BeforeValidator(_checked_side)]
     steps: Annotated[int, BeforeValidator(_checked_steps)]
     reference_images: Annotated[int, BeforeValidator(_checked_reference_images)] = 0
-    weight: Positive = 1.0
+    weight: Weight = 1.0
 
     @property
     def shape(self) -> Shape:
@@ -110,14 +116,14 @@ class ShapeShare(Record):
 class Deadline(Record):
     """A batch of images that must be ready within some hours."""
 
-    images: Count
-    hours: Positive = Field(description="From the order to rent until the last image is ready.")
+    images: Images
+    hours: Hours = Field(description="From the order to rent until the last image is ready.")
 
 
 class OnDemand(Record):
     """GPUs rented only while there is work, several times a month."""
 
-    starts_per_month: Count
+    starts_per_month: Annotated[int, Field(ge=1, le=10_000, strict=True)]
 
 
 class Constraints(Record):
@@ -147,16 +153,16 @@ class Workload(Record):
     name: Name
     model: Name = Field(description="Such as flux2-klein-4b.")
     shapes: tuple[ShapeShare, ...] = Field(min_length=1)
-    images_per_month: Count | None = None
+    images_per_month: Images | None = None
     deadline: Deadline | None = None
     on_demand: OnDemand | None = Field(
         default=None, description="Consider renting by the hour as well as around the clock."
     )
-    utilization: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)] = Field(
+    utilization: Utilization = Field(
         description="Share of rented time, start-up aside, in which the GPUs make images."
     )
-    startup_minutes: Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)] = (
-        Field(description="Billed from renting a GPU until it makes its first image.")
+    startup_minutes: Minutes = Field(
+        description="Billed from renting a GPU until it makes its first image."
     )
     constraints: Constraints = Constraints()
 

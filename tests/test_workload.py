@@ -111,7 +111,7 @@ def test_a_missing_field_is_named(path: Path, field: str):
             {"shapes": [{"width": 64, "height": 64, "steps": 4, "weight": float("nan")}]},
             "shapes.0.weight is nan; expected: a finite number.",
         ),
-        ({"utilization": 0}, "utilization is 0; expected: greater than 0."),
+        ({"utilization": 0}, "utilization is 0; expected: greater than or equal to 0.001."),
         (
             {"utilization": 60},
             "utilization is 60; expected: less than or equal to 1.",
@@ -124,6 +124,14 @@ def test_a_missing_field_is_named(path: Path, field: str):
         (
             {"deadline": {"images": 0, "hours": 1}},
             "deadline.images is 0; expected: greater than or equal to 1.",
+        ),
+        (
+            {"deadline": {"images": 10**400, "hours": 1}},
+            f"deadline.images is 1{'0' * 76}...; expected: less than or equal to 1000000000000.",
+        ),
+        (
+            {"deadline": {"images": 10, "hours": 1e308}},
+            "deadline.hours is 1e+308; expected: less than or equal to 8760.",
         ),
         (
             {"constraints": {"least_grade": "D"}},

@@ -280,3 +280,20 @@ def test_plans_are_json_and_a_frame_and_a_table():
 def test_planning_twice_gives_the_same_numbers():
     prices = catalog(offer(), tariff())
     assert planned(workload(), prices).to_dict() == planned(workload(), prices).to_dict()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"deadline": {"images": 10**12, "hours": 8760.0}, "utilization": 0.001},
+        {"deadline": {"images": 1, "hours": 1e-9}},
+        {"deadline": None, "images_per_month": 10**12, "utilization": 0.001},
+        {"deadline": None, "images_per_month": 1, "on_demand": {"starts_per_month": 10_000}},
+        {"startup_minutes": 1440.0},
+        {"startup_minutes": 0.0},
+    ],
+)
+def test_a_workload_at_the_edge_of_its_bounds_is_planned_or_rejected(fields: dict[str, Any]):
+    plans = planned(workload(**fields), catalog(offer(), offer("eight", gpu_count=8), tariff()))
+    assert all(line.total.value > 0 for line in plans)
+    assert len(plans) + len(plans.rejected) > 0
