@@ -20,7 +20,7 @@ DRIFT_PER_SQRT_DAY = 0.019
 
 Root mean square over the four moves of one vendor's H100 that have two dates in pricing/: RunPod
 3.29 to 3.49 USD in 37 days and on to 3.99 in 24, Lambda 3.78 to 4.29 in 136, Nebius 2.95 to 3.85 in
-130.
+130. APIs are taken to drift alike, for want of dated pairs of theirs.
 """
 
 UNDATED_SIGMA = 0.31

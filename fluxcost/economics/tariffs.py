@@ -41,7 +41,7 @@ class Tariff(PriceRow):
     )
 
     def usd_per_image(self, shape: Shape, today: dt.date | None = None) -> Estimate:
-        """Return USD for one image of a shape.
+        """Return USD for one image of a shape; its interval is how far the price may have moved.
 
         Raises:
             InputError: The API does not make this shape.
@@ -56,7 +56,8 @@ class Tariff(PriceRow):
             f"tariff {self.id}: {usd:g} USD per image at {shape}, "
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
         )
-        return Estimate.exact(usd, "USD/image", self.trust(today), evidence)
+        drift = {f"price/{self.id}": self.price_sigma(today)}
+        return Estimate.spread(usd, drift, "USD/image", self.trust(today), evidence)
 
     def is_plannable(self, today: dt.date | None = None) -> bool:
         """Return whether a plan may buy from it: current, and with a published price."""
