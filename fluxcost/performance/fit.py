@@ -31,13 +31,10 @@ from fluxcost.performance.groups import fitted_cells, groups_of
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
 from fluxcost.performance.pause import Pause
-from fluxcost.performance.region import Region
+from fluxcost.performance.region import Region, trusted
 from fluxcost.performance.sampling import Statistic
 from fluxcost.performance.stages import StageName, exact_stages, fitted_stages
 from fluxcost.workload import Shape
-
-WIDEST_HALF_WIDTH = 0.25
-"""Relative half-width of the interval past which an answer is refused as untrustworthy."""
 
 SAME_RATE = 0.995
 """Share of the highest throughput that counts as reaching it."""
@@ -152,7 +149,7 @@ class Fit:
         peak_gib = self._peak.gib(shape.pixels, batch)
         sigmas = self._peak.sigmas(shape.pixels, batch)
         evidence = f"{self._evidence}, {where}"
-        return _trusted(Estimate.spread(peak_gib, sigmas, "GiB", source, evidence), shape, batch)
+        return trusted(Estimate.spread(peak_gib, sigmas, "GiB", source, evidence), shape, batch)
 
     def energy(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the energy of one image, J, at the board."""
@@ -169,7 +166,7 @@ class Fit:
         source = Source.weakest((call.source, self._region.require(shape, batch)))
         sigmas = self._energy.sigmas(shape, batch)
         estimate = Estimate.spread(per_image, sigmas, "J", source, f"{self._evidence}, energy")
-        return _trusted(estimate, shape, batch)
+        return trusted(estimate, shape, batch)
 
     def best_batch(self, shape: Shape) -> int:
         """Return the smallest batch that reaches the highest throughput that fits in memory.
@@ -217,9 +214,8 @@ class Fit:
     def _latency(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.shows(statistic):
-            drift = max(
-                exact.drift(self._drift), self._drift.moment(self._region.work(shape, batch))
-            )
+            work = self.architecture.tokens(shape) * batch
+            drift = max(exact.drift(self._drift), self._drift.moment(work))
             return exact.latency(self.calibration, self.key, statistic, drift, self._common)
         if exact is not None and not exact.walls.size:
             return exact.reported(self.calibration, self.key, statistic)
@@ -228,7 +224,7 @@ class Fit:
         seconds, sigmas = self._times.call(shape, batch, statistic)
         seconds = max(seconds, self._least(shape, batch))
         estimate = Estimate.spread(seconds, sigmas | self._common, "s", source, self._evidence)
-        return _trusted(estimate, shape, batch)
+        return trusted(estimate, shape, batch)
 
     def _least(self, shape: Shape, batch: int) -> float:
         """Return the floor at the datasheet's peak, 0 where the GPU has no datasheet row."""
@@ -295,14 +291,3 @@ class Fit:
 def _check_batch(batch: object) -> None:
     if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
         raise InputError(f"batch is {batch!r}; expected a whole number of images, at least 1.")
-
-
-def _trusted(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
-    if estimate.relative_half_width > WIDEST_HALF_WIDTH:
-        raise UntrustworthyError(
-            f"{shape}, batch {batch}: the interval is {estimate.relative_half_width:.0%} of the "
-            f"value to either side; expected at most {WIDEST_HALF_WIDTH:.0%}; "
-            "measure nearer cells.",
-            estimate,
-        )
-    return estimate

@@ -78,7 +78,6 @@ class CallTimes:
             bounds = self._bounds[statistic]
             seconds = bounds.clamp(shape.pixels, batch, shape.steps, seconds)
         sigmas = self.sigmas(shape.pixels, batch, shape.steps)
-        sigmas[f"{self._key}/moment/{shape} x {batch}"] = self.drift.moment(work)
         return seconds, sigmas | {f"{self._key}/{statistic}": spread}
 
     def seconds(self, pixels: int, batch: int, steps: int) -> float:
@@ -105,11 +104,11 @@ class CallTimes:
                 f"{self._key}/{stage}/parameter {index}": share * float(sigma)
                 for index, sigma in enumerate(part.shared)
             }
-            # The first and the later steps run the same kernels, so they miss together.
             local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
-            own = float(np.hypot(part.local, self.drift.near(stage, pixels, batch)))
-            found[local] = found.get(local, 0.0) + share * own
-        return found
+            found[local] = found.get(local, 0.0) + share * part.local
+        moment = f"{self._key}/moment/{pixels} px x {batch}, {steps} steps"
+        seconds = {stage: counts[stage] * part.seconds for stage, part in parts.items()}
+        return found | {moment: self._drift(seconds, pixels, batch)}
 
     def stage_sigmas(self, stage: Stage, pixels: int, batch: int) -> dict[str, float]:
         """Return the relative errors of one stage by error source."""
@@ -121,6 +120,16 @@ class CallTimes:
         local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
         own = float(np.hypot(part.local, self.drift.near(stage, pixels, batch)))
         return found | {local: self._honesty * own}
+
+    def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int) -> float:
+        """Return how far a call made of these stage times moves between moments, relative."""
+        families: dict[str, float] = {}
+        for stage, part in seconds.items():
+            moved = part * self.drift.near(stage, pixels, batch)
+            families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + moved
+        stages = np.sqrt(sum(moved**2 for moved in families.values())) / sum(seconds.values())
+        work = (pixels / PIXELS_PER_TOKEN + self._architecture.text_tokens) * batch
+        return max(float(stages), self.drift.moment(work))
 
     def _observe(self, stage: Stage) -> Observations:
         """Return the median of a stage in each group that took it, with its error."""
@@ -150,19 +159,20 @@ class CallTimes:
             known = [score for score in scored if score is not None]
             if known:
                 scores.append(np.mean(known))
-        return float(np.sqrt((np.sum(scores) + PRIOR_CELLS) / (len(scores) + PRIOR_CELLS)))
+        larger = (np.sum(scores) + PRIOR_CELLS) / (len(scores) + PRIOR_CELLS)
+        return float(np.sqrt(max(1.0, larger)))
 
     def _left_out(self, stage: Stage) -> dict[GroupKey, tuple[float, float]]:
-        """Return each group's seconds of a stage as the others predict them, and its sigma."""
+        """Return each group's seconds of a stage by the others, and the formula's error in them."""
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
         told = [group for group in self._groups if group.spans(stage, self._pause).size]
-        # A single cell strays further than the mean of its group, which is what was left out.
-        found = {}
+        found: dict[GroupKey, tuple[float, float]] = {}
         for row, group in enumerate(told):
-            alone = self.drift.group(group, stage) * np.sqrt(len(group.cells) - 1)
-            found[group.key] = float(seconds[row]), float(np.hypot(sigmas[row], alone))
+            noise = self.drift.group(group, stage)
+            formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
+            found[group.key] = float(seconds[row]), formula
         return found
 
     def _score(
@@ -179,7 +189,8 @@ class CallTimes:
             share = count * seconds / total
             families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
         work = self._architecture.tokens(cell.shape) * cell.batch
-        variance = sum(sigma**2 for sigma in families.values()) + self.drift.moment(work) ** 2
+        drift = max(self.drift.call(cell), self.drift.moment(work))
+        variance = sum(sigma**2 for sigma in families.values()) + drift**2
         total += self._pause.after(total)
         return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fluxcost.errors import InfeasibleError, MissingDataError
-from fluxcost.estimate import Source
+from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
+from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.workload import Shape
 
 REACH = 2
 """Largest multiple of the measured tokens x batch that is answered at all."""
+
+
+WIDEST_HALF_WIDTH = 0.25
+"""Relative half-width of the interval past which an answer is refused as untrustworthy."""
 
 
 class Region:
@@ -83,3 +87,15 @@ def _range(values: list[int]) -> tuple[int, int]:
 
 def _within(bounds: tuple[int, int], value: int) -> bool:
     return bounds[0] <= value <= bounds[1]
+
+
+def trusted(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
+    """Return the estimate, or raise UntrustworthyError that carries it."""
+    if estimate.relative_half_width > WIDEST_HALF_WIDTH:
+        raise UntrustworthyError(
+            f"{shape}, batch {batch}: the interval is {estimate.relative_half_width:.0%} of the "
+            f"value to either side; expected at most {WIDEST_HALF_WIDTH:.0%}; "
+            "measure nearer cells.",
+            estimate,
+        )
+    return estimate
