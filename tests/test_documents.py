@@ -31,6 +31,7 @@ def test_yaml_comes_back_as_plain_values(path: Path):
         ("[" * 10_000, "line 1 has nesting deeper than 40 levels"),
         ("? [a, b]\n: 1\n", "a key that is not a plain value"),
         ("!!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
+        ("a: 1:30\n", "line 1 has 1:30, which YAML reads in base 60; write one number"),
         ("a: [1, 2\n", "expected"),
         ("a: 1\n--- \nb: 2\n", "but found another document"),
         ("\ttab: 1\n", "cannot start any token"),

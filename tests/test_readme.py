@@ -38,7 +38,7 @@ def test_its_python_prints_what_it_says(monkeypatch: pytest.MonkeyPatch):
         said = [
             line.removeprefix("# => ") for line in block.splitlines() if line.startswith("# => ")
         ]
-        assert printed.getvalue().splitlines() == said
+        assert printed.getvalue().splitlines() == said, "run scripts/refresh_readme.py"
 
 
 def test_every_command_is_in_the_table_with_its_help(capsys):
