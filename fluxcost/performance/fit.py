@@ -31,7 +31,7 @@ from fluxcost.performance.groups import fitted_cells, groups_of
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
 from fluxcost.performance.pause import Pause
-from fluxcost.performance.region import Region, trusted
+from fluxcost.performance.region import Region, check_batch, trusted
 from fluxcost.performance.sampling import Statistic
 from fluxcost.performance.stages import StageName, exact_stages, fitted_stages
 from fluxcost.workload import Shape
@@ -95,7 +95,7 @@ class Fit:
             batch: Images a call.
             statistic: "median", "mean", "p95" or "p99" over calls.
         """
-        _check_batch(batch)
+        check_batch(batch)
         if statistic not in STATISTICS:
             raise InputError(
                 f"statistic is {statistic!r}; expected one of {', '.join(STATISTICS)}."
@@ -127,7 +127,7 @@ class Fit:
 
         Medians of parts need not add up to the median of the whole.
         """
-        _check_batch(batch)
+        check_batch(batch)
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.walls.size:
             return exact_stages(exact, self.calibration, self.key, self._common)
@@ -136,7 +136,7 @@ class Fit:
 
     def memory(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the peak device memory of a call, GiB; the evidence says which reading it is."""
-        _check_batch(batch)
+        check_batch(batch)
         where = f"peak {self._peak.reading}"
         known = self._peak.measured(shape, batch)
         if known is not None and not shape.reference_images:
@@ -153,7 +153,7 @@ class Fit:
 
     def energy(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the energy of one image, J, at the board."""
-        _check_batch(batch)
+        check_batch(batch)
         exact = self._exact.get((shape, batch))
         for cell in exact.cells if exact is not None else ():
             if cell.energy is not None:
@@ -206,7 +206,7 @@ class Fit:
         Raises:
             MissingDataError: No datasheet row for this GPU, or no ceilings in the calibration.
         """
-        _check_batch(batch)
+        check_batch(batch)
         rates = (peak_rates if basis == "peak" else ceiling_rates)(self.calibration)
         name = "datasheet peak" if basis == "peak" else "ceilings of the run"
         return floor_at(self.architecture, rates, shape, batch, name)
@@ -219,12 +219,23 @@ class Fit:
             return exact.latency(self.calibration, self.key, statistic, drift, self._common)
         if exact is not None and not exact.walls.size:
             return exact.reported(self.calibration, self.key, statistic)
+        if exact is not None:
+            return self._tail(shape, batch, statistic)
         source = self._region.require(shape, batch)
         self._refuse_too_large(shape, batch)
         seconds, sigmas = self._times.call(shape, batch, statistic)
         seconds = max(seconds, self._least(shape, batch))
         estimate = Estimate.spread(seconds, sigmas | self._common, "s", source, self._evidence)
         return trusted(estimate, shape, batch)
+
+    def _tail(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
+        """Return a slow call of a cell with too few calls of its own to show it."""
+        median = self.latency(shape, batch)
+        factor, sigma = self._times.tail(shape, batch, statistic)
+        sigmas = {f"{self.key}/{statistic}": sigma}
+        evidence = f"{self._evidence}, {statistic} over median"
+        over = Estimate.spread(factor, sigmas, "", Source.INTERPOLATED, evidence)
+        return derive(lambda seconds, slow: seconds * slow, median, over, unit="s")
 
     def _least(self, shape: Shape, batch: int) -> float:
         """Return the floor at the datasheet's peak, 0 where the GPU has no datasheet row."""
@@ -286,8 +297,3 @@ class Fit:
     @functools.cached_property
     def _evidence(self) -> str:
         return f"{self.calibration.alias} ({self.key}): fit to {len(self._cells)} cells"
-
-
-def _check_batch(batch: object) -> None:
-    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
-        raise InputError(f"batch is {batch!r}; expected a whole number of images, at least 1.")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from fluxcost.documents import read_yaml
-from fluxcost.errors import UnknownNameError
 from fluxcost.records import Name, Positive, Record
 
 
@@ -34,15 +33,3 @@ def gpu_rates() -> dict[str, GpuRates]:
     """Return the datasheet rates of every GPU known, by key."""
     path = Path(str(files("fluxcost"))) / "data" / "gpus.yaml"
     return _GpuFile.parse(read_yaml(path), str(path)).gpus
-
-
-def rates_of(key: str) -> GpuRates:
-    """Return the datasheet rates of one GPU.
-
-    Raises:
-        UnknownNameError: No datasheet row has this key.
-    """
-    rates = gpu_rates()
-    if key not in rates:
-        raise UnknownNameError("GPU", key, rates)
-    return rates[key]

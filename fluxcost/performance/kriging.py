@@ -33,7 +33,7 @@ RANGES = (1.0, 2.0)
 """Correlation lengths tried, in natural logarithms of pixels and of batch (1 is a factor 2.7)."""
 
 ITERATIONS = 40
-"""Gauss-Newton steps at most; 6 to 12 are usual."""
+"""Gauss-Newton steps at most; a guard, since damped steps shrink long before."""
 
 
 class Physics(Protocol):
@@ -62,15 +62,6 @@ class Observations:
     batch: Array
     log_seconds: Array
     noise: Array
-
-    def without(self, row: int) -> Observations:
-        """Return all rows but one."""
-        return Observations(
-            np.delete(self.pixels, row),
-            np.delete(self.batch, row),
-            np.delete(self.log_seconds, row),
-            np.delete(self.noise, row),
-        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +95,6 @@ class Prediction:
 
 TRIED = tuple(itertools.starmap(Scales, itertools.product(MISFIT_SIGMAS, OWN_SIGMAS, RANGES)))
 """Every combination of scales tried."""
-
 
 FIRST_SCALES = Scales(0.02, 0.005, 1.0)
 """Where the search for scales starts."""

@@ -12,12 +12,7 @@ from fluxcost.performance.bounds import Bounds
 from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.floor import Rates
-from fluxcost.performance.groups import (
-    STAGES,
-    GroupKey,
-    Stage,
-    groups_of,
-)
+from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of
 from fluxcost.performance.kriging import Kriged, Observations, Physics
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
@@ -71,24 +66,36 @@ class CallTimes:
         self, shape: Shape, batch: int, statistic: Statistic = "median"
     ) -> tuple[float, dict[str, float]]:
         """Return a statistic of a whole call, seconds, and its relative errors by source."""
-        work = self._architecture.tokens(shape) * batch
-        factor, spread = self._scatter.factor(statistic, work)
-        seconds = factor * self.seconds(shape.pixels, batch, shape.steps)
-        if statistic in self._bounds:
-            bounds = self._bounds[statistic]
-            seconds = bounds.clamp(shape.pixels, batch, shape.steps, seconds)
+        factor, spread = self.tail(shape, batch, statistic)
+        demand = shape.pixels, batch, shape.steps
+        seconds = self.seconds(*demand)
+        if statistic == "mean":
+            seconds = self._bounds["mean"].clamp(*demand, factor * seconds)
+        else:
+            seconds = factor * self._bounds["median"].clamp(*demand, seconds)
         sigmas = self.sigmas(shape.pixels, batch, shape.steps)
         return seconds, sigmas | {f"{self._key}/{statistic}": spread}
 
+    def tail(self, shape: Shape, batch: int, statistic: Statistic) -> tuple[float, float]:
+        """Return a statistic over the median, and the relative error of that factor."""
+        return self._scatter.factor(statistic, self._architecture.tokens(shape) * batch)
+
     def seconds(self, pixels: int, batch: int, steps: int) -> float:
         """Return the median seconds of a whole call, stage by stage."""
+        alone = self._alone(pixels, batch, steps)
+        return alone + self._pause.after(alone)
+
+    def pause_seconds(self, pixels: int, batch: int, steps: int) -> float:
+        """Return the part of a call that is the pause of long calls."""
+        return self._pause.after(self._alone(pixels, batch, steps))
+
+    def _alone(self, pixels: int, batch: int, steps: int) -> float:
         counts = _counts(steps)
-        alone = sum(
+        return sum(
             counts[stage] * self.stage_seconds(stage, pixels, batch)
             for stage in STAGES
             if counts[stage]
         )
-        return alone + self._pause.after(alone)
 
     def sigmas(self, pixels: int, batch: int, steps: int) -> dict[str, float]:
         """Return the relative errors of a whole call by error source, for Estimate.spread."""

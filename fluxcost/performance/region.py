@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
+from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration, Cell
@@ -99,3 +99,9 @@ def trusted(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
             estimate,
         )
     return estimate
+
+
+def check_batch(batch: object) -> None:
+    """Raise InputError unless the batch is a whole number of images."""
+    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+        raise InputError(f"batch is {batch!r}; expected a whole number of images, at least 1.")

@@ -62,7 +62,8 @@ def fitted_stages(
     denoise = first
     if shape.steps > 1:
         later = shape.steps - 1
-        denoise = derive(lambda a, b: a + later * b, first, one("later_step"), unit="s")
+        pause = times.pause_seconds(shape.pixels, batch, shape.steps)
+        denoise = derive(lambda a, b: a + later * b + pause, first, one("later_step"), unit="s")
     return {
         "text_encode": one("text_encode"),
         "denoise": denoise,

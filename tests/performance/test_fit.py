@@ -109,6 +109,15 @@ def test_answers_are_ordered_and_above_the_floor(question: Question):
     assert median >= FIT.floor(shape, batch).total_s
 
 
+def test_a_cell_with_few_calls_borrows_its_tail(fitted: Fit):
+    """20 calls show their own p95; the p99 is the cell's median and its neighbors' scatter."""
+    shape = Shape(1024, 1024, 4)
+    median, p95, p99 = (fitted.latency(shape, 1, name) for name in ("median", "p95", "p99"))
+    assert p95.source is Source.MEASURED
+    assert p99.source is Source.INTERPOLATED
+    assert median.value < p95.value < p99.value < 1.1 * median.value
+
+
 def test_throughput_is_batch_over_occupancy(fitted: Fit):
     shape = Shape(896, 896, 4)
     rate, seconds = fitted.throughput(shape, 3), fitted.occupancy(shape, 3)

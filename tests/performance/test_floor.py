@@ -2,10 +2,10 @@
 
 import pytest
 
-from fluxcost.errors import DocumentError, InputError, MissingDataError, UnknownNameError
+from fluxcost.errors import DocumentError, InputError, MissingDataError
 from fluxcost.performance.calibration import Calibration, Stack
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.gpus import gpu_rates, rates_of
+from fluxcost.performance.gpus import gpu_rates
 from fluxcost.workload import Shape
 from tests.synthetic import Machine, make_calibration
 
@@ -74,6 +74,4 @@ def test_what_is_unknown_is_said(calibration: Calibration):
 
 def test_datasheet_rows_have_a_source():
     assert all("datasheet" in row.source for row in gpu_rates().values())
-    assert rates_of("h200-sxm").memory_tb_per_s == 4.8
-    with pytest.raises(UnknownNameError, match="h100-sxm"):
-        rates_of("h100-sxn")
+    assert gpu_rates()["h200-sxm"].memory_tb_per_s == 4.8
