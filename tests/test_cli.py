@@ -146,7 +146,7 @@ def test_validate_is_the_report(capsys, files: Files):
     assert shown_json(capsys, "validate", files.calibration) == {"reports": [report.to_dict()]}
     text = shown(capsys, "validate", files.calibration)
     assert report.cells[0].cell in text
-    assert f"{report.groups} groups left out in turn: median error " in text
+    assert f"each size and batch left out of all runs ({report.folds}): median error " in text
 
 
 def test_help_names_every_command(capsys):

@@ -1,25 +1,17 @@
-"""Is the fit true? Whole groups of cells left out, predicted from the rest, and compared.
-
-A group is one width, height and batch: leaving out single cells would let a cell of the same size
-at another step count give the answer away. Errors at the edges of the measured region are
-extrapolations and count like the others.
-"""
+"""Is the fit true? Cells left out of it, predicted from the rest, and compared."""
 
 from __future__ import annotations
 
 import numpy as np
 from pydantic import Field
 
-from fluxcost.errors import FluxcostError, MissingDataError
+from fluxcost.errors import FluxcostError, InputError, MissingDataError
 from fluxcost.estimate import Estimate
+from fluxcost.evidence.folds import HeldOut, folds, sampled_runs
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.performance.fit import fit
-from fluxcost.performance.groups import fitted_cells, groups_of
 from fluxcost.records import Count, Finite, Fraction, Name, NonNegative, Positive, Record
-
-FEWEST_GROUPS = 3
-"""Fewest groups of which one can be left out and something still be said of it."""
 
 
 class CellError(Record):
@@ -50,7 +42,8 @@ class ValidationReport(Record):
 
     calibration: Name
     content_hash: Name
-    groups: Count
+    held_out: HeldOut = Field(description="What was left out in turn.")
+    folds: Count = Field(description="How many times something was left out.")
     cells: tuple[CellError, ...]
     refusals: tuple[Refusal, ...] = ()
     median_error: NonNegative = Field(description="Median of the absolute relative errors.")
@@ -61,35 +54,55 @@ class ValidationReport(Record):
 
 
 def validate(
-    calibration: Calibration, *, architecture: Architecture | None = None
+    calibration: Calibration,
+    *,
+    held_out: HeldOut | str = HeldOut.GROUP,
+    architecture: Architecture | None = None,
 ) -> ValidationReport:
-    """Leave every group of cells out in turn, refit, and predict it.
+    """Leave something out in turn, refit, and predict it.
 
     Args:
         calibration: With samples; published tables have nothing to leave out.
+        held_out: "group" (a width, height and batch, of every run), "group-in-run" (the same
+            within each run alone) or "run" (a whole run, as another machine would be).
         architecture: The model, where it is not one that ships.
 
     Raises:
-        MissingDataError: Fewer than 3 groups of cells have samples.
+        InputError: held_out is none of these.
+        MissingDataError: Fewer than 3 groups of cells have samples, or fewer than 2 runs for "run".
     """
-    groups = groups_of(fitted_cells(calibration))
-    if len(groups) < FEWEST_GROUPS:
-        raise MissingDataError(
-            f"{calibration.alias}: {len(groups)} groups of cells have samples; expected at least "
-            f"{FEWEST_GROUPS} to leave one out: measure more sizes or batches."
-        )
+    chosen = _chosen(held_out)
     errors: list[CellError] = []
     refusals: list[Refusal] = []
-    for group in groups:
-        left_out = set(map(id, group.cells))
-        rest = tuple(cell for cell in calibration.cells if id(cell) not in left_out)
-        others = fit(calibration.model_copy(update={"cells": rest}), architecture=architecture)
-        for cell in group.cells:
+    parts = folds(calibration, chosen)
+    for fold in parts:
+        others = fit(fold.rest, architecture=architecture)
+        for cell in fold.cells:
             try:
                 errors.append(_compare(cell, others.latency(cell.shape, cell.batch)))
             except FluxcostError as error:
                 refusals.append(Refusal(cell=cell.label, reason=str(error)))
-    return _summarize(calibration, len(groups), errors, refusals)
+    return _summarize(calibration, chosen, len(parts), errors, refusals)
+
+
+def validate_all(calibration: Calibration) -> tuple[ValidationReport, ...]:
+    """Return every report the calibration has the runs for.
+
+    Raises:
+        MissingDataError: Fewer than 3 groups of cells have samples.
+    """
+    several = len(sampled_runs(calibration)) > 1
+    ways = tuple(HeldOut) if several else (HeldOut.GROUP,)
+    return tuple(validate(calibration, held_out=way) for way in ways)
+
+
+def _chosen(held_out: HeldOut | str) -> HeldOut:
+    try:
+        return HeldOut(held_out)
+    except ValueError:
+        raise InputError(
+            f"held_out is {held_out!r}; expected one of {', '.join(HeldOut)}."
+        ) from None
 
 
 def _compare(cell: Cell, predicted: Estimate) -> CellError:
@@ -108,7 +121,11 @@ def _compare(cell: Cell, predicted: Estimate) -> CellError:
 
 
 def _summarize(
-    calibration: Calibration, groups: int, errors: list[CellError], refusals: list[Refusal]
+    calibration: Calibration,
+    held_out: HeldOut,
+    parts: int,
+    errors: list[CellError],
+    refusals: list[Refusal],
 ) -> ValidationReport:
     if not errors:
         raise MissingDataError(
@@ -120,7 +137,8 @@ def _summarize(
     return ValidationReport(
         calibration=calibration.alias,
         content_hash=calibration.content_hash,
-        groups=groups,
+        held_out=held_out,
+        folds=parts,
         cells=tuple(errors),
         refusals=tuple(refusals),
         median_error=float(np.median(np.abs(relative))),

@@ -10,7 +10,7 @@ from tests.synthetic import make_calibration
 
 def test_a_synthetic_calibration_is_predicted_from_the_rest():
     report = validate(make_calibration(seed=5))
-    assert report.groups == 14
+    assert report.folds == 14
     assert len(report.cells) + len(report.refusals) == 24
     assert report.median_error <= 0.015
     assert report.p95_error <= 0.05
