@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import binom
 
+from fluxcost.errors import MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration, Cell, Samples
+from fluxcost.performance.fit import Fit, fit
 
 NOISY = 0.10
 """Spread (standard deviation over mean) from which a cell is called noisy, as in pyperf."""
@@ -96,8 +100,10 @@ def _resource_row(cell: Cell) -> list[str]:
 
 
 def _stage_table(calibration: Calibration) -> Table:
-    table = Table(title="Stages, median milliseconds")
-    for heading in ("cell", "text encode", "denoise step", "first step", "VAE decode", "host"):
+    table = Table(title="Stages, median milliseconds; a step over its floors, fastest in brackets")
+    floors = _StepFloors(calibration)
+    stages = ("text encode", "denoise step", "first step", "VAE decode", "host")
+    for heading in ("cell", *stages, "/ datasheet", "/ ceilings"):
         table.add_column(heading, justify="left" if heading == "cell" else "right")
     for cell in sorted(calibration.ok_cells, key=_size):
         if (samples := cell.samples) is None:
@@ -110,8 +116,34 @@ def _stage_table(calibration: Calibration) -> Table:
             np.array(samples.vae_decode_s),
             np.array(samples.host_s),
         )
-        table.add_row(cell.label, *(f"{np.median(column) * 1000:.1f}" for column in columns))
+        medians = (f"{np.median(column) * 1000:.1f}" for column in columns)
+        table.add_row(cell.label, *medians, *floors.ratios(cell, steps))
     return table
+
+
+class _StepFloors:
+    """How many times its floor a denoise step takes, at the datasheet's rates and the run's own."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        try:
+            self._fit: Fit | None = fit(calibration)
+        except UnknownNameError:
+            self._fit = None  # an architecture of the user's own, whose file is not at hand
+
+    def ratios(self, cell: Cell, steps_s: npt.NDArray[np.float64]) -> list[str]:
+        """Return 'median (fastest)' over both floors, '-' where one is not known."""
+        return [self._ratio(cell, steps_s, "peak"), self._ratio(cell, steps_s, "ceilings")]
+
+    def _ratio(
+        self, cell: Cell, steps_s: npt.NDArray[np.float64], basis: Literal["peak", "ceilings"]
+    ) -> str:
+        if self._fit is None:
+            return "-"
+        try:
+            floor_s = self._fit.floor(cell.shape, cell.batch, basis).denoise_step_s
+        except MissingDataError:
+            return "-"
+        return f"{np.median(steps_s) / floor_s:.2f} ({steps_s.min() / floor_s:.2f})"
 
 
 def _print_troubles(calibration: Calibration, console: Console) -> None:

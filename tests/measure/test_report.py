@@ -1,12 +1,17 @@
 """The report's statistics against the binomial theory they rest on, and the forecast's line."""
 
+import io
+import re
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from fluxcost.performance.calibration import Cell, Samples
+from fluxcost.performance.library import load_calibration
 from fluxcost.workload import Shape
 from measure.forecast import Forecast
-from measure.report import median_interval
+from measure.report import median_interval, print_report
 from measure.suites import Point, Protocol
 
 
@@ -63,3 +68,15 @@ def test_there_is_no_forecast_before_enough_is_known():
     forecast = Forecast(cell_on_a_line(p, 0.1, 1e-7) for p in points()[:2])
     assert forecast.call_s(points()[0]) is None
     assert forecast.total_s(points(), Protocol()) is None
+
+
+def test_the_report_of_a_shipped_calibration_shows_no_step_under_its_floor():
+    calibration = load_calibration("h200-sxm/flux2-klein-4b/eager-bf16")
+    console = Console(width=180, record=True, file=io.StringIO())
+    print_report(calibration, console)
+    text = console.export_text()
+    ratios = [float(ratio) for ratio in re.findall(r"\((\d+\.\d\d)\)", text)]
+    assert len(ratios) == 2 * len(calibration.ok_cells)
+    assert min(ratios) > 1
+    for cell in calibration.ok_cells:
+        assert cell.label in text
