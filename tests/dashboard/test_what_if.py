@@ -1,0 +1,203 @@
+"""The page shows what the public door answers, whatever is asked."""
+
+import contextlib
+import datetime as dt
+import functools
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import fluxcost as fc
+from dashboard import downloads, show
+from fluxcost.units import usd
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = fc.load_workload(ROOT / "examples" / "ecommerce_catalog.yaml")
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return opened()
+
+
+def opened(**parameters: Any) -> AppTest:
+    """Open the page as an address with these query parameters does."""
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=20)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return settled(app)
+
+
+def settled(page: AppTest) -> AppTest:
+    page.run()
+    assert not page.exception
+    return page
+
+
+def asked(**fields: Any) -> fc.Plans:
+    """Plan the example with other fields."""
+    document = EXAMPLE.to_dict() | fields
+    given = {key: value for key, value in document.items() if value is not None}
+    return planned(fc.Workload.parse(given, "a test").model_dump_json())
+
+
+@functools.cache
+def planned(document: str) -> fc.Plans:
+    return fc.plan(fc.Workload.model_validate_json(document))
+
+
+def answer(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def expected(plans: fc.Plans) -> dict[str, str]:
+    best = plans.best
+    shown = {
+        f"Total, {best.total.unit}": usd(best.total.value),
+        "An image, USD": usd(best.usd_per_image.value),
+        "GPUs": str(best.gpus or "none"),
+    }
+    if best.hours is not None:
+        shown["Billed hours of each GPU"] = f"{best.hours.value:#.3g} h"
+    return {label: show.plain(value) for label, value in shown.items()}
+
+
+def ways(page: AppTest) -> list[tuple[str, float]]:
+    """Return the options of the ranked table, each with its total."""
+    table = page.dataframe[0].value
+    return list(zip(table["option"], table["total"], strict=True))
+
+
+def expected_ways(plans: fc.Plans) -> list[tuple[str, float]]:
+    return [(plan.option, plan.total.value) for plan in plans.leaders[:15]]
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(element.value for element in page.markdown)
+
+
+def test_it_opens_with_the_plan_of_the_example(page: AppTest):
+    plans = asked()
+    assert answer(page) == expected(plans)
+    assert page.metric[0].delta == show.plain(
+        f"90 %: {usd(plans.best.total.low)} to {usd(plans.best.total.high)}"
+    )
+    shown = texts(page)
+    for sentence in (plans.best.why, *plans.best.caveats, *plans.best.evidence):
+        assert show.plain(sentence) in shown
+    assert not page.error
+
+
+def test_its_tables_are_the_first_plans_and_every_rejection(page: AppTest):
+    plans = asked()
+    ranked, rejected = (element.value for element in page.dataframe)
+    leaders = plans.leaders[:15]
+    assert ways(page) == expected_ways(plans)
+    assert list(ranked["total_high"]) == [plan.total.high for plan in leaders]
+    assert list(ranked["priced_as_of"]) == [plan.priced_as_of for plan in leaders]
+    assert rejected.to_dict("records") == [item.to_dict() for item in plans.rejected]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "fields"),
+    [
+        ("selectbox", "size", "512x512", {"shapes": [{"width": 512, "height": 512, "steps": 4}]}),
+        ("number_input", "steps", 8, {"shapes": [{"width": 1024, "height": 1024, "steps": 8}]}),
+        ("number_input", "images", 5000, {"deadline": {"images": 5000, "hours": 8}}),
+        ("number_input", "hours", 2.5, {"deadline": {"images": 200_000, "hours": 2.5}}),
+        ("slider", "utilization", 0.5, {"utilization": 0.5}),
+        ("number_input", "startup", 45.0, {"startup_minutes": 45}),
+        ("radio", "grade", "A", {"constraints": {"least_grade": "A"}}),
+        (
+            "multiselect",
+            "sources",
+            ["measured"],
+            {"constraints": {"least_grade": "B", "allow_sources": ["measured"]}},
+        ),
+        (
+            "radio",
+            "volume",
+            "every month",
+            {
+                "deadline": None,
+                "images_per_month": 300_000,
+                "on_demand": {"starts_per_month": 22},
+            },
+        ),
+        ("selectbox", "model", "flux2-dev", {"model": "flux2-dev"}),
+    ],
+)
+def test_a_control_changes_the_question(
+    page: AppTest, kind: str, key: str, value: Any, fields: dict[str, Any]
+):
+    getattr(page, kind)(key=key).set_value(value)
+    by_hand, plans = settled(page), asked(**fields)
+    assert answer(by_hand) == expected(plans)
+    assert ways(by_hand) == expected_ways(plans) != expected_ways(asked())
+    shared = opened(**{key: value if isinstance(value, list) else str(value)})
+    assert ways(shared) == ways(by_hand)
+
+
+def test_another_size_is_typed_in(page: AppTest):
+    page.selectbox(key="size").set_value("another")
+    settled(page).number_input(key="width").set_value(896)
+    page.number_input(key="height").set_value(640)
+    shapes = [{"width": 896, "height": 640, "steps": 4}]
+    assert answer(settled(page)) == expected(asked(shapes=shapes))
+
+
+def test_every_control_is_in_the_address(page: AppTest):
+    page.selectbox(key="size").set_value("another")
+    for volume in ("by a deadline", "every month"):
+        page.radio(key="volume").set_value(volume)
+        settled(page)
+        controls = [
+            *page.selectbox, *page.number_input, *page.radio, *page.slider, *page.multiselect
+        ]  # fmt: skip
+        assert len(controls) == 12
+        assert all(control.proto.query_param_key == control.key for control in controls)
+
+
+def test_an_address_nobody_wrote_is_the_example():
+    page = opened(hours="soon", grade="Z", utilization="7", model="none", sources="guessed")
+    assert answer(page) == expected(asked())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        (
+            {"size": "another", "width": "1000"},
+            "width is 1000; expected a multiple of 16 pixels; use 992.",
+        ),
+        (
+            {"hours": "9000.0"},
+            "this page: deadline.hours is 9000.0; expected: less than or equal to 8760.",
+        ),
+        (
+            {"model": "midjourney", "grade": "A"},
+            "no plan for 'what if': all ",
+        ),
+    ],
+)
+def test_a_question_without_an_answer_is_one_sentence(parameters: dict[str, str], sentence: str):
+    page = opened(**parameters)
+    assert len(page.error) == 1
+    assert page.error[0].value.startswith(show.plain(sentence))
+    assert not page.metric
+    assert len(page.number_input) > 3
+
+
+def test_the_program_makes_the_same_plans():
+    today = dt.date(2026, 11, 23)
+    printed = io.StringIO()
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(printed):
+        exec(downloads.program(EXAMPLE, today), names)  # noqa: S102 - the page wrote it
+    plans = fc.plan(EXAMPLE, today=today)
+    assert json.dumps(names["plans"].to_dict()) == json.dumps(plans.to_dict())
+    assert printed.getvalue().splitlines()[1] == plans.best.why
