@@ -74,8 +74,11 @@ class WarmUp:
 
 
 def warm_up(bench: Bench, point: Point, protocol: Protocol) -> WarmUp:
-    """Call until the last window's median agrees with the window before, or a limit is reached."""
-    result = WarmUp()
+    """Call until the last window's median agrees with the window before, or a limit is reached.
+
+    The first call may compile for minutes; the time limit starts after it.
+    """
+    result = WarmUp([bench.time_call(point).wall_s])
     started_s = time.perf_counter()
     while not result.stable:
         result.calls_s.append(bench.time_call(point).wall_s)

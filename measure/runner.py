@@ -48,11 +48,11 @@ def execute(request: Request, console: Console) -> None:
     if len({suite.protocol for suite in plan.suites}) > 1:
         raise InputError("the suites ask for different protocols; run them one at a time.")
     blueprint = load_blueprint(request.model)
-    chosen = recipe(request.stack)
     if request.dry_run:
         _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)
         return
     device = _device(request.device)
+    chosen = recipe(request.stack, device)
     instruments = open_instruments(device)
     journal = Journal.open(request.out, _header(request, blueprint, chosen, device))
     try:

@@ -89,7 +89,8 @@ class SpanRecorder:
             pipeline.text_encoder.register_forward_hook(marking(self._marks.text)),
             pipeline.transformer.register_forward_pre_hook(marking(self._marks.forwards)),
         ]
-        decode = pipeline.vae.decode
+        vae = pipeline.vae
+        decode, had_own = vae.decode, "decode" in vars(vae)
 
         def marked_decode(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
             self._marks.decode.append(clock.mark())
@@ -97,10 +98,13 @@ class SpanRecorder:
             self._marks.decode.append(clock.mark())
             return decoded
 
-        pipeline.vae.decode = marked_decode
+        vae.decode = marked_decode
         try:
             yield
         finally:
-            del pipeline.vae.decode
+            if had_own:
+                vae.decode = decode  # a stack has put its own decoder there
+            else:
+                del vae.decode
             for handle in handles:
                 handle.remove()

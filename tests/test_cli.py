@@ -86,7 +86,7 @@ def test_plan_shows_the_table_the_working_and_what_was_rejected(capsys, files: F
     lines = [line.rstrip() for line in shown(capsys, *command).splitlines()]
     assert lines[0] == ("made: 100,000 images of flux2-klein-4b, ready within 8 hours of renting")
     titles = lines[2].split()
-    assert titles[:5] == ["#", "option", "rented", "batch", "hours"]
+    assert titles[:6] == ["#", "option", "rented", "stack", "batch", "hours"]
     assert lines[4].split()[:5] == ["1", "shop/h200", "2", "x", "h200-sxm,"]
     assert any(line.startswith("1: 100,000 images of ") for line in lines)
     assert lines[-1].endswith("--rejected lists them.")

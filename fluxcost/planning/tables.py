@@ -29,6 +29,7 @@ def _row(rank: int, plan: Plan) -> dict[str, str]:
         "#": str(rank),
         "option": plan.option,
         "rented": f"{plan.gpus} x {plan.gpu}, {plan.mode}" if plan.gpus else plan.mode,
+        "stack": NOTHING if plan.calibration is None else plan.calibration.rsplit("/", 1)[-1],
         "batch": str(plan.batch or NOTHING),
         "hours": NOTHING if plan.hours is None else significant(plan.hours.value),
         "total": interval(plan.total),

@@ -19,7 +19,7 @@ TINY_SUITE = str(DATA / "tiny-suite.yaml")
 def bench() -> Bench:
     return open_bench(
         load_blueprint(TINY_MODEL),
-        recipe("eager-bf16"),
+        recipe("eager-bf16", torch.device("cpu")),
         torch.device("cpu"),
         NullTelemetry(),
         weights=None,

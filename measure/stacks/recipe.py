@@ -1,0 +1,20 @@
+"""What a stack file hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from fluxcost.performance.calibration import Stack
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A stack's settings, the dtype weights load in, and how a pipeline is prepared."""
+
+    stack: Stack
+    dtype: torch.dtype
+    prepare: Callable[[Any], None]

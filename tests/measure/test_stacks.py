@@ -1,0 +1,68 @@
+"""The compiled stack makes the same picture as the eager one, and knows what it resolved to."""
+
+import pytest
+import torch
+
+from fluxcost.errors import UnknownNameError
+from fluxcost.workload import Shape
+from measure.bench import Bench, open_bench
+from measure.blueprint import load_blueprint
+from measure.stacks import compiled_bf16, recipe
+from measure.suites import Point
+from measure.telemetry import NullTelemetry
+from tests.measure.conftest import TINY_MODEL
+
+CPU = torch.device("cpu")
+POINT = Point(Shape(64, 64, 2), 1)
+
+# diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
+quiet = pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache")
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Bench:
+    """Compiled by the backend that traces and calls PyTorch's own kernels, seconds not minutes."""
+    made = compiled_bf16.recipe(CPU, backend="eager")
+    return open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
+
+
+@quiet
+def test_the_text_encoder_cut_short_gives_the_same_embedding_bit_for_bit(
+    bench: Bench, compiled: Bench
+):
+    whole, cut = (
+        each.pipeline.encode_prompt(prompt=["a red bicycle"], device=CPU)[0]
+        for each in (bench, compiled)
+    )
+    assert torch.equal(whole, cut)
+    layers = [len(each.pipeline.text_encoder.model.layers) for each in (bench, compiled)]
+    assert layers == [28, 27]
+
+
+@quiet
+def test_the_picture_is_the_eager_one_up_to_the_rounding_of_bfloat16(bench: Bench, compiled: Bench):
+    bench.calls = compiled.calls = 0
+    eager, fast = (each.generate(POINT, output_type="pt").float() for each in (bench, compiled))
+    assert float((eager - fast).abs().max()) <= 4 * torch.finfo(torch.bfloat16).eps
+    assert float(eager.std()) > 0.05
+
+
+@quiet
+def test_a_compiled_decoder_is_timed_and_stays_in_place(compiled: Bench):
+    decoder = compiled.pipeline.vae.decode
+    sample = compiled.time_call(POINT)
+    assert 0 < sample.spans.vae_decode_s < sample.wall_s
+    assert compiled.pipeline.vae.decode is decoder
+
+
+def test_settings_are_resolved_for_the_device():
+    here, there = (recipe("compiled-bf16", torch.device(name)).stack for name in ("cpu", "cuda"))
+    assert here.settings["attention"] == "sdpa-default"
+    assert there.settings["attention"] == "cudnn"
+    assert here.hash != there.hash
+    assert here.alias == there.alias == "compiled-bf16"
+
+
+def test_an_unknown_stack_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="nearest: compiled-bf16"):
+        recipe("compiled", CPU)
