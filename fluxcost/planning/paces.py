@@ -9,7 +9,7 @@ from typing import Literal
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.fit import Fit
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.units import interval, seconds
@@ -40,21 +40,21 @@ class Pace:
         return self.image_s.source
 
 
-def paces_of(workload: Workload, calibrations: Iterable[Calibration]) -> Iterator[Pace | Rejected]:
+def paces_of(workload: Workload, fits: Iterable[Fit]) -> Iterator[Pace | Rejected]:
     """Yield every pace the constraints allow, and why the others are not.
 
     A published table is used only for a GPU that nobody has measured: the same GPU's own cells
     with an interval are the better answer, and the table's rounding must not win by luck.
     """
     measured: set[str] = set()
-    for calibration in sorted(calibrations, key=lambda item: item.source.rank):
+    for fitted in sorted(fits, key=lambda each: each.calibration.source.rank):
+        calibration = fitted.calibration
         gpu, name = calibration.gpu.key, _name(calibration)
         is_table = calibration.source is Source.PUBLISHED
         if is_table and gpu in measured:
             reason = f"a published table, not needed since {gpu} has been measured."
             yield Rejected(name, "timing", reason)
             continue
-        fitted = fit(calibration)
         for batch in sorted({cell.batch for cell in calibration.ok_cells}):
             outcome = _pace(workload, fitted, name, gpu, batch)
             if isinstance(outcome, Pace) and not is_table:

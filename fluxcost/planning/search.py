@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 from fluxcost.economics.catalog import Catalog, load_catalog
@@ -11,6 +12,7 @@ from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
 from fluxcost.planning.paces import Pace, paces_of
@@ -40,9 +42,9 @@ def plan(
     """
     catalog = catalog or load_catalog()
     refuse_unknown_names(workload.constraints, catalog)
-    timed = _calibrations(workload, catalog, calibrations)
+    fits = _fits(workload, catalog, calibrations)
     terms = Terms.of(workload, today)
-    paces, too_slow = parted(paces_of(workload, timed))
+    paces, too_slow = parted(paces_of(workload, fits))
     rented, not_rented = parted(_rent(workload, catalog, paces, terms))
     bought, not_bought = parted(_buy(workload, catalog, terms))
     return Plans(
@@ -52,9 +54,9 @@ def plan(
     )
 
 
-def _calibrations(
+def _fits(
     workload: Workload, catalog: Catalog, calibrations: Iterable[Calibration] | None
-) -> list[Calibration]:
+) -> list[Fit]:
     if calibrations is not None:
         given = list(calibrations)
         for calibration in given:
@@ -63,12 +65,19 @@ def _calibrations(
                     f"calibration {calibration.alias} times {calibration.model}; expected "
                     f"{workload.model}, the model of the workload: choose another calibration."
                 )
-        return given
-    shipped = [load_calibration(entry.alias) for entry in shipped_calibrations()]
-    known = {item.model for item in shipped} | {tariff.model for tariff in catalog.tariffs}
+        return [fit(calibration) for calibration in given]
+    models = {each.calibration.model for each in _shipped_fits()}
+    known = models | {tariff.model for tariff in catalog.tariffs}
     if workload.model not in known:
         raise UnknownNameError("model", workload.model, known)
-    return [calibration for calibration in shipped if calibration.model == workload.model]
+    return [each for each in _shipped_fits() if each.calibration.model == workload.model]
+
+
+@functools.cache
+def _shipped_fits() -> tuple[Fit, ...]:
+    # Shipped files do not change while a program runs, and a fit remembers its answers, so only a
+    # session's first plan pays for them; a dashboard asks many.
+    return tuple(fit(load_calibration(entry.alias)) for entry in shipped_calibrations())
 
 
 def _dearness(plan: Plan) -> tuple[float, int, int, str]:
