@@ -111,7 +111,7 @@ class Telemetry(Record):
 class ColdStart(Record):
     """Seconds from nothing to the first image, part by part."""
 
-    build_s: Positive = Field(description="Synthetic build on the device.")
+    build_s: Positive = Field(description="Build or load, the libraries' import included.")
     save_s: Positive | None = None
     file_gib: Positive | None = None
     load_cold_cache_s: Positive | None = None
