@@ -1,0 +1,136 @@
+"""Two calibrations side by side, cell by cell: how many times faster, and is it more than noise?
+
+The ratio's interval comes from both fits, so it holds what sampling, moments and starts of a
+machine add; where it includes 1, the answer is "no significant difference", whatever the medians.
+Records taken on different software or hardware answer another question than they seem to, so they
+are refused unless the difference is the point and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from fluxcost.errors import InputError, MissingDataError
+from fluxcost.estimate import Estimate, derive
+from fluxcost.performance.calibration import Calibration, Environment
+from fluxcost.performance.fit import fit
+from fluxcost.workload import Shape
+
+
+def _version_of(package: str) -> Callable[[Environment], object]:
+    return lambda environment: environment.packages.get(package)
+
+
+_FIELDS: dict[str, Callable[[Environment], object]] = {
+    "gpu": lambda environment: environment.gpu_name,
+    "power_limit": lambda environment: environment.power_limit_w,
+    "driver": lambda environment: environment.driver,
+    "cpu": lambda environment: (environment.cpu_model, environment.cpu_cores),
+    "weights": lambda environment: environment.weights,
+    "torch": _version_of("torch"),
+    "diffusers": _version_of("diffusers"),
+    "transformers": _version_of("transformers"),
+}
+"""What must agree for two records to be compared, and how an environment says it."""
+
+
+@dataclass(frozen=True)
+class CellRatio:
+    """One cell in both records.
+
+    Attributes:
+        shape: What was asked.
+        batch: Images a call.
+        first: Median seconds in the first record.
+        second: Median seconds in the second.
+        ratio: Second over first.
+    """
+
+    shape: Shape
+    batch: int
+    first: Estimate
+    second: Estimate
+    ratio: Estimate
+
+    @property
+    def verdict(self) -> str:
+        """Such as '1.41 times faster', or that the difference is within the noise."""
+        return verdict(self.ratio)
+
+
+def verdict(ratio: Estimate) -> str:
+    """Say in words what a ratio of seconds means, interval considered."""
+    if ratio.low <= 1 <= ratio.high:
+        return "no significant difference"
+    if ratio.value < 1:
+        return f"{1 / ratio.value:.2f} times faster"
+    return f"{ratio.value:.2f} times slower"
+
+
+def compare(
+    first: Calibration, second: Calibration, across: Collection[str] = ()
+) -> tuple[tuple[CellRatio, ...], Estimate]:
+    """Return the ratio at every cell both records hold, and their geometric mean.
+
+    Args:
+        first: What the second is compared with.
+        second: What is compared.
+        across: Fields whose difference is the point, such as "driver".
+
+    Raises:
+        InputError: The records are of different models, or their environments differ in a field
+            not named in `across`.
+        MissingDataError: They share no cell.
+    """
+    _refuse_incomparable(first, second, across)
+    before, after = fit(first), fit(second)
+    points = sorted(_points(first) & _points(second))
+    if not points:
+        raise MissingDataError(
+            f"{first.alias} and {second.alias} share no cell; measure the same suite on both."
+        )
+    cells = []
+    for shape, batch in points:
+        a, b = before.latency(shape, batch), after.latency(shape, batch)
+        ratio = derive(lambda one, other: other / one, a, b, unit="")
+        cells.append(CellRatio(shape, batch, a, b, ratio))
+    mean = derive(
+        lambda *ratios: np.exp(np.mean(np.log(np.array(ratios)), axis=0)),
+        *(cell.ratio for cell in cells),
+        unit="",
+    )
+    return tuple(cells), mean
+
+
+def _points(calibration: Calibration) -> set[tuple[Shape, int]]:
+    return {(cell.shape, cell.batch) for cell in calibration.ok_cells if cell.samples}
+
+
+def _refuse_incomparable(first: Calibration, second: Calibration, across: Collection[str]) -> None:
+    if unknown := set(across) - set(_FIELDS):
+        raise InputError(
+            f"--across names {', '.join(sorted(unknown))}; expected some of {', '.join(_FIELDS)}."
+        )
+    if first.model != second.model:
+        raise InputError(
+            f"the records time {first.model} and {second.model}; compare records of one model."
+        )
+    for field, read in _FIELDS.items():
+        one, other = (_said(calibration, read) for calibration in (first, second))
+        if one != other and field not in across:
+            raise InputError(
+                f"{field} is {_listed(one)} in the first record and {_listed(other)} in the "
+                f"second; measure both alike, or name it: --across {field}."
+            )
+
+
+def _said(calibration: Calibration, read: Callable[[Environment], object]) -> set[str]:
+    used = {cell.run for cell in calibration.ok_cells}
+    return {str(read(run.environment)) for run in calibration.runs if run.id in used}
+
+
+def _listed(values: set[str]) -> str:
+    return " and ".join(sorted(values)) or "not recorded"
