@@ -1,7 +1,9 @@
 """Controls that pages share; the query parameters of the page hold what was chosen.
 
 The key of a control is the name of its parameter; at its default the parameter is left out. What
-is too much is the library's to say: controls have a least value but no greatest.
+is too much is the library's to say: controls have a least value but no greatest. One that does not
+matter at the moment is disabled and not left out: Streamlit takes the parameter of a control that
+is gone out of the address, and while a page is drawn that may take out others' with it.
 """
 
 from __future__ import annotations
@@ -45,30 +47,20 @@ def model(today: dt.date) -> str:
 def size_and_steps() -> tuple[int, int, int]:
     """Ask for the fields of a shape, which a page makes once every control is drawn."""
     size = st.selectbox("Size, pixels", [*SIZES, CUSTOM], key="size", bind="query-params")
-    width, height = SIZES[size] if size in SIZES else _sides()
-    steps = st.number_input("Denoising steps", 1, value=4, key="steps", bind="query-params")
-    return width, height, steps
-
-
-def _sides() -> tuple[int, int]:
+    preset = size in SIZES
     left, right = st.columns(2)
-    width = left.number_input("Width", 16, value=1024, step=16, key="width", bind="query-params")
-    height = right.number_input(
-        "Height", 16, value=1024, step=16, key="height", bind="query-params"
-    )
-    return width, height
+    with left:
+        width = _count("Width", "width", default=1024, least=16, step=16, disabled=preset)
+    with right:
+        height = _count("Height", "height", default=1024, least=16, step=16, disabled=preset)
+    steps = _count("Denoising steps", "steps", default=4, least=1)
+    return *SIZES.get(size, (width, height)), steps
 
 
 def volume() -> dict[str, Any]:
     """Ask how many images and by when; return the fields of a workload."""
     kind = st.radio("Images wanted", [DEADLINE, MONTH], key="volume", bind="query-params")
-    return _deadline() if kind == DEADLINE else _month()
-
-
-def _deadline() -> dict[str, Any]:
-    images = st.number_input(
-        "Images", 1, value=200_000, step=10_000, key="images", bind="query-params"
-    )
+    images = _count("Images", "images", default=200_000, least=1, step=10_000)
     hours = st.number_input(
         "Ready within, hours",
         0.1,
@@ -77,25 +69,20 @@ def _deadline() -> dict[str, Any]:
         format="%g",
         key="hours",
         bind="query-params",
+        disabled=kind != DEADLINE,
     )
-    return {"deadline": {"images": images, "hours": hours}}
-
-
-def _month() -> dict[str, Any]:
-    images = st.number_input(
-        "Images a month", 1, value=300_000, step=10_000, key="monthly", bind="query-params"
-    )
-    starts = st.number_input(
+    starts = _count(
         "Starts a month",
-        0,
-        value=22,
-        key="starts",
-        bind="query-params",
-        help="Also consider renting only while there is work, so often a month; 0: do not.",
+        "starts",
+        default=22,
+        least=0,
+        remark="Also consider renting only while there is work, so often a month; 0: do not.",
+        disabled=kind != MONTH,
     )
-    return {"images_per_month": images} | (
-        {"on_demand": {"starts_per_month": starts}} if starts else {}
-    )
+    if kind == DEADLINE:
+        return {"deadline": {"images": images, "hours": hours}}
+    on_demand = {"starts_per_month": starts} if starts else None
+    return {"images_per_month": images, "on_demand": on_demand}
 
 
 def running() -> dict[str, Any]:
@@ -145,3 +132,25 @@ def constraints() -> dict[str, Any]:
         "APIs are not timed, so not concerned.",
     )
     return {"least_grade": grade, "allow_sources": sources or None}
+
+
+def _count(
+    label: str,
+    key: str,
+    *,
+    default: int,
+    least: int,
+    step: int = 1,
+    remark: str | None = None,
+    disabled: bool = False,
+) -> int:
+    return st.number_input(
+        label,
+        least,
+        value=default,
+        step=step,
+        key=key,
+        bind="query-params",
+        help=remark,
+        disabled=disabled,
+    )

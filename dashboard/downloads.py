@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import pprint
 
 import streamlit as st
 
@@ -25,7 +24,8 @@ def offer(workload: fc.Workload, plans: fc.Plans, today: dt.date) -> None:
 
 def program(workload: fc.Workload, today: dt.date) -> str:
     """Return a program that makes the same plans and prints the best."""
-    asked = pprint.pformat(workload.to_dict(), sort_dicts=False, width=88)
+    # Text, numbers and lists look alike in JSON and in Python.
+    asked = json.dumps(workload.model_dump(mode="json", exclude_defaults=True), indent=4)
     day = f"datetime.date({today.year}, {today.month}, {today.day})"
     return "\n".join(
         [
@@ -33,7 +33,8 @@ def program(workload: fc.Workload, today: dt.date) -> str:
             "",
             "import fluxcost as fc",
             "",
-            f'workload = fc.Workload.parse(\n{asked},\n"a what-if page")',
+            f"asked = {asked}",
+            'workload = fc.Workload.parse(asked, "a what-if page")',
             f"plans = fc.plan(workload, today={day})",
             "best = plans.best",
             'print(f"{best.option}: {best.total.value:.2f} {best.total.unit}")',

@@ -10,7 +10,7 @@ import streamlit as st
 
 import fluxcost as fc
 
-API = "API, not timed"
+API = "API"
 COLORS = {
     "measured": "#0b5cad",
     "imported": "#2b7bc4",
@@ -44,15 +44,15 @@ def ranked(frame: pd.DataFrame, unit: str) -> None:
     columns: dict[str, Any] = {
         "rank": number("#", width=40),
         "option": "Option",
+        "mode": "How",
         "gpus": number("GPUs"),
-        "total": number(f"Total, {unit}", format="%.2f"),
+        "total": number(unit, format="%.2f"),
         "total_low": number("Low, 5 %", format="%.2f"),
         "total_high": number("High, 95 %", format="%.2f"),
         "usd_per_image": number("USD/image", format="%.6f"),
         "timing": "Timing",
         "priced_as_of": "Price date, grade",
         "price_source": "Price",
-        "mode": "How",
         "calibration": "Timed on",
         "hours": number("Hours each", format="%.2f"),
         "batch": number("Batch"),
@@ -80,10 +80,12 @@ def cost_chart(frame: pd.DataFrame, unit: str) -> None:
     ]
     present = [timing for timing in COLORS if timing in set(frame["timing"])]
     scale = alt.Scale(domain=present, range=[COLORS[timing] for timing in present])
+    # Upright, since a phone has no room for names side by side.
+    legend = alt.Legend(orient="top", direction="vertical")
     plans = alt.Chart(frame).encode(y=label, tooltip=tooltip)
     bars = plans.mark_bar().encode(
-        x=alt.X("total:Q", title=f"{unit}, with the 90 % interval"),
-        color=alt.Color("timing:N", title="Timing", scale=scale, legend=alt.Legend(orient="top")),
+        x=alt.X("total:Q", title=unit),
+        color=alt.Color("timing:N", title="Timing", scale=scale, legend=legend),
     )
     lines = plans.mark_rule(strokeWidth=2, color=INTERVAL).encode(
         x="total_low:Q", x2="total_high:Q"

@@ -86,7 +86,7 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date) -> None:
     unit = plans.best.total.unit
     frame = tables.frame_of(shown)
     st.subheader(f"The first {len(shown)} of {len(leaders)} ways to buy")
-    st.caption("Ranked by the dear end of the 90 % interval.")
+    st.caption("Bars are costs, lines their 90 % intervals; ranked by the dear end.")
     tables.cost_chart(frame, unit)
     tables.ranked(frame, unit)
     downloads.offer(workload, shown, today)
