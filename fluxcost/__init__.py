@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         UntrustworthyError,
     )
     from fluxcost.estimate import Estimate, Source
-    from fluxcost.evidence.validation import ValidationReport, validate
+    from fluxcost.evidence.report import ValidationReport
+    from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
@@ -64,6 +65,7 @@ __all__ = [
     "plan",
     "shipped_calibrations",
     "validate",
+    "validate_all",
 ]
 
 _ROOMS = {
@@ -83,7 +85,8 @@ _ROOMS = {
         "UntrustworthyError",
     ),
     "fluxcost.estimate": ("Estimate", "Source"),
-    "fluxcost.evidence.validation": ("ValidationReport", "validate"),
+    "fluxcost.evidence.report": ("ValidationReport",),
+    "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),

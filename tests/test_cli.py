@@ -8,6 +8,7 @@ import pytest
 import fluxcost as fc
 from fluxcost.economics.breakeven import Sessions
 from tests.commands import Files, shown, shown_json
+from tests.synthetic import make_calibration
 
 SHAPE = fc.Shape(1024, 1024, 4)
 
@@ -141,12 +142,19 @@ def test_everything_shipped_is_listed(capsys):
         assert row["alias"] in shown(capsys, "calibrations")
 
 
-def test_validate_is_the_report(capsys, files: Files):
-    report = fc.validate(fc.load_calibration(files.calibration))
-    assert shown_json(capsys, "validate", files.calibration) == {"reports": [report.to_dict()]}
-    text = shown(capsys, "validate", files.calibration)
-    assert report.cells[0].cell in text
-    assert f"each size and batch left out of all runs ({report.folds}): median error " in text
+def test_validate_is_the_result(capsys, tmp_path: Path):
+    path = tmp_path / "small.json"
+    sides = (512, 768, 1024)
+    make_calibration(grid=[(side, side, 4, b) for side in sides for b in (1, 2, 4)]).save(path)
+    result = fc.validate_all(fc.load_calibration(path))
+    assert shown_json(capsys, "validate", path) == result.to_dict()
+    assert [report.held_out for report in result.reports] == ["group", "resolution", "batch"]
+    text = shown(capsys, "validate", path)
+    assert result.reports[0].cells[0].cell in text
+    assert "each size and batch left out of all runs (9): median error " in text
+    assert "each size left out at every batch (3): median error " in text
+    assert "each batch left out at every size (3): median error " in text
+    assert f"skipped run: {result.skipped[1].reason}" in text
 
 
 def test_help_names_every_command(capsys):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import dashboard, lists, money, plans, timing
+from fluxcost.cli import dashboard, lists, money, plans, timing, truth
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -30,7 +30,7 @@ for command in (
     plans.plan,
     lists.prices,
     lists.calibrations,
-    timing.validate,
+    truth.validate,
     dashboard.dashboard,
 ):
     app.command()(command)

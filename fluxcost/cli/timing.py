@@ -1,4 +1,4 @@
-"""How fast: `fluxcost latency` and `fluxcost validate`."""
+"""How fast: `fluxcost latency`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import typer
 
 import fluxcost as fc
 from fluxcost.cli import options
-from fluxcost.cli.output import show_fields, show_json, show_table, show_text
-from fluxcost.evidence.folds import HeldOut
-from fluxcost.evidence.validation import CellError, validate_all
-from fluxcost.units import interval, percent, seconds
+from fluxcost.cli.output import show_fields, show_json
+from fluxcost.units import interval, percent
 
 
 class Statistic(StrEnum):
@@ -50,52 +48,3 @@ def latency(
             "evidence": "; ".join(estimate.evidence),
         }
     )
-
-
-def validate(
-    *,
-    calibration: Annotated[
-        str | None, typer.Argument(help="Alias or path; every measured one unless given.")
-    ] = None,
-    json: options.Json = False,
-) -> None:
-    """Errors of the fit on cells held out of it."""
-    if calibration is not None:
-        names = [calibration]
-    else:
-        names = [entry.alias for entry in fc.shipped_calibrations() if entry.source != "published"]
-    reports = [report for name in names for report in validate_all(fc.load_calibration(name))]
-    if json:
-        show_json({"reports": [report.to_dict() for report in reports]})
-        return
-    for report in reports:
-        if report.held_out is HeldOut.GROUP:
-            show_table([_cell_row(cell) for cell in report.cells])
-        for refusal in report.refusals:
-            show_text(f"refused: {refusal.cell}: {refusal.reason}")
-        show_text(
-            f"{report.calibration}, {_LEFT_OUT[report.held_out]} ({report.folds}): median error "
-            f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, "
-            f"{percent(report.coverage)} of cells inside their 90 % interval, whose median "
-            f"half-width is {percent(report.median_half_width)}."
-        )
-
-
-_LEFT_OUT = {
-    HeldOut.GROUP: "each size and batch left out of all runs",
-    HeldOut.GROUP_IN_RUN: "each size and batch left out of its own run",
-    HeldOut.RUN: "each run left out",
-}
-
-
-def _cell_row(cell: CellError) -> dict[str, str]:
-    return {
-        "cell": cell.cell,
-        "measured": seconds(cell.measured_s),
-        "predicted": seconds(cell.predicted_s),
-        "low": seconds(cell.low_s),
-        "high": seconds(cell.high_s),
-        "error": percent(cell.relative_error),
-        "covered": "yes" if cell.covered else "no",
-        "source": cell.source,
-    }

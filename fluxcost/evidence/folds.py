@@ -7,15 +7,19 @@ extrapolations and count like the others.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from fluxcost.errors import MissingDataError
+from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration, Cell
-from fluxcost.performance.groups import fitted_cells, groups_of
+from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.groups import fitted_cells
 
-FEWEST_GROUPS = 3
-"""Fewest groups of which one can be left out and something still be said of it."""
+FEWEST_PARTS = 3
+"""Fewest groups, sizes or batches of which one can be left out and something still be said."""
 
 
 class HeldOut(StrEnum):
@@ -23,6 +27,12 @@ class HeldOut(StrEnum):
 
     GROUP = "group"
     """A group, of every run: what the fit's own intervals promise."""
+
+    RESOLUTION = "resolution"
+    """Every cell of one width and height: a size nobody measured."""
+
+    BATCH = "batch"
+    """Every cell of one batch: a batch nobody measured at any size."""
 
     GROUP_IN_RUN = "group-in-run"
     """A group, the rest being its own run only: the formulas without the machines' differences."""
@@ -37,25 +47,29 @@ class Fold:
 
     rest: Calibration
     cells: tuple[Cell, ...]
+    architecture: Architecture | None = None
+
+    @functools.cached_property
+    def fit(self) -> Fit:
+        """The fit that does not know the cells left out; made once, since several checks ask it."""
+        return fit(self.rest, architecture=self.architecture)
 
 
-def folds(calibration: Calibration, held_out: HeldOut) -> list[Fold]:
+def folds(
+    calibration: Calibration, held_out: HeldOut, architecture: Architecture | None = None
+) -> list[Fold]:
     """Return the folds of a calibration.
 
+    Args:
+        calibration: With samples.
+        held_out: What is left out in turn.
+        architecture: The model, where it is not one that ships.
+
     Raises:
-        MissingDataError: Fewer than 3 groups of cells have samples, or fewer than 2 runs for RUN.
+        MissingDataError: Fewer than 3 groups, sizes or batches have samples, or fewer than 2 runs
+            for RUN.
     """
-    runs = sampled_runs(calibration)
-    if held_out is HeldOut.RUN:
-        if len(runs) < 2:
-            raise MissingDataError(
-                f"{calibration.alias}: {len(runs)} runs have cells; expected at least 2 to leave "
-                "one out: measure on another machine and merge."
-            )
-        return [_without_run(calibration, run) for run in runs]
-    if held_out is HeldOut.GROUP:
-        return _group_folds(calibration)
-    return [fold for run in runs for fold in _group_folds(_only_run(calibration, run))]
+    return [Fold(rest, cells, architecture) for rest, cells in _splits(calibration, held_out)]
 
 
 def sampled_runs(calibration: Calibration) -> tuple[str, ...]:
@@ -63,14 +77,43 @@ def sampled_runs(calibration: Calibration) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell.run for cell in fitted_cells(calibration)))
 
 
-def _group_folds(calibration: Calibration) -> list[Fold]:
-    groups = groups_of(fitted_cells(calibration))
-    if len(groups) < FEWEST_GROUPS:
+Split = tuple[Calibration, tuple[Cell, ...]]
+"""The rest, and what was left out of it."""
+
+_PARTS: dict[HeldOut, tuple[str, Callable[[Cell], tuple[int, ...]]]] = {
+    HeldOut.GROUP: ("groups of cells", lambda cell: (cell.width, cell.height, cell.batch)),
+    HeldOut.RESOLUTION: ("sizes", lambda cell: (cell.width, cell.height)),
+    HeldOut.BATCH: ("batches", lambda cell: (cell.batch,)),
+}
+"""What the parts are called, and what the cells of one have in common."""
+
+
+def _splits(calibration: Calibration, held_out: HeldOut) -> list[Split]:
+    if held_out in _PARTS:
+        return _parts(calibration, held_out)
+    runs = sampled_runs(calibration)
+    if held_out is HeldOut.GROUP_IN_RUN:
+        return [part for run in runs for part in _parts(_only_run(calibration, run), HeldOut.GROUP)]
+    if len(runs) < 2:
         raise MissingDataError(
-            f"{calibration.alias}: {len(groups)} groups of cells have samples; expected at least "
-            f"{FEWEST_GROUPS} to leave one out: measure more sizes or batches."
+            f"{calibration.alias}: {len(runs)} runs have cells; expected at least 2 to leave "
+            "one out: measure on another machine and merge."
         )
-    return [Fold(_without(calibration, group.cells), tuple(group.cells)) for group in groups]
+    return [_without_run(calibration, run) for run in runs]
+
+
+def _parts(calibration: Calibration, held_out: HeldOut) -> list[Split]:
+    noun, key = _PARTS[held_out]
+    found: dict[tuple[int, ...], list[Cell]] = {}
+    for cell in fitted_cells(calibration):
+        found.setdefault(key(cell), []).append(cell)
+    if len(found) < FEWEST_PARTS:
+        raise MissingDataError(
+            f"{calibration.alias}: {len(found)} {noun} have samples; expected at least "
+            f"{FEWEST_PARTS} to leave one out: measure more sizes or batches."
+        )
+    parts = [tuple(found[part]) for part in sorted(found)]
+    return [(_without(calibration, cells), cells) for cells in parts]
 
 
 def _without(calibration: Calibration, cells: tuple[Cell, ...]) -> Calibration:
@@ -79,10 +122,10 @@ def _without(calibration: Calibration, cells: tuple[Cell, ...]) -> Calibration:
     return calibration.model_copy(update={"cells": rest})
 
 
-def _without_run(calibration: Calibration, run: str) -> Fold:
+def _without_run(calibration: Calibration, run: str) -> Split:
     cells = tuple(cell for cell in fitted_cells(calibration) if cell.run == run)
     others = {each.id for each in calibration.runs} - {run}
-    return Fold(_of_runs(calibration, others), cells)
+    return _of_runs(calibration, others), cells
 
 
 def _only_run(calibration: Calibration, run: str) -> Calibration:

@@ -47,13 +47,48 @@ def test_a_run_left_out_takes_all_its_records_along():
     assert not {cell.run for cell in first.cells} & {cell.run for cell in first.rest.cells}
 
 
-def test_one_run_cannot_be_left_out_and_gives_one_report():
-    calibration = make_calibration(seed=1)
+@pytest.mark.parametrize(
+    ("held_out", "parts", "common"),
+    [
+        (HeldOut.RESOLUTION, 7, lambda cell: (cell.width, cell.height)),
+        (HeldOut.BATCH, 5, lambda cell: cell.batch),
+    ],
+)
+def test_nothing_of_a_size_or_batch_left_out_remains(held_out: HeldOut, parts: int, common):
+    found = folds(on_two_machines(), held_out)
+    assert len(found) == parts
+    for fold in found:
+        (left_out,) = {common(cell) for cell in fold.cells}
+        assert left_out not in {common(cell) for cell in fold.rest.cells}
+
+
+@pytest.mark.parametrize(
+    ("held_out", "message"),
+    [("resolution", "2 sizes have samples"), ("batch", "1 batches have samples")],
+)
+def test_two_sizes_or_one_batch_are_too_few(held_out: str, message: str):
+    calibration = make_calibration(grid=[(512, 512, 4, 1), (1024, 1024, 4, 1), (512, 512, 8, 1)])
+    with pytest.raises(MissingDataError, match=f"{message}; expected at least 3"):
+        validate(calibration, held_out=held_out)
+
+
+def test_one_run_cannot_be_left_out():
     with pytest.raises(MissingDataError, match="1 runs have cells; expected at least 2"):
-        validate(calibration, held_out="run")
-    assert [report.held_out for report in validate_all(calibration)] == [HeldOut.GROUP]
+        validate(make_calibration(seed=1), held_out="run")
+
+
+def test_what_cannot_be_left_out_is_skipped_with_its_reason():
+    sizes = ((512, 512), (768, 768), (1024, 1024), (1536, 1024))
+    result = validate_all(make_calibration(grid=[(w, h, 4, 1) for w, h in sizes]))
+    assert [report.held_out for report in result.reports] == ["group", "resolution"]
+    reasons = {skipped.held_out: skipped.reason for skipped in result.skipped}
+    assert list(reasons) == [HeldOut.BATCH, HeldOut.GROUP_IN_RUN, HeldOut.RUN]
+    assert "1 batches have samples; expected at least 3" in reasons[HeldOut.BATCH]
+    assert "one run has cells" in reasons[HeldOut.GROUP_IN_RUN]
+    group, resolution = result.reports  # one batch: a size is a group
+    assert group.cells == resolution.cells
 
 
 def test_an_unknown_way_is_refused_by_name():
-    with pytest.raises(InputError, match="held_out is 'cell'; expected one of group, group-in-run"):
+    with pytest.raises(InputError, match="held_out is 'cell'; expected one of group, resolution, "):
         validate(make_calibration(seed=1), held_out="cell")

@@ -28,15 +28,20 @@ BOUNDS = {
     (EAGER, HeldOut.GROUP): (0.02, 0.06),
     (EAGER, HeldOut.GROUP_IN_RUN): (0.015, 0.06),
     (EAGER, HeldOut.RUN): (0.03, 0.11),
+    (EAGER, HeldOut.RESOLUTION): (0.025, 0.06),
+    (EAGER, HeldOut.BATCH): (0.02, 0.06),
     (COMPILED, HeldOut.GROUP): (0.03, 0.04),  # of 7 groups, half of them at the edge
+    (COMPILED, HeldOut.RESOLUTION): (0.03, 0.08),
+    (COMPILED, HeldOut.BATCH): (0.03, 0.04),
 }
 """Alias and what is left out, to the largest median and 95th percentile of the errors."""
 
 
 @pytest.mark.parametrize("alias", MEASURED)
-def test_groups_left_out_are_predicted_with_honest_intervals(alias: str):
-    report = validate(load_calibration(alias))
-    median, p95 = BOUNDS[alias, HeldOut.GROUP]
+@pytest.mark.parametrize("held_out", [HeldOut.GROUP, HeldOut.RESOLUTION, HeldOut.BATCH])
+def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_out: HeldOut):
+    report = validate(load_calibration(alias), held_out=held_out)
+    median, p95 = BOUNDS[alias, held_out]
     assert report.median_error <= median
     assert report.p95_error <= p95
     assert report.coverage >= 0.85

@@ -19,6 +19,16 @@ def test_a_synthetic_calibration_is_predicted_from_the_rest():
     assert report.to_dict()["cells"][0]["cell"] == "384x384, 4 steps, batch 1"
 
 
+@pytest.mark.parametrize(("held_out", "answered"), [("resolution", 20), ("batch", 20)])
+def test_sizes_and_batches_nobody_measured_are_predicted(held_out: str, answered: int):
+    report = validate(make_calibration(seed=5), held_out=held_out)
+    assert len(report.cells) >= answered
+    assert report.median_error <= 0.02
+    assert report.p95_error <= 0.08
+    assert abs(report.bias) <= 0.02
+    assert report.coverage >= 0.8
+
+
 def test_refusals_are_listed_with_their_reason():
     """Without batch 16 the largest cell left is a quarter of it."""
     report = validate(make_calibration(grid=[

@@ -1,0 +1,77 @@
+"""Is it true: `fluxcost validate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.evidence.folds import HeldOut
+from fluxcost.evidence.report import CellError
+from fluxcost.units import percent, seconds
+
+
+def validate(
+    *,
+    calibration: Annotated[
+        str | None, typer.Argument(help="Alias or path; every measured one unless given.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Errors of the fit on cells held out of it."""
+    if calibration is not None:
+        names = [calibration]
+    else:
+        names = [entry.alias for entry in fc.shipped_calibrations() if entry.source != "published"]
+    results = [fc.validate_all(fc.load_calibration(name)) for name in names]
+    if json:
+        show_json(
+            {
+                "reports": [report.to_dict() for result in results for report in result.reports],
+                "skipped": [each.to_dict() for result in results for each in result.skipped],
+            }
+        )
+        return
+    for result in results:
+        for report in result.reports:
+            _show_report(report)
+        for skipped in result.skipped:
+            show_text(f"skipped {skipped.held_out}: {skipped.reason}")
+
+
+def _show_report(report: fc.ValidationReport) -> None:
+    if report.held_out is HeldOut.GROUP:
+        show_table([_cell_row(cell) for cell in report.cells])
+    for refusal in report.refusals:
+        show_text(f"refused: {refusal.cell}: {refusal.reason}")
+    show_text(
+        f"{report.calibration}, {_LEFT_OUT[report.held_out]} ({report.folds}): median error "
+        f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
+        f"{percent(report.bias)}, {percent(report.coverage)} of cells inside their 90 % interval, "
+        f"whose median half-width is {percent(report.median_half_width)}."
+    )
+
+
+_LEFT_OUT = {
+    HeldOut.GROUP: "each size and batch left out of all runs",
+    HeldOut.RESOLUTION: "each size left out at every batch",
+    HeldOut.BATCH: "each batch left out at every size",
+    HeldOut.GROUP_IN_RUN: "each size and batch left out of its own run",
+    HeldOut.RUN: "each run left out",
+}
+
+
+def _cell_row(cell: CellError) -> dict[str, str]:
+    return {
+        "cell": cell.cell,
+        "measured": seconds(cell.measured_s),
+        "predicted": seconds(cell.predicted_s),
+        "low": seconds(cell.low_s),
+        "high": seconds(cell.high_s),
+        "error": percent(cell.relative_error),
+        "covered": "yes" if cell.covered else "no",
+        "source": cell.source,
+    }

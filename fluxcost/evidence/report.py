@@ -1,0 +1,117 @@
+"""How well a fit predicts cells it has not seen: the record, and how it is summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from fluxcost.errors import FluxcostError, MissingDataError
+from fluxcost.estimate import Estimate
+from fluxcost.evidence.folds import HeldOut
+from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.fit import Fit
+from fluxcost.records import Count, Finite, Fraction, Name, NonNegative, Positive, Record
+
+
+class CellError(Record):
+    """One cell as the others predict it."""
+
+    cell: Name = Field(description="Shape and batch.")
+    measured_s: Positive
+    predicted_s: Positive
+    low_s: NonNegative
+    high_s: Positive
+    source: Name = Field(description="Interpolated or extrapolated.")
+    relative_error: Finite = Field(description="Predicted over measured, less 1.")
+    covered: bool = Field(description="Whether the 90 % interval holds the measured time.")
+
+
+class Refusal(Record):
+    """One cell the others refuse to predict, with the reason."""
+
+    cell: Name
+    reason: str
+
+
+class ValidationReport(Record):
+    """How well a calibration's fit predicts what it has not seen.
+
+    Errors are relative to the measured time, over cells; every cell counts once.
+    """
+
+    calibration: Name
+    content_hash: Name
+    held_out: HeldOut = Field(description="What was left out in turn.")
+    folds: Count = Field(description="How many times something was left out.")
+    cells: tuple[CellError, ...]
+    refusals: tuple[Refusal, ...] = ()
+    median_error: NonNegative = Field(description="Median of the absolute relative errors.")
+    p95_error: NonNegative = Field(description="95th percentile of them.")
+    bias: Finite = Field(description="Mean relative error; positive when predictions are slow.")
+    coverage: Fraction = Field(description="Share of cells inside their 90 % interval.")
+    median_half_width: NonNegative = Field(description="Relative, median over cells.")
+
+
+class Scores:
+    """Cells against their predictions, gathered fit by fit."""
+
+    def __init__(self) -> None:
+        self.errors: list[CellError] = []
+        self.refusals: list[Refusal] = []
+
+    def add(self, fitted: Fit, cells: Sequence[Cell]) -> None:
+        """Ask a fit for cells it does not know, and keep the errors and the refusals."""
+        for cell in cells:
+            try:
+                self.errors.append(_compare(cell, fitted.latency(cell.shape, cell.batch)))
+            except FluxcostError as error:
+                self.refusals.append(Refusal(cell=cell.label, reason=str(error)))
+
+    def report(self, calibration: Calibration, held_out: HeldOut, folds: int) -> ValidationReport:
+        """Sum up.
+
+        Args:
+            calibration: Whose fit was asked.
+            held_out: What was left out in turn.
+            folds: How many times.
+
+        Raises:
+            MissingDataError: Every cell was refused.
+        """
+        if not self.errors:
+            raise MissingDataError(
+                f"{calibration.alias}: every cell left out was refused, the first since "
+                f"{self.refusals[0].reason}"
+            )
+        relative = np.array([error.relative_error for error in self.errors])
+        widths = [(error.high_s - error.low_s) / 2 / error.predicted_s for error in self.errors]
+        return ValidationReport(
+            calibration=calibration.alias,
+            content_hash=calibration.content_hash,
+            held_out=held_out,
+            folds=folds,
+            cells=tuple(self.errors),
+            refusals=tuple(self.refusals),
+            median_error=float(np.median(np.abs(relative))),
+            p95_error=float(np.quantile(np.abs(relative), 0.95)),
+            bias=float(np.mean(relative)),
+            coverage=float(np.mean([error.covered for error in self.errors])),
+            median_half_width=float(np.median(widths)),
+        )
+
+
+def _compare(cell: Cell, predicted: Estimate) -> CellError:
+    assert cell.samples is not None  # noqa: S101 - fitted cells have samples
+    measured = float(np.median(cell.samples.wall_s))
+    return CellError(
+        cell=cell.label,
+        measured_s=measured,
+        predicted_s=predicted.value,
+        low_s=predicted.low,
+        high_s=predicted.high,
+        source=str(predicted.source),
+        relative_error=predicted.value / measured - 1,
+        covered=predicted.low <= measured <= predicted.high,
+    )
