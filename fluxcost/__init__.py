@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UntrustworthyError,
     )
     from fluxcost.estimate import Estimate, Source
+    from fluxcost.evidence.batch_choice import choose_batches
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
@@ -57,6 +58,7 @@ __all__ = [
     "ValidationReport",
     "Workload",
     "break_even",
+    "choose_batches",
     "cost_per_image",
     "fit",
     "load_calibration",
@@ -85,6 +87,7 @@ _ROOMS = {
         "UntrustworthyError",
     ),
     "fluxcost.estimate": ("Estimate", "Source"),
+    "fluxcost.evidence.batch_choice": ("choose_batches",),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),

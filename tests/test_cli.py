@@ -147,13 +147,19 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
     sides = (512, 768, 1024)
     make_calibration(grid=[(side, side, 4, b) for side in sides for b in (1, 2, 4)]).save(path)
     result = fc.validate_all(fc.load_calibration(path))
-    assert shown_json(capsys, "validate", path) == result.to_dict()
+    document = result.to_dict()
+    assert shown_json(capsys, "validate", path) == {
+        "reports": document["reports"],
+        "batch_choices": [document["batch_choice"]],
+        "skipped": document["skipped"],
+    }
     assert [report.held_out for report in result.reports] == ["group", "resolution", "batch"]
     text = shown(capsys, "validate", path)
     assert result.reports[0].cells[0].cell in text
     assert "each size and batch left out of all runs (9): median error " in text
     assert "each size left out at every batch (3): median error " in text
     assert "each batch left out at every size (3): median error " in text
+    assert "chosen as if it had not been measured (3): throughput lost to the best " in text
     assert f"skipped run: {result.skipped[1].reason}" in text
 
 

@@ -9,6 +9,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
 from fluxcost.evidence.report import CellError
 from fluxcost.units import percent, seconds
@@ -31,6 +32,9 @@ def validate(
         show_json(
             {
                 "reports": [report.to_dict() for result in results for report in result.reports],
+                "batch_choices": [
+                    result.batch_choice.to_dict() for result in results if result.batch_choice
+                ],
                 "skipped": [each.to_dict() for result in results for each in result.skipped],
             }
         )
@@ -38,8 +42,10 @@ def validate(
     for result in results:
         for report in result.reports:
             _show_report(report)
+        if result.batch_choice:
+            show_text(_regret_line(result.batch_choice))
         for skipped in result.skipped:
-            show_text(f"skipped {skipped.held_out}: {skipped.reason}")
+            show_text(f"skipped {skipped.check}: {skipped.reason}")
 
 
 def _show_report(report: fc.ValidationReport) -> None:
@@ -52,6 +58,16 @@ def _show_report(report: fc.ValidationReport) -> None:
         f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
         f"{percent(report.bias)}, {percent(report.coverage)} of cells inside their 90 % interval, "
         f"whose median half-width is {percent(report.median_half_width)}."
+    )
+
+
+def _regret_line(found: BatchRegret) -> str:
+    verdict = ", within it" if found.within_noise else ""
+    return (
+        f"{found.calibration}, each shape's batch chosen as if it had not been measured "
+        f"({len(found.choices)}): throughput lost to the best batch at most "
+        f"{percent(found.max_regret)}, median {percent(found.median_regret)}; noise of the "
+        f"measurement {percent(found.noise)}{verdict}."
     )
 
 

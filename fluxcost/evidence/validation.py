@@ -7,25 +7,31 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from fluxcost.errors import InputError, MissingDataError
+from fluxcost.evidence.batch_choice import BatchRegret, batch_regret
 from fluxcost.evidence.folds import Fold, HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import Scores, ValidationReport
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration
-from fluxcost.records import Record
+from fluxcost.performance.fit import fit
+from fluxcost.records import Name, Record
+
+BATCH_CHOICE = "batch choice"
+"""Name of the check that is no way of leaving out."""
 
 
 class Skipped(Record):
-    """A way of leaving out that the calibration has no data for."""
+    """A check the calibration has no data for."""
 
-    held_out: HeldOut
+    check: Name = Field(description="A way of leaving out, or 'batch choice'.")
     reason: str
 
 
 class Validation(Record):
-    """Every report a calibration has the data for, and why the others are absent."""
+    """Every check a calibration has the data for, and why the others are absent."""
 
     reports: tuple[ValidationReport, ...]
-    skipped: tuple[Skipped, ...] = Field(default=(), description="Ways left aside.")
+    batch_choice: BatchRegret | None = None
+    skipped: tuple[Skipped, ...] = ()
 
 
 def validate(
@@ -55,7 +61,7 @@ def validate(
 def validate_all(
     calibration: Calibration, *, architecture: Architecture | None = None
 ) -> Validation:
-    """Return every report the calibration has the data for, and name what keeps out the others.
+    """Return every check the calibration has the data for, and name what keeps out the others.
 
     Args:
         calibration: With samples.
@@ -73,8 +79,13 @@ def validate_all(
                 _refuse_one_run(calibration)
             reports.append(validate(calibration, held_out=way, architecture=architecture))
         except MissingDataError as error:
-            skipped.append(Skipped(held_out=way, reason=str(error)))
-    return Validation(reports=tuple(reports), skipped=tuple(skipped))
+            skipped.append(Skipped(check=way, reason=str(error)))
+    choice = None
+    try:
+        choice = batch_regret(fit(calibration, architecture=architecture), groups)
+    except MissingDataError as error:
+        skipped.append(Skipped(check=BATCH_CHOICE, reason=str(error)))
+    return Validation(reports=tuple(reports), batch_choice=choice, skipped=tuple(skipped))
 
 
 def _chosen(held_out: HeldOut | str) -> HeldOut:

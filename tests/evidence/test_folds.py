@@ -81,8 +81,10 @@ def test_what_cannot_be_left_out_is_skipped_with_its_reason():
     sizes = ((512, 512), (768, 768), (1024, 1024), (1536, 1024))
     result = validate_all(make_calibration(grid=[(w, h, 4, 1) for w, h in sizes]))
     assert [report.held_out for report in result.reports] == ["group", "resolution"]
-    reasons = {skipped.held_out: skipped.reason for skipped in result.skipped}
-    assert list(reasons) == [HeldOut.BATCH, HeldOut.GROUP_IN_RUN, HeldOut.RUN]
+    assert result.batch_choice is None
+    reasons = {skipped.check: skipped.reason for skipped in result.skipped}
+    assert list(reasons) == [HeldOut.BATCH, HeldOut.GROUP_IN_RUN, HeldOut.RUN, "batch choice"]
+    assert "no size was measured at 3 batches" in reasons["batch choice"]
     assert "1 batches have samples; expected at least 3" in reasons[HeldOut.BATCH]
     assert "one run has cells" in reasons[HeldOut.GROUP_IN_RUN]
     group, resolution = result.reports  # one batch: a size is a group

@@ -13,6 +13,7 @@ import pytest
 
 from fluxcost.errors import MissingDataError, UntrustworthyError
 from fluxcost.estimate import Source
+from fluxcost.evidence.batch_choice import choose_batches
 from fluxcost.evidence.folds import HeldOut, sampled_runs
 from fluxcost.evidence.validation import validate
 from fluxcost.performance.exact import PUBLISHED_SIGMA
@@ -46,6 +47,14 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
     assert report.p95_error <= p95
     assert report.coverage >= 0.85
     assert report.median_half_width <= 0.13
+
+
+@pytest.mark.parametrize(("alias", "shapes"), [(EAGER, 2), (COMPILED, 1)])
+def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
+    found = choose_batches(load_calibration(alias))
+    assert len(found.choices) == shapes
+    assert found.max_regret <= 0.01
+    assert found.within_noise
 
 
 @pytest.mark.parametrize("alias", SEVERAL)
