@@ -18,6 +18,7 @@ from measure.environment import describe_environment
 from measure.journal import SYNTHETIC, Journal, Row
 from measure.probes.ceilings import measure_ceilings
 from measure.probes.cold_start import measure_cold_start, time_first_call
+from measure.probes.sameness import measure_sameness
 from measure.probes.soak import measure_soak
 from measure.probes.weight_scale import measure_weight_scales
 from measure.protocol import measure_cell
@@ -89,12 +90,20 @@ def pending_cold_start(plan: Plan, journal: Journal) -> Point | None:
     return plan.first_probe_point("cold_start")
 
 
+def pending_sameness(plan: Plan, journal: Journal) -> Point | None:
+    """Return where the stack's picture is still to be compared; only synthetic weights can be."""
+    if journal.header.weights != SYNTHETIC or any(row.sameness for row in journal.rows):
+        return None
+    return plan.first_probe_point("sameness")
+
+
 def is_complete(plan: Plan, journal: Journal) -> bool:
     """Say whether the journal holds everything the plan asks for."""
     return not (
         pending_points(plan, journal)
         or pending_soaks(plan, journal)
         or pending_weight_scale(plan, journal)
+        or pending_sameness(plan, journal)
         or pending_cold_start(plan, journal)
     )
 
@@ -122,11 +131,13 @@ class Campaign:
         self._first_call_s = self._make_first_call()
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what is left to do: ceilings, cells, soaks, weight scales, cold start last.
+        """Yield what is left to do: sameness, ceilings, cells, soaks, weight scales, cold start.
 
-        Cold start comes last because it writes a file as large as the weights; weight scales come
-        near the end because they rewrite the weights.
+        Sameness comes first: a stack that draws another picture is not worth timing. Cold start
+        comes last because it writes a file as large as the weights; weight scales come near the
+        end because they rewrite the weights.
         """
+        yield from self._sameness()
         yield from self._ceilings()
         for order, each, names in pending_points(self.plan, self.journal):
             yield Task(str(each), each.pixel_steps, self._cell(order, each, names))
@@ -151,6 +162,17 @@ class Campaign:
             self.journal.append(Row(cell=cell))
 
         return execute
+
+    def _sameness(self) -> Iterator[Task]:
+        where = pending_sameness(self.plan, self.journal)
+        if where is None:
+            return
+
+        def execute() -> None:
+            record = measure_sameness(self.bench, where, self.run.id)
+            self.journal.append(Row(sameness=record))
+
+        yield Task("sameness", 0, execute)
 
     def _ceilings(self) -> Iterator[Task]:
         def execute() -> None:

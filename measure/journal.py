@@ -24,6 +24,7 @@ from fluxcost.performance.calibration import (
     ColdStart,
     GpuIdentity,
     Run,
+    Sameness,
     Soak,
     Stack,
     WeightScale,
@@ -76,6 +77,7 @@ class Row(Record):
     cell: Cell | None = None
     soak: Soak | None = None
     weight_scales: tuple[WeightScale, ...] | None = None
+    sameness: Sameness | None = None
     of_run: Name | None = Field(default=None, description="Run of ceilings and cold start.")
 
 
@@ -190,6 +192,7 @@ def _calibration(header: Header, rows: list[Row], where: str) -> Calibration:
             "cells": [row.cell for row in rows if row.cell],
             "soaks": [row.soak for row in rows if row.soak],
             "weight_scales": [each for row in rows for each in row.weight_scales or ()],
+            "sameness": [row.sameness for row in rows if row.sameness],
         },
         where,
     )

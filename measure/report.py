@@ -14,6 +14,7 @@ from scipy.stats import binom
 from fluxcost.errors import MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration, Cell, Samples
 from fluxcost.performance.fit import Fit, fit
+from measure.probes.sameness import is_lossless
 
 NOISY = 0.10
 """Spread (standard deviation over mean) from which a cell is called noisy, as in pyperf."""
@@ -175,6 +176,12 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
         console.print(
             f"weights x {scale.scale:g}: {np.median(scale.wall_s):.4f} s at "
             f"{scale.width}x{scale.height}, {scale.steps} steps"
+        )
+    for same in calibration.sameness:
+        console.print(
+            f"picture at {same.width}x{same.height}, {same.steps} steps: {same.error:.3%} from "
+            f"float32, eager bfloat16 {same.eager_error:.3%}: "
+            f"{'lossless' if is_lossless(same) else 'lossy'}"
         )
     for run in calibration.runs:
         if run.cold_start:

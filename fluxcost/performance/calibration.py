@@ -258,6 +258,23 @@ class WeightScale(Record):
     wall_s: tuple[Positive, ...]
 
 
+class Sameness(Record):
+    """How far a stack's picture is from float32's, beside how far eager bfloat16's is.
+
+    Errors are the norm of the difference over the norm of the true picture's deviation from its
+    mean, from the same weights, prompt and noise.
+    """
+
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    run: Name
+    error: NonNegative = Field(description="Of the stack.")
+    eager_error: NonNegative = Field(description="Of eager bfloat16, the yardstick.")
+    spread: Positive = Field(description="Standard deviation of the true picture, values 0 to 1.")
+
+
 class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
@@ -272,6 +289,7 @@ class Calibration(Record):
     cells: tuple[Cell, ...] = Field(min_length=1)
     soaks: tuple[Soak, ...] = ()
     weight_scales: tuple[WeightScale, ...] = ()
+    sameness: tuple[Sameness, ...] = ()
 
     @property
     def alias(self) -> str:

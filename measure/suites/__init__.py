@@ -62,6 +62,7 @@ class Probes(Record):
     ceilings: bool = False
     cold_start: Quadruple | None = Field(default=None, description="Point of the first call.")
     weight_scale: Quadruple | None = None
+    sameness: Quadruple | None = Field(default=None, description="Point of the compared picture.")
     soak: tuple[Quadruple, ...] = ()
 
 
