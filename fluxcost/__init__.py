@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UntrustworthyError,
     )
     from fluxcost.estimate import Estimate, Source
+    from fluxcost.evidence.against import validate_against
     from fluxcost.evidence.batch_choice import choose_batches
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
@@ -67,6 +68,7 @@ __all__ = [
     "plan",
     "shipped_calibrations",
     "validate",
+    "validate_against",
     "validate_all",
 ]
 
@@ -87,6 +89,7 @@ _ROOMS = {
         "UntrustworthyError",
     ),
     "fluxcost.estimate": ("Estimate", "Source"),
+    "fluxcost.evidence.against": ("validate_against",),
     "fluxcost.evidence.batch_choice": ("choose_batches",),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),

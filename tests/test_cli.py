@@ -163,6 +163,22 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
     assert f"skipped run: {result.skipped[1].reason}" in text
 
 
+def test_validate_against_is_the_report(capsys, tmp_path: Path):
+    here, there = tmp_path / "here.json", tmp_path / "there.json"
+    grid = [(512, 512, 4, 1), (768, 768, 4, 1), (1024, 1024, 4, 1)]
+    make_calibration(grid=grid, seed=1).save(here)
+    make_calibration(grid=grid, seed=2).save(there)
+    expected = fc.validate_against(fc.load_calibration(here), fc.load_calibration(there))
+    command = ["validate", here, "--against", there]
+    assert shown_json(capsys, *command) == {"reports": [expected.to_dict()]}
+    text = shown(capsys, *command)
+    assert expected.cells[0].cell in text
+    assert expected.against is not None
+    whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]})"
+    assert f", against {whose}: median error " in text
+    assert text.splitlines()[-1].startswith("alike: stack, GPU name, ")
+
+
 def test_help_names_every_command(capsys):
     text = shown(capsys)
     commands = ["latency", "cost", "breakeven", "plan", "prices", "calibrations", "validate"]

@@ -9,9 +9,10 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.errors import InputError
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
-from fluxcost.evidence.report import CellError
+from fluxcost.evidence.report import Against, CellError
 from fluxcost.units import percent, seconds
 
 
@@ -20,9 +21,15 @@ def validate(
     calibration: Annotated[
         str | None, typer.Argument(help="Alias or path; every measured one unless given.")
     ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Alias, hash or path of a record to predict instead.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Errors of the fit on cells held out of it."""
+    if against is not None:
+        _validate_against(calibration, against, json=json)
+        return
     if calibration is not None:
         names = [calibration]
     else:
@@ -48,17 +55,47 @@ def validate(
             show_text(f"skipped {skipped.check}: {skipped.reason}")
 
 
+def _validate_against(calibration: str | None, against: str, *, json: bool) -> None:
+    if calibration is None:
+        raise InputError(
+            f"--against is {against!r} but no calibration is given; name the one whose fit is to "
+            "predict it, such as `fluxcost validate MINE.json --against OTHER.json`."
+        )
+    report = fc.validate_against(fc.load_calibration(calibration), fc.load_calibration(against))
+    if json:
+        show_json({"reports": [report.to_dict()]})
+        return
+    _show_report(report)
+
+
 def _show_report(report: fc.ValidationReport) -> None:
-    if report.held_out is HeldOut.GROUP:
+    if report.held_out in {HeldOut.GROUP, None}:
         show_table([_cell_row(cell) for cell in report.cells])
     for refusal in report.refusals:
         show_text(f"refused: {refusal.cell}: {refusal.reason}")
     show_text(
-        f"{report.calibration}, {_LEFT_OUT[report.held_out]} ({report.folds}): median error "
+        f"{report.calibration}, {_asked(report)}: median error "
         f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
         f"{percent(report.bias)}, {percent(report.coverage)} of cells inside their 90 % interval, "
         f"whose median half-width is {percent(report.median_half_width)}."
     )
+    if report.against is not None:
+        _show_differences(report.against)
+
+
+def _asked(report: fc.ValidationReport) -> str:
+    if report.held_out is not None:
+        return f"{_LEFT_OUT[report.held_out]} ({report.folds})"
+    assert report.against is not None  # noqa: S101 - a report is of one or the other
+    return f"against {report.against.calibration} ({report.against.content_hash[:12]})"
+
+
+def _show_differences(against: Against) -> None:
+    for difference in against.differences:
+        show_text(f"different {difference.name}: {difference.here}; there {difference.there}")
+    alike = set(against.compared) - {difference.name for difference in against.differences}
+    if alike:
+        show_text(f"alike: {', '.join(name for name in against.compared if name in alike)}")
 
 
 def _regret_line(found: BatchRegret) -> str:

@@ -23,7 +23,7 @@ class CellError(Record):
     predicted_s: Positive
     low_s: NonNegative
     high_s: Positive
-    source: Name = Field(description="Interpolated or extrapolated.")
+    source: Name = Field(description="Of the prediction: interpolated, extrapolated, measured.")
     relative_error: Finite = Field(description="Predicted over measured, less 1.")
     covered: bool = Field(description="Whether the 90 % interval holds the measured time.")
 
@@ -35,6 +35,23 @@ class Refusal(Record):
     reason: str
 
 
+class Difference(Record):
+    """One thing that two records do not have in common."""
+
+    name: Name
+    here: Name = Field(description="In the record whose fit was asked.")
+    there: Name = Field(description="In the record whose cells were predicted.")
+
+
+class Against(Record):
+    """The record whose cells were predicted, and how its environment differs."""
+
+    calibration: Name
+    content_hash: Name
+    compared: tuple[Name, ...] = Field(description="What was looked at.")
+    differences: tuple[Difference, ...] = ()
+
+
 class ValidationReport(Record):
     """How well a calibration's fit predicts what it has not seen.
 
@@ -43,8 +60,13 @@ class ValidationReport(Record):
 
     calibration: Name
     content_hash: Name
-    held_out: HeldOut = Field(description="What was left out in turn.")
-    folds: Count = Field(description="How many times something was left out.")
+    held_out: HeldOut | None = Field(
+        default=None, description="What was left out in turn; None against another record."
+    )
+    against: Against | None = Field(
+        default=None, description="Whose cells were predicted, where they are another record's."
+    )
+    folds: Count = Field(description="How many fits were asked, each for what it does not know.")
     cells: tuple[CellError, ...]
     refusals: tuple[Refusal, ...] = ()
     median_error: NonNegative = Field(description="Median of the absolute relative errors.")
@@ -69,20 +91,28 @@ class Scores:
             except FluxcostError as error:
                 self.refusals.append(Refusal(cell=cell.label, reason=str(error)))
 
-    def report(self, calibration: Calibration, held_out: HeldOut, folds: int) -> ValidationReport:
+    def report(
+        self,
+        calibration: Calibration,
+        *,
+        held_out: HeldOut | None = None,
+        against: Against | None = None,
+        folds: int = 1,
+    ) -> ValidationReport:
         """Sum up.
 
         Args:
             calibration: Whose fit was asked.
-            held_out: What was left out in turn.
-            folds: How many times.
+            held_out: What was left out in turn, or
+            against: whose cells they are instead.
+            folds: How many fits were asked.
 
         Raises:
             MissingDataError: Every cell was refused.
         """
         if not self.errors:
             raise MissingDataError(
-                f"{calibration.alias}: every cell left out was refused, the first since "
+                f"{calibration.alias}: every cell asked for was refused, the first since "
                 f"{self.refusals[0].reason}"
             )
         relative = np.array([error.relative_error for error in self.errors])
@@ -91,6 +121,7 @@ class Scores:
             calibration=calibration.alias,
             content_hash=calibration.content_hash,
             held_out=held_out,
+            against=against,
             folds=folds,
             cells=tuple(self.errors),
             refusals=tuple(self.refusals),

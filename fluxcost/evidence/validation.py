@@ -101,7 +101,7 @@ def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) 
     scores = Scores()
     for fold in parts:
         scores.add(fold.fit, fold.cells)
-    return scores.report(calibration, held_out, len(parts))
+    return scores.report(calibration, held_out=held_out, folds=len(parts))
 
 
 def _refuse_one_run(calibration: Calibration) -> None:

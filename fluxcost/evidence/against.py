@@ -1,0 +1,112 @@
+"""Does a fit hold elsewhere? One record's fit, scored on the cells of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fluxcost.errors import InputError, MissingDataError
+from fluxcost.evidence.report import Against, Difference, Scores, ValidationReport
+from fluxcost.performance.architecture import Architecture
+from fluxcost.performance.calibration import Calibration, Cell, Environment
+from fluxcost.performance.fit import fit
+from fluxcost.performance.groups import fitted_cells
+
+
+def validate_against(
+    calibration: Calibration,
+    other: Calibration,
+    *,
+    architecture: Architecture | None = None,
+) -> ValidationReport:
+    """Predict every cell of another record: another machine, driver, stack or day.
+
+    Args:
+        calibration: Whose fit is asked.
+        other: Whose cells, with samples, it is asked for; of the same model and GPU.
+        architecture: The model, where it is not one that ships.
+
+    Raises:
+        InputError: The two are of different models or GPUs, or share cells.
+        MissingDataError: The other has no cells with samples, or all of them were refused.
+    """
+    cells = _cells_to_predict(calibration, other)
+    scores = Scores()
+    scores.add(fit(calibration, architecture=architecture), cells)
+    return scores.report(calibration, against=_describe(calibration, other))
+
+
+def _cells_to_predict(calibration: Calibration, other: Calibration) -> tuple[Cell, ...]:
+    ours, theirs = _subject(calibration), _subject(other)
+    if ours != theirs:
+        raise InputError(
+            f"{other.alias} is of {theirs} and {calibration.alias} of {ours}; expected the same "
+            "model and GPU: choose another record."
+        )
+    cells = fitted_cells(other)
+    if not cells:
+        raise MissingDataError(
+            f"{other.alias}: no cell has samples to score a fit on; give a measured record."
+        )
+    known = {_fingerprint(cell) for cell in fitted_cells(calibration)}
+    shared = sum(_fingerprint(cell) in known for cell in cells)
+    if shared:
+        raise InputError(
+            f"{shared} of {len(cells)} cells of {other.alias} are in {calibration.alias} too; "
+            "expected none, since a fit knows its own: choose a record of other runs."
+        )
+    return cells
+
+
+def _subject(calibration: Calibration) -> str:
+    return f"{calibration.model} on {calibration.gpu.key}"
+
+
+def _fingerprint(cell: Cell) -> tuple[str, tuple[float, ...]]:
+    """Return what no two measurements have in common: clocks tick in nanoseconds."""
+    assert cell.samples is not None  # noqa: S101 - fitted cells have samples
+    return cell.label, cell.samples.wall_s
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """One thing of an environment that moves timings."""
+
+    name: str
+    read: Callable[[Environment], str | float | None]
+
+
+_FACTS = (
+    _Fact("GPU name", lambda environment: environment.gpu_name),
+    _Fact("power limit in W", lambda environment: environment.power_limit_w),
+    _Fact("driver", lambda environment: environment.driver),
+    _Fact("torch", lambda environment: environment.packages.get("torch")),
+    _Fact("diffusers", lambda environment: environment.packages.get("diffusers")),
+    _Fact("CPU", lambda environment: environment.cpu_model),
+    _Fact("CPU cores", lambda environment: environment.cpu_cores),
+)
+
+
+def _describe(calibration: Calibration, other: Calibration) -> Against:
+    rows = [("stack", _stack(calibration), _stack(other))]
+    rows += [(fact.name, _values(calibration, fact), _values(other, fact)) for fact in _FACTS]
+    return Against(
+        calibration=other.alias,
+        content_hash=other.content_hash,
+        compared=tuple(name for name, _, _ in rows),
+        differences=tuple(
+            Difference(name=name, here=here, there=there)
+            for name, here, there in rows
+            if here != there
+        ),
+    )
+
+
+def _stack(calibration: Calibration) -> str:
+    return f"{calibration.stack.alias} ({calibration.stack.hash})"
+
+
+def _values(calibration: Calibration, fact: _Fact) -> str:
+    """Return what the runs say, in a stable order, or that they do not."""
+    found = {fact.read(run.environment) for run in calibration.runs} - {None}
+    return ", ".join(sorted(map(str, found))) or "not recorded"
