@@ -73,7 +73,7 @@ def _best(plan: fc.Plan) -> None:
         if plan.hours is not None:
             show.metric("Billed hours of each GPU", plan.hours)
     st.markdown(f"**{show.plain(plan.option)}**: {show.plain(plan.why)}")
-    timing = plan.timing_source or "none"
+    timing = f"{plan.timing_source}, {plan.calibration}" if plan.calibration else "none"
     st.caption(f"Timing: {timing}. Price: {plan.price_source}, as of {plan.priced_as_of}.")
     show.sentences("To know before renting", plan.caveats)
     with st.expander("What this rests on"):
