@@ -94,7 +94,10 @@ class Bench:
 
 def open_instruments(device: torch.device) -> Instruments:
     """Return the device's instruments; call before anything computes on it."""
-    return NvmlTelemetry(device.index or 0) if device.type == "cuda" else NullTelemetry()
+    if device.type != "cuda":
+        return NullTelemetry()
+    # NVML counts every GPU of the host; PyTorch only those CUDA_VISIBLE_DEVICES leaves.
+    return NvmlTelemetry(torch.cuda._get_nvml_device_index(device))  # noqa: SLF001 - no public way
 
 
 def open_bench(

@@ -4,7 +4,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
+from measure.bench import open_instruments
 from measure.environment import gpu_key
 from measure.errors import MeasurementError
 from measure.telemetry import NvmlTelemetry
@@ -83,3 +85,13 @@ def test_company_that_comes_later_is_refused_too(monkeypatch):
 )
 def test_driver_names_become_the_keys_prices_use(name, key):
     assert gpu_key(name) == key
+
+
+def test_the_gpu_read_is_the_one_cuda_visible_devices_leaves(monkeypatch):
+    monkeypatch.setitem(
+        sys.modules, "pynvml", fake_nvml(nvmlDeviceGetPowerUsage=lambda i: i * 1000)
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
+    for index, physical in enumerate((3, 1)):
+        gpu = open_instruments(torch.device("cuda", index))
+        assert gpu.snapshot().power_w == physical
