@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
     from fluxcost.economics.cost import cost_per_image
+    from fluxcost.economics.electricity import electricity_per_image
     from fluxcost.economics.offers import Offer
     from fluxcost.economics.tariffs import Tariff
     from fluxcost.errors import (
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     )
     from fluxcost.estimate import Estimate, Source
     from fluxcost.evidence.against import validate_against
+    from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
+    from fluxcost.evidence.claims.report import AuditReport
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from fluxcost.workload import Shape, Workload, load_workload
 
 __all__ = [
+    "AuditReport",
     "Calibration",
     "Catalog",
     "DocumentError",
@@ -58,9 +62,11 @@ __all__ = [
     "UntrustworthyError",
     "ValidationReport",
     "Workload",
+    "audit",
     "break_even",
     "choose_batches",
     "cost_per_image",
+    "electricity_per_image",
     "fit",
     "load_calibration",
     "load_catalog",
@@ -76,6 +82,7 @@ _ROOMS = {
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
     "fluxcost.economics.cost": ("cost_per_image",),
+    "fluxcost.economics.electricity": ("electricity_per_image",),
     "fluxcost.economics.offers": ("Offer",),
     "fluxcost.economics.tariffs": ("Tariff",),
     "fluxcost.errors": (
@@ -90,7 +97,9 @@ _ROOMS = {
     ),
     "fluxcost.estimate": ("Estimate", "Source"),
     "fluxcost.evidence.against": ("validate_against",),
+    "fluxcost.evidence.audit": ("audit",),
     "fluxcost.evidence.batch_choice": ("choose_batches",),
+    "fluxcost.evidence.claims.report": ("AuditReport",),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),

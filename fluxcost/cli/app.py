@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import dashboard, lists, money, plans, timing, truth
+from fluxcost.cli import audit, dashboard, lists, money, plans, timing, truth
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -31,6 +31,7 @@ for command in (
     lists.prices,
     lists.calibrations,
     truth.validate,
+    audit.audit,
     dashboard.dashboard,
 ):
     app.command()(command)

@@ -1,1 +1,1 @@
-"""Is it true? Fits against cells held out of them."""
+"""Is it true? Fits against cells held out of them, published claims against arithmetic."""

@@ -1,0 +1,58 @@
+"""Are published claims true? `fluxcost audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.evidence.claims.report import CheckResult, ClaimResult, Outcome
+
+MARKS = {Outcome.AGREES: "yes", Outcome.DISAGREES: "no", Outcome.NO_ANSWER: "?"}
+
+
+def audit(
+    *,
+    file: Annotated[
+        Path | None, typer.Argument(help="An audit file; the one shipped unless given.")
+    ] = None,
+    prices: options.Prices = None,
+    json: options.Json = False,
+) -> None:
+    """Claims of a published benchmark, recomputed."""
+    report = fc.audit(file, fc.load_catalog(prices))
+    if json:
+        show_json(report.to_dict() | {"counts": report.counts})
+        return
+    show_text(f"{report.source}, measured on {report.gpu}; prices as of {report.today}")
+    show_table([_row(claim) for claim in report.claims])
+    tally = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items())
+    show_text(f"{len(report.claims)} claims: {tally}.")
+
+
+def _row(claim: ClaimResult) -> dict[str, str]:
+    return {
+        "claim": claim.id,
+        "verdict": str(claim.verdict),
+        "claimed, and each check": "\n".join((claim.text, *_details(claim), "")),
+    }
+
+
+def _details(claim: ClaimResult) -> list[str]:
+    lines = [line for check in claim.checks for line in _check_lines(check)]
+    if not claim.checks:
+        lines.append(f"  {claim.because}")
+    if claim.unchecked:
+        lines.append(f"  not checked: {claim.unchecked}")
+    return lines
+
+
+def _check_lines(check: CheckResult) -> list[str]:
+    condition = "; ".join(check.conditions)
+    head = f"  {MARKS[check.outcome]:<3} {f'{condition}: ' if condition else ''}{check.working}"
+    more = (*check.leads, *check.not_current, *(f"from {line}" for line in check.evidence))
+    return [head, *(f"        {line}" for line in more)]

@@ -1,0 +1,1 @@
+"""Claims of a published article: its figures, the expressions over them, and what they come to."""
