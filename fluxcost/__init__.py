@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     )
     from fluxcost.estimate import Estimate, Source
     from fluxcost.evidence.against import validate_against
-    from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
-    from fluxcost.evidence.claims.report import AuditReport
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from fluxcost.workload import Shape, Workload, load_workload
 
 __all__ = [
-    "AuditReport",
     "Calibration",
     "Catalog",
     "DocumentError",
@@ -62,7 +59,6 @@ __all__ = [
     "UntrustworthyError",
     "ValidationReport",
     "Workload",
-    "audit",
     "break_even",
     "choose_batches",
     "cost_per_image",
@@ -97,9 +93,7 @@ _ROOMS = {
     ),
     "fluxcost.estimate": ("Estimate", "Source"),
     "fluxcost.evidence.against": ("validate_against",),
-    "fluxcost.evidence.audit": ("audit",),
     "fluxcost.evidence.batch_choice": ("choose_batches",),
-    "fluxcost.evidence.claims.report": ("AuditReport",),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),
