@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     )
     from fluxcost.estimate import Estimate, Source
     from fluxcost.evidence.against import validate_against
+    from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
+    from fluxcost.evidence.claims.report import AuditReport
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from fluxcost.workload import Shape, Workload, load_workload
 
 __all__ = [
+    "AuditReport",
     "Calibration",
     "Catalog",
     "DocumentError",
@@ -59,6 +62,7 @@ __all__ = [
     "UntrustworthyError",
     "ValidationReport",
     "Workload",
+    "audit",
     "break_even",
     "choose_batches",
     "cost_per_image",
@@ -93,7 +97,9 @@ _ROOMS = {
     ),
     "fluxcost.estimate": ("Estimate", "Source"),
     "fluxcost.evidence.against": ("validate_against",),
+    "fluxcost.evidence.audit": ("audit",),
     "fluxcost.evidence.batch_choice": ("choose_batches",),
+    "fluxcost.evidence.claims.report": ("AuditReport",),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),
