@@ -14,15 +14,15 @@ refused, so an audit file from a stranger can compute and do nothing else.
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.evidence.claims import ranges
 from fluxcost.evidence.claims.facts import Group, Table, Value
 from fluxcost.evidence.claims.figures import Figure
+from fluxcost.evidence.claims.working import with_figures
 
 MAX_LENGTH = 500
 MAX_DEPTH = 30
@@ -131,7 +131,7 @@ class Expression:
         """
         evaluator = _Evaluator(facts, {**ARITHMETIC, **functions}, rows or {})
         value = evaluator.result(self.tree)
-        working = evaluator.working(self.tree)
+        working = with_figures(self.tree, evaluator.leaves)
         return Result(value, working, evaluator.compared, tuple(evaluator.lookups))
 
 
@@ -144,7 +144,7 @@ class _Evaluator:
         self._facts = facts
         self._functions = functions
         self._rows = rows
-        self._leaves: dict[ast.expr, str] = {}
+        self.leaves: dict[ast.expr, str] = {}
         self.lookups: list[Lookup] = []
         self.compared = ""
 
@@ -152,9 +152,6 @@ class _Evaluator:
         if isinstance(node, ast.Compare):
             return self._comparison(node)
         return self._figure(node)
-
-    def working(self, tree: ast.expr) -> str:
-        return ast.unparse(_Substituted(self._leaves).visit(tree))
 
     def _comparison(self, node: ast.Compare) -> bool:
         sides = [self._figure(side) for side in (node.left, *node.comparators)]
@@ -214,19 +211,34 @@ class _Evaluator:
         if not isinstance(node.func, ast.Name):
             raise _refused(node, "expected a function of the language")
         name = node.func.id
+        if isinstance(self._facts.members.get(name), Table):
+            raise _refused(node, "expected one of its columns after it, such as .latency_s")
         if name not in self._functions:
             raise UnknownNameError("function", name, self._functions)
-        function = self._functions[name]
         keywords = {key: self._single(value) for key, value in self._keywords(node).items()}
         arguments = [each for argument in node.args for each in self._spread(argument)]
+        if name in ARITHMETIC and not all(isinstance(each, Figure) for each in arguments):
+            raise _refused(node, "expected numbers")
+        value = self._applied(node, self._functions[name], arguments, keywords)
+        if name not in ARITHMETIC:
+            self._leaf(node, value)
+        return value
+
+    def _applied(
+        self,
+        node: ast.Call,
+        function: Function,
+        arguments: Sequence[Value],
+        keywords: Mapping[str, Value],
+    ) -> Value:
         try:
             inspect.signature(function).bind(*arguments, **keywords)
         except TypeError as error:
             raise _refused(node, f"{error}") from None
-        value = function(*arguments, **keywords)
-        if name not in ARITHMETIC:
-            self._leaf(node, value)
-        return value
+        try:
+            return function(*arguments, **keywords)
+        except OverflowError:
+            raise _refused(node, "expected numbers that a float can hold") from None
 
     def _keywords(self, call: ast.Call) -> dict[str, ast.expr]:
         if any(keyword.arg is None for keyword in call.keywords):
@@ -251,36 +263,13 @@ class _Evaluator:
         return (self._single(node),)
 
     def _listed(self, node: ast.expr, figures: tuple[Figure, ...]) -> tuple[Figure, ...]:
-        self._leaves[node] = ", ".join(map(str, figures))
+        self.leaves[node] = ", ".join(map(str, figures))
         return figures
 
     def _leaf(self, node: ast.expr, value: Value | Table | Group) -> Value | Table | Group:
         if isinstance(value, Figure):
-            self._leaves[node] = str(value)
+            self.leaves[node] = str(value)
         return value
-
-
-class _Substituted(ast.NodeTransformer):
-    """A copy of a tree with figures in the place of leaves."""
-
-    def __init__(self, leaves: Mapping[ast.expr, str]) -> None:
-        self._leaves = leaves
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and node in self._leaves:
-            return ast.Name(self._leaves[node])
-        if isinstance(node, ast.expr):
-            return self._copied(node)
-        return node
-
-    def _copied(self, node: ast.expr) -> ast.AST:
-        twin = copy.copy(node)
-        for name, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                setattr(twin, name, [self.visit(each) for each in value])
-            elif isinstance(value, ast.AST):
-                setattr(twin, name, self.visit(value))
-        return twin
 
 
 def _constant(node: ast.Constant) -> Value:

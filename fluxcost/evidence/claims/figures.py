@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fluxcost.errors import InputError
 from fluxcost.units import significant
 
-PRINTED = re.compile(r"\$?(-?\d{1,3}(?:,\d{3})+|-?\d+)(\.\d+)?\s?(%)?")
+PRINTED = re.compile(r"\$?(-?\d{1,3}(?:,\d{3})+|-?\d+)(\.\d+)?\s?(%)?", re.ASCII)
 
 SLACK = 1e-9
 """Relative room at the ends of a range, for decimals that binary fractions only come near to."""

@@ -84,7 +84,7 @@ def _unit_slips(computed: Figure, stated: Figure) -> Iterator[str]:
     width = max(computed.relative_width, stated.relative_width)
     for factor, meaning in SLIPS.items():
         # A factor near 1 explains anything that is nearly right, unless the ranges are narrow.
-        if width > min(NARROW_FOR_SLIPS, (factor - 1) / 4):
+        if width > min(NARROW_FOR_SLIPS, (factor - 1) / 3):
             continue
         exact = Figure.exact(factor)
         if multiply(computed, exact).meets(stated) or divide(computed, exact).meets(stated):
