@@ -17,6 +17,9 @@ from fluxcost.evidence.claims.ranges import divide, multiply
 NARROW_FOR_ROWS = 0.005
 """Widest relative range of a stated figure that a row may match: wider ones match by chance."""
 
+MOST_ROWS = 200
+"""Largest table searched for another row: each row costs an evaluation."""
+
 NARROW_FOR_SLIPS = 0.03
 """Likewise for a factor; one near 1 asks for a range narrower still, see `_unit_slips`."""
 
@@ -61,7 +64,7 @@ def _rows(
     if stated.relative_width > NARROW_FOR_ROWS:
         return
     for lookup in lookups:
-        for row in lookup.table.rows:
+        for row in lookup.table.rows[:MOST_ROWS]:
             try:
                 figure = expression.evaluate(facts, functions, rows={lookup.node: row}).value
             except FluxcostError:

@@ -17,16 +17,14 @@ def verdict_of(checks: Sequence[CheckResult]) -> tuple[Verdict, str]:
     answered = [check for check in checks if check.outcome is not Outcome.NO_ANSWER]
     agreeing = [check for check in answered if check.outcome is Outcome.AGREES]
     failing = [check for check in answered if check.outcome is Outcome.DISAGREES]
-    own = [check for check in answered if check.against is not Against.PRICES]
     unconditional = [check for check in failing if not check.conditions]
-    conditional = [check for check in own if check.conditions]
     stale = [line for check in answered for line in check.not_current]
     if not answered:
         return Verdict.NOT_CHECKABLE, "; ".join(dict.fromkeys(check.working for check in checks))
-    if wrong := [check for check in unconditional if check in own]:
+    if wrong := [check for check in unconditional if check.against is not Against.PRICES]:
         return Verdict.CONTRADICTED, _workings(wrong)
-    if conditional and not any(check in own for check in agreeing) and _of_article(conditional):
-        return Verdict.CONTRADICTED, _workings(conditional)
+    if wrong := _all_alternatives(failing, agreeing):
+        return Verdict.CONTRADICTED, _workings(wrong)
     if unconditional or stale:
         return Verdict.OUT_OF_DATE, "; ".join(dict.fromkeys(stale)) or _workings(unconditional)
     if failing:
@@ -34,8 +32,13 @@ def verdict_of(checks: Sequence[CheckResult]) -> tuple[Verdict, str]:
     return Verdict.CONSISTENT, _workings(agreeing[:1])
 
 
-def _of_article(checks: Sequence[CheckResult]) -> bool:
-    return all(check.against is Against.ARTICLE for check in checks)
+def _all_alternatives(
+    failing: Sequence[CheckResult], agreeing: Sequence[CheckResult]
+) -> Sequence[CheckResult]:
+    """Return the failing readings of the article's own figures when none of its figures agree."""
+    if any(check.against is not Against.PRICES for check in agreeing):
+        return ()
+    return [check for check in failing if check.against is Against.ARTICLE]
 
 
 def _workings(checks: Sequence[CheckResult]) -> str:
@@ -47,6 +50,10 @@ def _workings(checks: Sequence[CheckResult]) -> str:
 
 
 def _condition(agreeing: Sequence[CheckResult], failing: Sequence[CheckResult]) -> str:
-    holds = dict.fromkeys(" and ".join(check.conditions) for check in agreeing if check.conditions)
-    fails = dict.fromkeys(" and ".join(check.conditions) for check in failing)
-    return f"holds {'; '.join(holds) or 'in the article'}; fails {'; '.join(fails)}"
+    fails = f"fails {_joined(failing)}"
+    return f"holds {_joined(agreeing)}; {fails}" if agreeing else fails
+
+
+def _joined(checks: Sequence[CheckResult]) -> str:
+    conditions = (" and ".join(check.conditions) for check in checks)
+    return "; ".join(dict.fromkeys(each or "by its own figures" for each in conditions))
