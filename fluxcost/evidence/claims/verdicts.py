@@ -34,10 +34,10 @@ def verdict_of(checks: Sequence[CheckResult]) -> tuple[Verdict, str]:
 
 def _all_alternatives(
     failing: Sequence[CheckResult], agreeing: Sequence[CheckResult]
-) -> Sequence[CheckResult]:
+) -> list[CheckResult]:
     """Return the failing readings of the article's own figures when none of its figures agree."""
     if any(check.against is not Against.PRICES for check in agreeing):
-        return ()
+        return []
     return [check for check in failing if check.against is Against.ARTICLE]
 
 
