@@ -39,9 +39,8 @@ def main() -> None:
     yardstick = statistics.median(next(iter(taken.values())))
     for name, times in taken.items():
         median = statistics.median(times)
-        print(
-            f"{name}: first {first[name]:.3f} s, then {median:.3f} s, ratio {median / yardstick:.2f}"
-        )
+        first_s, ratio = first[name], median / yardstick
+        print(f"{name}: first {first_s:.3f} s, then {median:.3f} s, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":
