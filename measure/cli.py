@@ -109,6 +109,29 @@ def merge(
     _out.print(f"{len(calibration.cells)} cells of {len(calibration.runs)} runs in {out}")
 
 
+@app.command("import")
+def import_csv(
+    file: Annotated[
+        Path, typer.Argument(help="CSV: width,height,steps,batch,latency_s; one row a call.")
+    ],
+    gpu: Annotated[str, typer.Option(help="GPU key, such as h100-sxm.")],
+    gpu_name: Annotated[str, typer.Option(help="Name the driver reports.")],
+    memory_gib: Annotated[float, typer.Option(help="Device memory, GiB.")],
+    model: Annotated[str, typer.Option(help="Model name, such as flux2-klein-4b.")],
+    stack: Annotated[str, typer.Option(help="What the stack is to be called.")],
+    out: Annotated[Path, typer.Option(help="File to write; must not exist.")],
+) -> None:
+    """Turn calls that another tool timed into a calibration, answered where they were timed."""
+    from fluxcost.performance.calibration import GpuIdentity
+    from measure.importing import read_calls
+
+    device = {"key": gpu, "name": gpu_name, "memory_gib": memory_gib}
+    identity = GpuIdentity.parse(device, "the GPU given")
+    calibration = read_calls(file, gpu=identity, model=model, stack=stack)
+    calibration.save(out)
+    _out.print(f"{len(calibration.cells)} cells in {out}")
+
+
 @app.command()
 def suites() -> None:
     """List the suites that come with measure."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from scipy.stats import binom
 
 from fluxcost.errors import MissingDataError, UnknownNameError
-from fluxcost.performance.calibration import Calibration, Cell, Samples
+from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.performance.fit import Fit, fit
 from measure.probes.sameness import is_lossless
 
@@ -65,8 +65,8 @@ def _cell_table(calibration: Calibration) -> Table:
     for heading in ("peak GiB", "J/image"):
         table.add_column(heading, justify="right")
     for cell in sorted(calibration.ok_cells, key=_size):
-        if cell.samples:
-            table.add_row(cell.label, *_timing_row(cell, cell.samples), *_resource_row(cell))
+        if cell.calls_s:
+            table.add_row(cell.label, *_timing_row(cell), *_resource_row(cell))
         elif cell.reported_latency_s:
             rate = cell.batch / cell.reported_latency_s
             table.add_row(
@@ -75,9 +75,9 @@ def _cell_table(calibration: Calibration) -> Table:
     return table
 
 
-def _timing_row(cell: Cell, samples: Samples) -> list[str]:
-    wall = np.array(samples.wall_s)
-    low, high = median_interval(samples.wall_s)
+def _timing_row(cell: Cell) -> list[str]:
+    wall = np.array(cell.calls_s)
+    low, high = median_interval(cell.calls_s)
     p50, p90, p95, p99 = np.percentile(wall, [50, 90, 95, 99])
     spread = wall.std(ddof=1) / wall.mean() if len(wall) > 1 else 0.0
     return [

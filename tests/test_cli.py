@@ -176,7 +176,10 @@ def test_validate_against_is_the_report(capsys, tmp_path: Path):
     assert expected.against is not None
     whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]})"
     assert f", against {whose}: median error " in text
-    assert text.splitlines()[-1].startswith("alike: stack, GPU name, ")
+    assert text.splitlines()[-2:] == [
+        "alike: stack, GPU name, torch, CPU, CPU cores",
+        "not recorded in both: power limit in W, driver, diffusers",
+    ]
 
 
 def test_help_names_every_command(capsys):

@@ -93,9 +93,10 @@ def _asked(report: fc.ValidationReport) -> str:
 def _show_differences(against: Against) -> None:
     for difference in against.differences:
         show_text(f"different {difference.name}: {difference.here}; there {difference.there}")
-    alike = set(against.compared) - {difference.name for difference in against.differences}
-    if alike:
-        show_text(f"alike: {', '.join(name for name in against.compared if name in alike)}")
+    if against.alike:
+        show_text(f"alike: {', '.join(against.alike)}")
+    if against.unknown:
+        show_text(f"not recorded in both: {', '.join(against.unknown)}")
 
 
 def _regret_line(found: BatchRegret) -> str:

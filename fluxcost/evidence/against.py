@@ -10,7 +10,6 @@ from fluxcost.evidence.report import Against, Difference, Scores, ValidationRepo
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration, Cell, Environment
 from fluxcost.performance.fit import fit
-from fluxcost.performance.groups import fitted_cells
 
 
 def validate_against(
@@ -43,12 +42,12 @@ def _cells_to_predict(calibration: Calibration, other: Calibration) -> tuple[Cel
             f"{other.alias} is of {theirs} and {calibration.alias} of {ours}; expected the same "
             "model and GPU: choose another record."
         )
-    cells = fitted_cells(other)
+    cells = _timed_cells(other)
     if not cells:
         raise MissingDataError(
             f"{other.alias}: no cell has samples to score a fit on; give a measured record."
         )
-    known = {_fingerprint(cell) for cell in fitted_cells(calibration)}
+    known = {_fingerprint(cell) for cell in _timed_cells(calibration)}
     shared = sum(_fingerprint(cell) in known for cell in cells)
     if shared:
         raise InputError(
@@ -62,10 +61,18 @@ def _subject(calibration: Calibration) -> str:
     return f"{calibration.model} on {calibration.gpu.key}"
 
 
+def _timed_cells(calibration: Calibration) -> tuple[Cell, ...]:
+    """Return the cells whose calls were timed, stages or not: one GPU, text to image."""
+    return tuple(
+        cell
+        for cell in calibration.ok_cells
+        if cell.calls_s and cell.gpus == 1 and not cell.reference_images
+    )
+
+
 def _fingerprint(cell: Cell) -> tuple[str, tuple[float, ...]]:
     """Return what no two measurements have in common: clocks tick in nanoseconds."""
-    assert cell.samples is not None  # noqa: S101 - fitted cells have samples
-    return cell.label, cell.samples.wall_s
+    return cell.label, cell.calls_s
 
 
 @dataclass(frozen=True)
@@ -90,15 +97,17 @@ _FACTS = (
 def _describe(calibration: Calibration, other: Calibration) -> Against:
     rows = [("stack", _stack(calibration), _stack(other))]
     rows += [(fact.name, _values(calibration, fact), _values(other, fact)) for fact in _FACTS]
+    known = [(name, here, there) for name, here, there in rows if here and there]
     return Against(
         calibration=other.alias,
         content_hash=other.content_hash,
-        compared=tuple(name for name, _, _ in rows),
         differences=tuple(
             Difference(name=name, here=here, there=there)
-            for name, here, there in rows
+            for name, here, there in known
             if here != there
         ),
+        alike=tuple(name for name, here, there in known if here == there),
+        unknown=tuple(name for name, here, there in rows if not (here and there)),
     )
 
 
@@ -107,6 +116,6 @@ def _stack(calibration: Calibration) -> str:
 
 
 def _values(calibration: Calibration, fact: _Fact) -> str:
-    """Return what the runs say, in a stable order, or that they do not."""
+    """Return what the runs say, in a stable order; empty where they do not."""
     found = {fact.read(run.environment) for run in calibration.runs} - {None}
-    return ", ".join(sorted(map(str, found))) or "not recorded"
+    return ", ".join(sorted(map(str, found)))

@@ -48,8 +48,9 @@ class Against(Record):
 
     calibration: Name
     content_hash: Name
-    compared: tuple[Name, ...] = Field(description="What was looked at.")
     differences: tuple[Difference, ...] = ()
+    alike: tuple[Name, ...] = Field(default=(), description="What is the same in both.")
+    unknown: tuple[Name, ...] = Field(default=(), description="What one of them does not record.")
 
 
 class ValidationReport(Record):
@@ -134,8 +135,7 @@ class Scores:
 
 
 def _compare(cell: Cell, predicted: Estimate) -> CellError:
-    assert cell.samples is not None  # noqa: S101 - fitted cells have samples
-    measured = float(np.median(cell.samples.wall_s))
+    measured = float(np.median(cell.calls_s))
     return CellError(
         cell=cell.label,
         measured_s=measured,

@@ -185,7 +185,8 @@ class Memory(Record):
 class Cell(Record):
     """One measured point: shape x batch, with raw samples, or the reason it has none.
 
-    A published cell carries `reported_latency_s` and its rounding half-width instead of samples.
+    A published cell carries `reported_latency_s` and its rounding half-width instead of samples; an
+    imported one `reported_wall_s`, whole calls that another tool timed without their stages.
     """
 
     width: Count
@@ -206,6 +207,9 @@ class Cell(Record):
     samples: Samples | None = None
     reported_latency_s: Positive | None = None
     reported_half_width_s: NonNegative | None = None
+    reported_wall_s: tuple[Positive, ...] = Field(
+        default=(), description="Whole calls, one entry a call, where no stage was timed."
+    )
     memory: Memory | None = None
     energy: Energy | None = None
     before: Telemetry | None = None
@@ -214,9 +218,11 @@ class Cell(Record):
 
     @model_validator(mode="after")
     def _carries_what_it_says(self) -> Self:
-        has_time = self.samples is not None or self.reported_latency_s is not None
+        has_time = bool(self.calls_s) or self.reported_latency_s is not None
         if self.status == "ok" and not has_time:
-            raise ValueError("samples or reported_latency_s in a cell whose status is ok")
+            raise ValueError("samples or a reported time in a cell whose status is ok")
+        if self.samples is not None and self.reported_wall_s:
+            raise ValueError("samples or reported_wall_s, not both")
         if self.status != "ok" and (has_time or not self.reason):
             raise ValueError("a reason and no samples in a cell that did not succeed")
         if self.samples and any(len(row) != self.steps for row in self.samples.denoise_step_s):
@@ -227,6 +233,11 @@ class Cell(Record):
     def shape(self) -> Shape:
         """The shape measured."""
         return Shape(self.width, self.height, self.steps, self.reference_images)
+
+    @property
+    def calls_s(self) -> tuple[float, ...]:
+        """Seconds of every whole call, whoever timed it; empty where only a figure is known."""
+        return self.samples.wall_s if self.samples is not None else self.reported_wall_s
 
     @property
     def label(self) -> str:

@@ -51,12 +51,12 @@ def _machine_sigma(calibration: Calibration) -> float:
 
     One run cannot tell, and says what another start has shown to add.
     """
-    if len({cell.run for cell in calibration.ok_cells if cell.samples is not None}) == 1:
+    if len({cell.run for cell in calibration.ok_cells if cell.calls_s}) == 1:
         return ONE_START_SIGMA
     times: dict[str, dict[str, float]] = defaultdict(dict)
     for cell in calibration.ok_cells:
-        if cell.samples is not None:
-            times[cell.label][cell.run] = float(np.log(np.median(cell.samples.wall_s)))
+        if cell.calls_s:
+            times[cell.label][cell.run] = float(np.log(np.median(cell.calls_s)))
     effects: dict[str, list[float]] = defaultdict(list)
     for by_run in times.values():
         if len(by_run) > 1:

@@ -35,16 +35,22 @@ class Exact:
     @property
     def walls(self) -> Array:
         """Wall seconds of every call, pooled over runs."""
-        rows = [cell.samples.wall_s for cell in self.cells if cell.samples is not None]
-        return np.concatenate(rows) if rows else np.empty(0)
+        return np.concatenate([cell.calls_s for cell in self.cells])
+
+    @property
+    def staged(self) -> bool:
+        """Whether the stages of the calls were timed too."""
+        return any(cell.samples is not None for cell in self.cells)
 
     def shows(self, statistic: Statistic) -> bool:
         """Tell whether there are samples enough to show a statistic."""
         return self.walls.size >= FEWEST_SAMPLES[statistic]
 
     def drift(self, drift: Drift) -> float:
-        """Return the relative error of the median that its stages' drift makes."""
+        """Return the relative error of the median that its stages' drift makes, 0 without any."""
         errors = [drift.call(cell) for cell in self.cells if cell.samples is not None]
+        if not errors:
+            return 0.0
         return float(np.sqrt(np.sum(np.square(errors)))) / len(errors)
 
     def latency(
@@ -82,6 +88,11 @@ class Exact:
             MissingDataError: The statistic is a slow call's, which a printed figure does not show.
         """
         cell = self.cells[0]
+        if self.walls.size:
+            raise MissingDataError(
+                f"{calibration.alias}: {cell.label} has {self.walls.size} calls, too few to show "
+                f"the {statistic}; expected at least {FEWEST_SAMPLES[statistic]}."
+            )
         if statistic in {"p95", "p99"} or cell.reported_latency_s is None:
             raise MissingDataError(
                 f"{calibration.alias}: {cell.label} was reported as one figure, which does not "

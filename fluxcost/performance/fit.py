@@ -129,7 +129,7 @@ class Fit:
         """
         check_batch(batch)
         exact = self._exact.get((shape, batch))
-        if exact is not None and exact.walls.size:
+        if exact is not None and exact.staged:
             return exact_stages(exact, self.calibration, self.key, self._common)
         source = self._region.require(shape, batch)
         return fitted_stages(self._times, shape, batch, source, self._evidence, self._common)
@@ -217,7 +217,7 @@ class Fit:
             work = self.architecture.tokens(shape) * batch
             drift = max(exact.drift(self._drift), self._drift.moment(work))
             return exact.latency(self.calibration, self.key, statistic, drift, self._common)
-        if exact is not None and not exact.walls.size:
+        if exact is not None and not (self._cells and exact.walls.size):
             return exact.reported(self.calibration, self.key, statistic)
         if exact is not None:
             return self._tail(shape, batch, statistic)
@@ -260,8 +260,8 @@ class Fit:
     def _region(self) -> Region:
         if not self._cells:
             raise MissingDataError(
-                f"{self.calibration.alias}: a {self.calibration.source} table answers only the "
-                f"latency of the cells it gives: {'; '.join(self._labels)}."
+                f"{self.calibration.alias}: a record of {self.calibration.source} calls answers "
+                f"only the latency of the cells it gives: {'; '.join(self._labels)}."
             )
         return Region(self.calibration, self._cells, self.architecture)
 

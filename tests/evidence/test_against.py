@@ -70,11 +70,11 @@ def test_what_differs_is_named():
     assert report.against is not None
     assert report.against.differences == (
         Difference(name="GPU name", here="Synthetic H100", there="Other H100"),
-        Difference(name="driver", here="not recorded", there="590.1"),
         Difference(name="torch", here="2.11.0", there="2.12.0"),
         Difference(name="CPU", here="Synthetic CPU", there="Other CPU"),
     )
-    assert {"stack", "CPU cores"} <= set(report.against.compared)
+    assert report.against.alike == ("stack", "CPU cores")
+    assert report.against.unknown == ("power limit in W", "driver", "diffusers")
 
 
 def test_records_that_cannot_be_compared_are_refused():
