@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from fluxcost.errors import DocumentError, FluxcostError, InputError, MissingDataError
 from fluxcost.estimate import Source
@@ -11,6 +12,7 @@ from fluxcost.evidence.against import validate_against
 from fluxcost.performance.calibration import Calibration, GpuIdentity, read_calibration
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape
+from measure.cli import app
 from measure.importing import read_calls
 from tests.synthetic import Machine, make_calibration
 
@@ -110,3 +112,14 @@ def test_other_columns_are_refused(tmp_path: Path):
         imported(tmp_path, "1024,1024,4,1,0.5,x", head=HEAD + ",note")
     with pytest.raises(FluxcostError, match="cells"):
         imported(tmp_path)
+
+
+def test_the_command_writes_the_file(tmp_path: Path):
+    calls, out = tmp_path / "calls.csv", tmp_path / "mine.json"
+    calls.write_text(f"{HEAD}\n1024,1024,4,1,0.5\n")
+    device = ["--gpu", GPU.key, "--gpu-name", GPU.name, "--memory-gib", "79.2"]
+    named = ["--model", "flux2-klein-4b", "--stack", "mine", "--out", str(out)]
+    done = CliRunner().invoke(app, ["import", str(calls), *device, *named])
+    assert done.exit_code == 0
+    assert done.output.startswith("1 cells in ")
+    assert read_calibration(out) == read_calls(calls, gpu=GPU, model="flux2-klein-4b", stack="mine")
