@@ -8,33 +8,17 @@ are refused unless the difference is the point and named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, derive
-from fluxcost.performance.calibration import Calibration, Environment
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.conditions import CONDITIONS, conditions
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape
-
-
-def _version_of(package: str) -> Callable[[Environment], object]:
-    return lambda environment: environment.packages.get(package)
-
-
-_FIELDS: dict[str, Callable[[Environment], object]] = {
-    "gpu": lambda environment: environment.gpu_name,
-    "power_limit": lambda environment: environment.power_limit_w,
-    "driver": lambda environment: environment.driver,
-    "cpu": lambda environment: (environment.cpu_model, environment.cpu_cores),
-    "weights": lambda environment: environment.weights,
-    "torch": _version_of("torch"),
-    "diffusers": _version_of("diffusers"),
-    "transformers": _version_of("transformers"),
-}
-"""What must agree for two records to be compared, and how an environment says it."""
 
 
 @dataclass(frozen=True)
@@ -110,27 +94,20 @@ def _points(calibration: Calibration) -> set[tuple[Shape, int]]:
 
 
 def _refuse_incomparable(first: Calibration, second: Calibration, across: Collection[str]) -> None:
-    if unknown := set(across) - set(_FIELDS):
+    if unknown := set(across) - set(CONDITIONS):
         raise InputError(
-            f"--across names {', '.join(sorted(unknown))}; expected some of {', '.join(_FIELDS)}."
+            f"--across names {', '.join(sorted(unknown))}; expected some of "
+            f"{', '.join(CONDITIONS)}."
         )
     if first.model != second.model:
         raise InputError(
             f"the records time {first.model} and {second.model}; compare records of one model."
         )
-    for field, read in _FIELDS.items():
-        one, other = (_said(calibration, read) for calibration in (first, second))
-        if one != other and field not in across:
+    here, there = conditions(first), conditions(second)
+    for name in CONDITIONS:
+        if here[name] != there[name] and name not in across:
             raise InputError(
-                f"{field} is {_listed(one)} in the first record and {_listed(other)} in the "
-                f"second; measure both alike, or name it: --across {field}."
+                f"{name} is {here[name] or 'not recorded'} in the first record and "
+                f"{there[name] or 'not recorded'} in the second; measure both alike, or name it: "
+                f"--across {name}."
             )
-
-
-def _said(calibration: Calibration, read: Callable[[Environment], object]) -> set[str]:
-    used = {cell.run for cell in calibration.ok_cells}
-    return {str(read(run.environment)) for run in calibration.runs if run.id in used}
-
-
-def _listed(values: set[str]) -> str:
-    return " and ".join(sorted(values)) or "not recorded"

@@ -177,8 +177,8 @@ def test_validate_against_is_the_report(capsys, tmp_path: Path):
     whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]})"
     assert f", against {whose}: median error " in text
     assert text.splitlines()[-2:] == [
-        "alike: stack, GPU name, torch, CPU, CPU cores",
-        "not recorded in both: power limit in W, driver, diffusers",
+        "alike: stack, gpu, cpu, cpu_cores, torch, weights",
+        "not recorded in both: power_limit_w, driver, diffusers, transformers",
     ]
 
 

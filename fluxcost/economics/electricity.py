@@ -18,13 +18,13 @@ from fluxcost.estimate import Draws, Estimate, Source, derive
 JOULES_PER_KWH = 3.6e6
 
 MOST_USD_PER_KWH = 5.0
-"""A dearer kilowatt-hour is a slip of the unit: cents for dollars, or a megawatt-hour's price."""
+"""Bound that catches slips of the unit: cents for dollars, or a megawatt-hour's price."""
 
 MOST_PUE = 3.0
-"""A building that spends twice its machines' power on cooling is past what is run."""
+"""Bound that catches slips: a percentage, or watts, given for a ratio."""
 
 MOST_GRAMS_PER_KWH = 2000.0
-"""Burning lignite emits about 1,200 g CO2e/kWh; more is a slip of the unit."""
+"""Bound that catches slips of the unit, such as grams per megawatt-hour."""
 
 
 @dataclass(frozen=True, eq=False)

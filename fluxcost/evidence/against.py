@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.evidence.report import Against, Difference, Scores, ValidationReport
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Cell, Environment
+from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.conditions import CONDITIONS, conditions
 from fluxcost.performance.fit import fit
 
 
@@ -75,47 +73,23 @@ def _fingerprint(cell: Cell) -> tuple[str, tuple[float, ...]]:
     return cell.label, cell.calls_s
 
 
-@dataclass(frozen=True)
-class _Fact:
-    """One thing of an environment that moves timings."""
-
-    name: str
-    read: Callable[[Environment], str | float | None]
-
-
-_FACTS = (
-    _Fact("GPU name", lambda environment: environment.gpu_name),
-    _Fact("power limit in W", lambda environment: environment.power_limit_w),
-    _Fact("driver", lambda environment: environment.driver),
-    _Fact("torch", lambda environment: environment.packages.get("torch")),
-    _Fact("diffusers", lambda environment: environment.packages.get("diffusers")),
-    _Fact("CPU", lambda environment: environment.cpu_model),
-    _Fact("CPU cores", lambda environment: environment.cpu_cores),
-)
-
-
 def _describe(calibration: Calibration, other: Calibration) -> Against:
+    here, there = conditions(calibration), conditions(other)
     rows = [("stack", _stack(calibration), _stack(other))]
-    rows += [(fact.name, _values(calibration, fact), _values(other, fact)) for fact in _FACTS]
-    known = [(name, here, there) for name, here, there in rows if here and there]
+    rows += [(name, here[name], there[name]) for name in CONDITIONS]
+    known = [(name, ours, theirs) for name, ours, theirs in rows if ours and theirs]
     return Against(
         calibration=other.alias,
         content_hash=other.content_hash,
         differences=tuple(
-            Difference(name=name, here=here, there=there)
-            for name, here, there in known
-            if here != there
+            Difference(name=name, here=ours, there=theirs)
+            for name, ours, theirs in known
+            if ours != theirs
         ),
-        alike=tuple(name for name, here, there in known if here == there),
-        unknown=tuple(name for name, here, there in rows if not (here and there)),
+        alike=tuple(name for name, ours, theirs in known if ours == theirs),
+        unknown=tuple(name for name, ours, theirs in rows if not (ours and theirs)),
     )
 
 
 def _stack(calibration: Calibration) -> str:
     return f"{calibration.stack.alias} ({calibration.stack.hash})"
-
-
-def _values(calibration: Calibration, fact: _Fact) -> str:
-    """Return what the runs say, in a stable order; empty where they do not."""
-    found = {fact.read(run.environment) for run in calibration.runs} - {None}
-    return ", ".join(sorted(map(str, found)))

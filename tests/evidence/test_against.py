@@ -69,12 +69,12 @@ def test_what_differs_is_named():
     report = validate_against(make_calibration(grid=HERE, seed=1), other)
     assert report.against is not None
     assert report.against.differences == (
-        Difference(name="GPU name", here="Synthetic H100", there="Other H100"),
+        Difference(name="gpu", here="Synthetic H100", there="Other H100"),
+        Difference(name="cpu", here="Synthetic CPU", there="Other CPU"),
         Difference(name="torch", here="2.11.0", there="2.12.0"),
-        Difference(name="CPU", here="Synthetic CPU", there="Other CPU"),
     )
-    assert report.against.alike == ("stack", "CPU cores")
-    assert report.against.unknown == ("power limit in W", "driver", "diffusers")
+    assert report.against.alike == ("stack", "cpu_cores", "weights")
+    assert report.against.unknown == ("power_limit_w", "driver", "diffusers", "transformers")
 
 
 def test_records_that_cannot_be_compared_are_refused():
