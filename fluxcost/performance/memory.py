@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,23 +13,26 @@ from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
 from fluxcost.workload import Shape
 
+Reader = Callable[[Memory, float | None], float | None]
+"""Returns GiB of one cell's memory, given what the driver itself takes; None where not recorded."""
 
-def _needed(memory: Memory) -> float | None:
+
+def _needed(memory: Memory, driver_gib: float | None) -> float | None:
     """Return what the allocator handed out plus the driver's own, GiB.
 
     The allocator holds on to more while there is room (82 GiB for 43 handed out, eager klein-4B,
     1024x1024, batch 16, H200, 2026-11-23) and gives it back when there is not.
     """
-    if memory.allocated_gib is None or memory.reserved_gib is None or memory.device_gib is None:
+    if memory.allocated_gib is None or driver_gib is None:
         return None
-    return memory.allocated_gib + memory.device_gib - memory.reserved_gib
+    return memory.allocated_gib + driver_gib
 
 
-READINGS: dict[str, Callable[[Memory], float | None]] = {
+READINGS: dict[str, Reader] = {
     "handed out by the allocator plus the driver's own": _needed,
-    "used on the device": lambda memory: memory.device_gib,
-    "held by the allocator": lambda memory: memory.reserved_gib,
-    "handed out by the allocator": lambda memory: memory.allocated_gib,
+    "used on the device": lambda memory, _: memory.device_gib,
+    "held by the allocator": lambda memory, _: memory.reserved_gib,
+    "handed out by the allocator": lambda memory, _: memory.allocated_gib,
 }
 """What a peak may be a reading of, the one that decides whether a batch fits first."""
 
@@ -53,9 +57,11 @@ class PeakMemory:
 
     def __init__(self, alias: str, cells: Sequence[Cell], key: str) -> None:
         self._key = key
-        self.reading = _common_reading(alias, cells)
-        groups = groups_of(cell for cell in cells if _read(cell, self.reading) is not None)
-        peaks = [max(_read(cell, self.reading) or 0.0 for cell in group.cells) for group in groups]
+        driver_gib = _driver_gib(cells)
+        self.reading = _common_reading(alias, cells, driver_gib)
+        read = functools.partial(_read, reading=self.reading, driver_gib=driver_gib)
+        groups = groups_of(cell for cell in cells if read(cell) is not None)
+        peaks = [max(read(cell) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
         self._kriged = Kriged(
             MemoryPhysics(),
@@ -85,17 +91,35 @@ class PeakMemory:
         return shared | {f"{self._key}/memory/{pixels} px x {batch}": part.local}
 
 
-def _read(cell: Cell, reading: str) -> float | None:
-    return None if cell.memory is None else READINGS[reading](cell.memory)
+def _driver_gib(cells: Sequence[Cell]) -> float | None:
+    """Return what the driver and its kernels take beside the allocator, GiB; None if not recorded.
+
+    The median over cells: an allocator short of room gives memory back within a call, and then held
+    more at its peak than the device shows after it (74 GiB against 50 in use, eager klein-4B,
+    1024x1024, batch 16, H100 80GB, 2026-11-24).
+    """
+    beside = [
+        cell.memory.device_gib - cell.memory.reserved_gib
+        for cell in cells
+        if cell.memory is not None
+        and cell.memory.device_gib is not None
+        and cell.memory.reserved_gib is not None
+    ]
+    return max(0.0, float(np.median(beside))) if beside else None
 
 
-def _common_reading(alias: str, cells: Sequence[Cell]) -> str:
+def _read(cell: Cell, reading: str, driver_gib: float | None) -> float | None:
+    return None if cell.memory is None else READINGS[reading](cell.memory, driver_gib)
+
+
+def _common_reading(alias: str, cells: Sequence[Cell], driver_gib: float | None) -> str:
     """Return the first reading that at least half of the cells carry.
 
     Raises:
         MissingDataError: No cell carries any.
     """
     for reading in READINGS:
-        if 2 * sum(_read(cell, reading) is not None for cell in cells) >= max(1, len(cells)):
+        told = sum(_read(cell, reading, driver_gib) is not None for cell in cells)
+        if 2 * told >= max(1, len(cells)):
             return reading
     raise MissingDataError(f"{alias}: no peak memory was recorded; measure its cells again.")

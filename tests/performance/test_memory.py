@@ -20,6 +20,20 @@ def test_what_the_allocator_merely_holds_does_not_count(calibration: Calibration
     assert "plus the driver's own" in gib.evidence[0]
 
 
+def test_memory_given_back_within_a_call_is_not_missed(calibration: Calibration):
+    """A full device: the allocator once held more than the device shows after the call."""
+    roomy = Memory(allocated_gib=20.0, reserved_gib=25.0, device_gib=26.2)
+    full = Memory(allocated_gib=43.1, reserved_gib=74.1, device_gib=49.5)
+    cells = tuple(
+        cell.model_copy(
+            update={"memory": full if cell.shape.pixels * cell.batch > 1.6e7 else roomy}
+        )
+        for cell in calibration.cells
+    )
+    gib = fit(calibration.model_copy(update={"cells": cells})).memory(Shape(1024, 1024, 4), 16)
+    assert gib.value == pytest.approx(43.1 + 1.2)
+
+
 @pytest.mark.parametrize(
     ("memory", "reading"),
     [
