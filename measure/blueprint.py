@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from fluxcost.documents import read_yaml
+from fluxcost.errors import InputError
 from fluxcost.performance.architecture import Architecture, architecture_path, load_architecture
 from fluxcost.records import Name, Record
 
@@ -32,6 +33,10 @@ class Document(Record):
     text_encoder: dict[str, Any]
     vae: dict[str, Any]
     scheduler: dict[str, Any]
+
+
+FAMILIES = ("flux2-klein",)
+"""Families that measure/pipelines can build."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,14 @@ def load_blueprint(name: str) -> Blueprint:
     Raises:
         UnknownNameError: No shipped architecture has this name.
         DocumentError: The file cannot be read or is of another format.
-        InputError: A field is missing or out of range.
+        InputError: A field is missing or out of range, or no builder makes this family.
     """
     architecture = load_architecture(name)
     path = architecture_path(name)
-    return Blueprint(Document.parse(read_yaml(path), str(path)), architecture)
+    document = Document.parse(read_yaml(path), str(path))
+    if document.family not in FAMILIES:
+        raise InputError(
+            f"{path}: family is {document.family!r}; expected one that can be built: "
+            f"{', '.join(FAMILIES)}; the model can be predicted by transfer, not timed."
+        )
+    return Blueprint(document, architecture)

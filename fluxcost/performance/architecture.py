@@ -43,6 +43,16 @@ class Transformer(_Part):
     mlp_ratio: Positive
     in_channels: Count
     timestep_guidance_channels: Count
+    gated_mlp: bool = Field(
+        default=True, description="Three products a feed-forward instead of two."
+    )
+    shared_modulation: bool = Field(
+        default=True, description="One modulation a model instead of one a block."
+    )
+    guidance_embeds: bool = False
+    pooled_projection_dim: Count | None = Field(
+        default=None, description="Width of the pooled prompt, where there is one."
+    )
 
     @property
     def width(self) -> int:
@@ -54,9 +64,14 @@ class Transformer(_Part):
         """Blocks of both kinds; each runs one attention over all tokens."""
         return self.num_layers + self.num_single_layers
 
+    @property
+    def mlp_products(self) -> int:
+        """Matrix products of a feed-forward."""
+        return 3 if self.gated_mlp else 2
+
 
 class TextEncoder(_Part):
-    """A decoder-only language model read at some of its layers."""
+    """A language model read at some of its layers, each with a gated feed-forward."""
 
     hidden_size: Count
     num_hidden_layers: Count
@@ -65,6 +80,13 @@ class TextEncoder(_Part):
     head_dim: Count
     intermediate_size: Count
     vocab_size: Count
+    output_head: bool = Field(default=True, description="Whether pipelines run the vocabulary's.")
+    tie_word_embeddings: bool = Field(
+        default=True, description="Whether the head's weights are those of the embedding."
+    )
+    other_parameters: int = Field(
+        default=0, ge=0, description="Loaded beside it: a pooled-prompt encoder, a vision tower."
+    )
 
 
 class Vae(_Part):

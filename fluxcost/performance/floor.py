@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from fluxcost.errors import DocumentError, MissingDataError
+from fluxcost.errors import DocumentError, InfeasibleError, MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Ceilings, Cell
-from fluxcost.performance.gpus import GpuRates, gpu_rates
+from fluxcost.performance.calibration import Calibration, Ceilings, Cell, Stack
+from fluxcost.performance.gpus import GpuRates, gpu_rates, rates_of
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.work import Work, denoise_step, text_encode, vae_decode
 from fluxcost.workload import Shape
@@ -115,17 +115,24 @@ def peak_rates(calibration: Calibration) -> Rates:
 
     Raises:
         MissingDataError: data/gpus.yaml has no row for this GPU.
+        InfeasibleError: The stack multiplies in FP8 and the chip cannot.
     """
-    row = gpu_rates().get(calibration.gpu.key)
-    if row is None:
-        raise MissingDataError(
-            f"no datasheet rates for GPU {calibration.gpu.key!r}; add its row to data/gpus.yaml."
+    return chip_rates(rates_of(calibration.gpu.key), calibration.stack)
+
+
+def chip_rates(row: GpuRates, stack: Stack) -> Rates:
+    """Return a chip's datasheet rates as a stack uses them.
+
+    Raises:
+        InfeasibleError: The stack multiplies in FP8 and the chip cannot.
+    """
+    rate: float | None = row.bf16_tflop_per_s
+    if any("fp8" in str(value) for value in stack.settings.values()):
+        rate = row.fp8_tflop_per_s
+    if rate is None:
+        raise InfeasibleError(
+            f"{row.name} has no FP8 and stack {stack.alias} multiplies in it; use a bf16 stack."
         )
-    eight_bit = any("fp8" in str(value) for value in calibration.stack.settings.values())
-    return _flat(row, row.fp8_tflop_per_s if eight_bit else row.bf16_tflop_per_s)
-
-
-def _flat(row: GpuRates, rate: float) -> Rates:
     return Rates(row.bf16_tflop_per_s, rate, (1.0,), (rate,), row.memory_tb_per_s)
 
 

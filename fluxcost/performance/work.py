@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxcost.performance.architecture import Architecture, Transformer, Vae
+from fluxcost.performance.architecture import Architecture, TextEncoder, Transformer, Vae
 from fluxcost.workload import Shape
 
 BYTES_PER_VALUE = 2
@@ -44,19 +44,29 @@ def transformer_parameters(transformer: Transformer) -> int:
     """Return the number of parameters of the denoiser (norm scales of the heads included)."""
     width = transformer.width
     blocks = transformer.num_layers * 2 + transformer.num_single_layers
-    modulation = (6 + 6 + 3) * width**2
+    doubles, singles = transformer.num_layers, transformer.num_single_layers
+    if transformer.shared_modulation:
+        doubles, singles = 1, 1
+    modulation = (12 * doubles + 3 * singles) * width**2
     head = 2 * width**2 + 2 * transformer.in_channels * width
-    embeds = (transformer.timestep_guidance_channels + width) * width
+    embedded = [transformer.timestep_guidance_channels] * (1 + transformer.guidance_embeds)
+    if transformer.pooled_projection_dim is not None:
+        embedded.append(transformer.pooled_projection_dim)
+    embeds = sum((inputs + width) * width for inputs in embedded)
     norms = (4 * transformer.num_layers + 2 * transformer.num_single_layers) * (
         transformer.attention_head_dim
     )
     context = transformer.joint_attention_dim * width
-    return blocks * _block_weights(transformer) + modulation + head + embeds + context + norms
+    return blocks * block_weights(transformer) + modulation + head + embeds + context + norms
 
 
-def _block_weights(transformer: Transformer) -> int:
-    """Weights a token meets in a block: Q, K, V, output 4 d^2, gated feed-forward 3 r d^2."""
-    return round((4 + 3 * transformer.mlp_ratio) * transformer.width**2)
+def block_weights(transformer: Transformer) -> int:
+    """Return the weights a token meets in a block: Q, K, V, output 4 d^2, feed-forward 3 r d^2.
+
+    A feed-forward without a gate has 2 r d^2.
+    """
+    per_square = 4 + transformer.mlp_products * transformer.mlp_ratio
+    return round(per_square * transformer.width**2)
 
 
 def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Work:
@@ -66,14 +76,15 @@ def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Wo
     tokens = architecture.tokens(shape)
     text = architecture.text_tokens
     width = part.width
-    blocks = 2 * tokens * _block_weights(part) * part.blocks
+    blocks = 2 * tokens * block_weights(part) * part.blocks
     ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.in_channels)
     attention = 4 * tokens**2 * width * part.blocks
     # Values moved per token, in widths: 4 for attention; a single block adds d in, 3d+2rd out,
     # (1+r)d in, d out; a double block runs its four products apart: 4d + 2d + (1+2r)d + (1+r)d.
-    ratio = part.mlp_ratio
-    single = 4 + 1 + (3 + 2 * ratio) + (1 + ratio) + 1
-    double = 4 + 4 + 2 + (1 + 2 * ratio) + (ratio + 1)
+    # Without a gate 2r is r.
+    ratio, widened = part.mlp_ratio, (part.mlp_products - 1) * part.mlp_ratio
+    single = 4 + 1 + (3 + widened) + (1 + ratio) + 1
+    double = 4 + 4 + 2 + (1 + widened) + (ratio + 1)
     moved = tokens * width * (single * part.num_single_layers + double * part.num_layers)
     return Work(
         matmul_flop=float(forwards * (blocks + ends)),
@@ -97,15 +108,26 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
         layers = min(layers, max(architecture.pipeline.text_encoder_out_layers))
     tokens = architecture.text_tokens
     queries = part.num_attention_heads * part.head_dim
-    keys = part.num_key_value_heads * part.head_dim
-    layer = part.hidden_size * (2 * queries + 2 * keys + 3 * part.intermediate_size)
-    head = part.hidden_size * part.vocab_size if whole else 0
-    weights = layers * layer + head
+    head = part.hidden_size * part.vocab_size if whole and part.output_head else 0
+    weights = layers * _layer_weights(part) + head
     return Work(
         matmul_flop=2.0 * batch * tokens * weights,
         attention_flop=4.0 * batch * tokens**2 * queries * layers,
         traffic_bytes=float(BYTES_PER_VALUE * weights),
     )
+
+
+def _layer_weights(part: TextEncoder) -> int:
+    queries = part.num_attention_heads * part.head_dim
+    keys = part.num_key_value_heads * part.head_dim
+    return part.hidden_size * (2 * queries + 2 * keys + 3 * part.intermediate_size)
+
+
+def text_encoder_parameters(part: TextEncoder) -> int:
+    """Return the number of parameters of the text encoder as loaded, norm scales left out."""
+    apart = part.output_head and not part.tie_word_embeddings
+    embeddings = (2 if apart else 1) * part.vocab_size * part.hidden_size
+    return part.num_hidden_layers * _layer_weights(part) + embeddings + part.other_parameters
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fluxcost.economics.catalog import PACKAGE, Catalog, load_catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import DateKind, PriceRow, Status
 from fluxcost.errors import DocumentError, FluxcostError, InputError, UnknownNameError
-from fluxcost.performance.gpus import gpu_rates
+from fluxcost.performance.library import shipped_calibrations
 from tests.economics.stand_in import SQUARE, TODAY, Clock
 
 CATALOG = load_catalog()
@@ -87,7 +87,10 @@ def test_a_shipped_offer_is_complete(offer: Offer):
 
 
 def test_gpus_with_timings_can_be_rented():
-    assert set(gpu_rates()) <= {offer.gpu for offer in CATALOG.plannable_offers(today=TODAY)}
+    timed = {
+        entry.alias.removeprefix("published/").split("/")[0] for entry in shipped_calibrations()
+    }
+    assert timed <= {offer.gpu for offer in CATALOG.plannable_offers(today=TODAY)}
 
 
 def test_prices_per_gpu_hour_are_those_published():

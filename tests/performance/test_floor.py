@@ -73,5 +73,17 @@ def test_what_is_unknown_is_said(calibration: Calibration):
 
 
 def test_datasheet_rows_have_a_source():
-    assert all("datasheet" in row.source for row in gpu_rates().values())
+    documents = ("datasheet", "whitepaper")
+    for row in gpu_rates().values():
+        assert row.source.startswith("NVIDIA")
+        assert any(kind in row.source for kind in documents)
     assert gpu_rates()["h200-sxm"].memory_tb_per_s == 4.8
+
+
+def test_datasheet_rates_are_dense():
+    """FP8 twice bf16 within 2 %, and bf16 products no faster per watt than Blackwell's."""
+    for row in gpu_rates().values():
+        if row.fp8_tflop_per_s is not None:
+            assert row.fp8_tflop_per_s == pytest.approx(2 * row.bf16_tflop_per_s, rel=0.02)
+        assert (row.fp8_tflop_per_s is None) == (row.generation == "ampere")
+        assert row.bf16_tflop_per_s / row.board_power_w <= 2.25
