@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from fluxcost.economics.rows import PriceRow, Slug, Usd
+from fluxcost.economics.rows import PriceRow, Slug
+from fluxcost.economics.terms import (
+    Commitment,
+    InternalCurrency,
+    Part,
+    Sample,
+    Usd,
+)
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.records import Count, Name, Positive, Record
 
 SECONDS_PER_HOUR = 3600
+
+STANDARD_NORMAL_95 = 1.645
+"""Where 5 % of a normal distribution lies above: the ends of a 90 % interval."""
 
 
 class BillingKind(StrEnum):
@@ -49,6 +60,7 @@ class Basis(StrEnum):
 
     LIST = "list"
     MARKET = "market"
+    AUCTION = "auction"
     AVERAGE = "provider-average"
     VOLUME_FLOOR = "volume-floor"
 
@@ -56,8 +68,31 @@ class Basis(StrEnum):
 class Quote(Record):
     """A price exactly as the vendor quotes it."""
 
-    amount: Usd = Field(description="USD per `unit`, > 0.")
+    amount: Usd = Field(description="Price of one `unit` in the row's currency, > 0.")
     unit: PriceUnit = Field(description="gpu-hour, instance-hour or gpu-second.")
+    internal: InternalCurrency | None = Field(
+        default=None, description="The vendor's own unit the amount is in, where it has one."
+    )
+    list_amount: Usd | None = Field(
+        default=None, description="The public price, where `amount` is what your contract says."
+    )
+    low: Usd | None = Field(default=None, description="Lower end, where a range is quoted.")
+    high: Usd | None = Field(default=None, description="Upper end, where a range is quoted.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("both low and high, or neither")
+        if not (self.low or self.amount) <= self.amount <= (self.high or self.amount):
+            raise ValueError("low <= amount <= high")
+        return self
+
+    @property
+    def range_sigma(self) -> float:
+        """Standard deviation of the price's logarithm that puts 90 % inside the range quoted."""
+        if self.low is None or self.high is None:
+            return 0.0
+        return math.log(self.high / self.low) / (2 * STANDARD_NORMAL_95)
 
 
 class BillingRules(Record):
@@ -79,6 +114,9 @@ class BillingRules(Record):
     idle_timeout_s: Positive | None = Field(
         default=None,
         description="Seconds a serverless worker stays up, billed, after its last request.",
+    )
+    credit_to_start_h: Positive | None = Field(
+        default=None, description="Hours of credit the account must hold before it may start."
     )
 
     @model_validator(mode="after")
@@ -115,6 +153,16 @@ class Offer(PriceRow):
     region: str = Field(
         default="", description="Where, in the vendor's words; empty when not stated."
     )
+    parts: tuple[Part, ...] = Field(
+        default=(), description="What is billed beside the GPUs, with its price."
+    )
+    commitment: Commitment | None = Field(
+        default=None,
+        description="The term that is bought whole: a reservation's, or a capacity block's.",
+    )
+    sample: Sample | None = Field(
+        default=None, description="What the price summarizes, where it is a statistic."
+    )
     not_included: tuple[Name, ...] = Field(
         default=(), description="What is billed on top and not priced here."
     )
@@ -123,6 +171,8 @@ class Offer(PriceRow):
     def _priced_or_not(self) -> Self:
         if (self.price is None) == (self.unpriced is None):
             raise ValueError("either price, or unpriced: contact-sales or not-published")
+        if self.commitment is not None and self.kind is not BillingKind.RESERVED:
+            raise ValueError("a commitment only where the kind is reserved")
         return self
 
     @property
@@ -132,12 +182,7 @@ class Offer(PriceRow):
         Raises:
             MissingDataError: The vendor publishes no price.
         """
-        quote = self._quote()
-        if quote.unit is PriceUnit.GPU_SECOND:
-            return quote.amount * SECONDS_PER_HOUR
-        if quote.unit is PriceUnit.INSTANCE_HOUR:
-            return quote.amount / self.gpu_count
-        return quote.amount
+        return self.per_gpu_hour(self._quote().amount)
 
     @property
     def usd_per_instance_hour(self) -> float:
@@ -146,10 +191,31 @@ class Offer(PriceRow):
         Raises:
             MissingDataError: The vendor publishes no price.
         """
-        quote = self._quote()
-        if quote.unit is PriceUnit.INSTANCE_HOUR:
-            return quote.amount
         return self.usd_per_gpu_hour * self.gpu_count
+
+    @property
+    def list_usd_per_instance_hour(self) -> float:
+        """USD per hour for the whole instance at the public price.
+
+        Raises:
+            MissingDataError: The vendor publishes no price.
+        """
+        quote = self._quote()
+        return self.per_gpu_hour(quote.list_amount or quote.amount) * self.gpu_count
+
+    def per_gpu_hour(self, amount: float) -> float:
+        """Return an amount quoted in the row's unit and currency as USD per GPU and hour.
+
+        Raises:
+            MissingDataError: The vendor publishes no price.
+        """
+        quote = self._quote()
+        usd = amount * self.factor
+        if quote.internal is not None:
+            usd *= quote.internal.usd / quote.internal.per
+        if quote.unit is PriceUnit.GPU_SECOND:
+            return usd * SECONDS_PER_HOUR
+        return usd / self.gpu_count if quote.unit is PriceUnit.INSTANCE_HOUR else usd
 
     @property
     def is_interruptible(self) -> bool:
@@ -168,6 +234,8 @@ class Offer(PriceRow):
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
         )
         drift = {f"price/{self.id}": self.price_sigma(today)}
+        if quote.range_sigma:
+            drift[f"range/{self.id}"] = quote.range_sigma
         return Estimate.spread(
             self.usd_per_gpu_hour, drift, "USD/GPU-h", self.trust(today), evidence
         )
@@ -198,8 +266,12 @@ class Offer(PriceRow):
     def caveats(self, today: dt.date | None = None) -> tuple[str, ...]:
         """Return what a reader must be told: doubts, what is not included, what was not found."""
         more = []
-        if self.not_included:
-            more.append(f"not included: {', '.join(self.not_included)}")
+        if apart := (*map(str, self.parts), *self.not_included):
+            more.append(f"not included: {', '.join(apart)}")
+        if self.exchange is not None:
+            more.append(f"converted from {self.currency} at the rate of {self.exchange.as_of}")
+        if self.sample is not None:
+            more.append(f"{self.sample.statistic} of {self.sample.size} offers")
         if self.is_interruptible:
             more.append("may be interrupted at any time")
         if self.basis is Basis.MARKET:

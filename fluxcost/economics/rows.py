@@ -7,8 +7,10 @@ import math
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
+from fluxcost.economics.terms import AccountPlan, Day, Exchange
+from fluxcost.errors import UnknownNameError
 from fluxcost.estimate import Source
 from fluxcost.records import Name, Positive, Record
 
@@ -30,10 +32,6 @@ Root mean square over five pairs for one product: Lambda PCIe 2.49 and 3.29, Lam
 4.29, Nebius 2.95 and 3.85, Hyperstack 1.90 and 3.2126, JarvisLabs 3.49 and 3.49.
 """
 
-Usd = Positive
-"""A price in US dollars; text that looks like a number is refused, and so is 0."""
-
-Day = Annotated[dt.date, Field(strict=True)]
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$", max_length=100)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)]
 Grade = Literal["A", "B", "C"]
@@ -68,8 +66,14 @@ class PriceRow(Record):
 
     id: RowId = Field(description="provider/name, unique in a catalog.")
     provider: Slug = Field(description="Who sells it; the first part of the id.")
+    exchange: Exchange | None = Field(
+        default=None, description="Dated rate of a currency other than USD."
+    )
     currency: str = Field(
-        description="USD; other currencies are refused until a dated rate can be given."
+        description="USD; another currency of three capitals only beside `exchange`."
+    )
+    tax_included: StrictBool = Field(
+        default=False, description="Whether the price already holds the tax."
     )
     source: Name = Field(description="Page, package or data set the price was read from.")
     as_of: Day = Field(
@@ -90,13 +94,26 @@ class PriceRow(Record):
         default=(),
         description="Ids of rows in which another source gives another price for the same thing.",
     )
+    multipliers: dict[Name, Positive] = Field(
+        default_factory=dict,
+        description="Factors on every amount under a condition, such as a region or batch use.",
+    )
+    applied: tuple[Name, ...] = Field(
+        default=(), description="The multipliers in force; none unless named."
+    )
+    account_plans: dict[Name, AccountPlan] = Field(
+        default_factory=dict, description="Monthly fees with included use, one of which is chosen."
+    )
     note: str = Field(default="", description="What a reader must know before trusting it.")
 
     @field_validator("currency")
     @classmethod
-    def _only_usd(cls, currency: str) -> str:
-        if currency != "USD":
+    def _dated_rate(cls, currency: str, info: ValidationInfo) -> str:
+        rate = info.data.get("exchange")
+        if currency != "USD" and rate is None:
             raise ValueError("USD, since no dated exchange rate is at hand; convert it and note it")
+        if currency == "USD" and rate is not None:
+            raise ValueError("another currency than USD beside `exchange`; remove one of the two")
         return currency
 
     @model_validator(mode="after")
@@ -105,7 +122,26 @@ class PriceRow(Record):
             raise ValueError(f"an id that begins with its provider, {self.provider}/")
         if self.status is not Status.ACTIVE and not self.note:
             raise ValueError(f"a note saying why the status is {self.status}")
+        if unknown := set(self.applied) - set(self.multipliers):
+            raise ValueError(f"applied multipliers that exist; not {', '.join(sorted(unknown))}")
         return self
+
+    @property
+    def factor(self) -> float:
+        """USD per unit of currency, times the multipliers in force."""
+        rate = 1.0 if self.exchange is None else self.exchange.usd_per_unit
+        return rate * math.prod(self.multipliers[name] for name in self.applied)
+
+    def under(self, *conditions: str) -> Self:
+        """Return the row with some of its multipliers in force, such as a region's.
+
+        Raises:
+            UnknownNameError: The row has no such multiplier.
+        """
+        for name in conditions:
+            if name not in self.multipliers:
+                raise UnknownNameError(f"multiplier of {self.id}", name, self.multipliers)
+        return self.model_copy(update={"applied": (*self.applied, *conditions)})
 
     def is_current(self, today: dt.date | None = None) -> bool:
         """Return whether the price can be bought at on a day (UTC today unless given)."""

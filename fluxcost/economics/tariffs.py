@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
 from fluxcost.economics.prices import Price
-from fluxcost.economics.prices.flat import SubscriptionGpuTime
+from fluxcost.economics.prices.flat import SizeName
+from fluxcost.economics.prices.request import PLAIN, Request
+from fluxcost.economics.prices.subscription import SubscriptionGpuTime
 from fluxcost.economics.prices.unpriced import ClaimedRange, Unpublished
 from fluxcost.economics.rows import PriceRow, Slug
-from fluxcost.errors import InputError, MissingDataError
+from fluxcost.economics.terms import FreeQuota, GatewayFee, Usd
+from fluxcost.errors import InputError, MissingDataError, UnknownNameError
 from fluxcost.estimate import Estimate
-from fluxcost.records import Count
+from fluxcost.records import Count, Name, Positive
 from fluxcost.workload import Shape
 
 Task = Literal["text-to-image", "edit"]
@@ -31,6 +34,32 @@ class Tariff(PriceRow):
     quality: str | None = Field(
         default=None, description="The quality setting this price is for, where the API has one."
     )
+    also_billed_for: tuple[Name, ...] = Field(
+        default=(),
+        description="Other quality settings billed at this price, such as auto; 'default' is what "
+        "a request gets that names none.",
+    )
+    default_size: SizeName | None = Field(
+        default=None, description="Size of a request that names none; None when not stated."
+    )
+    add_ons: dict[Name, Usd] = Field(
+        default_factory=dict, description="USD a request for each add-on, such as a LoRA."
+    )
+    free_quota: FreeQuota | None = Field(
+        default=None, description="Use that is free each day or month."
+    )
+    not_billed: tuple[Literal["failed-requests", "queue-time"], ...] = Field(
+        default=(), description="What the vendor says it does not bill."
+    )
+    gateway_fee: GatewayFee | None = Field(
+        default=None, description="What a go-between adds to the vendor's price."
+    )
+    stated_latency_s: Positive | None = Field(
+        default=None, description="Seconds per image as the vendor states; nobody timed it."
+    )
+    requests_per_minute: Positive | None = Field(
+        default=None, description="Rate limit as the vendor states; None when not stated."
+    )
     fixed_steps: Count | None = Field(
         default=None,
         description="Steps the API always runs; None when they can be chosen or are not stated.",
@@ -40,18 +69,25 @@ class Tariff(PriceRow):
         description="Whether the source says 'from', so that the real price may be higher.",
     )
 
-    def usd_per_image(self, shape: Shape, today: dt.date | None = None) -> Estimate:
+    def usd_per_image(
+        self, shape: Shape, today: dt.date | None = None, request: Request = PLAIN
+    ) -> Estimate:
         """Return USD for one image of a shape; its interval is how far the price may have moved.
 
+        Multipliers in force, add-ons and a go-between's fee are in it; free quotas and monthly
+        fees are not, since they depend on the volume: see `invoice`.
+
         Raises:
-            InputError: The API does not make this shape.
+            InputError: The API does not make this shape, or has no such add-on.
             MissingDataError: The shape is made but its price was not found.
         """
         self._refuse_other_tasks(shape)
         try:
-            usd = self.price.usd_per_image(shape)
+            usd = self.price.usd_per_image(shape, request)
         except (InputError, MissingDataError) as error:
             raise type(error)(f"tariff {self.id} cannot price {shape}: {error}") from None
+        fee = 0.0 if self.gateway_fee is None else self.gateway_fee.share
+        usd = (usd * self.factor + self._add_ons_usd(request)) * (1 + fee)
         evidence = (
             f"tariff {self.id}: {usd:g} USD per image at {shape}, "
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
@@ -59,9 +95,21 @@ class Tariff(PriceRow):
         drift = {f"price/{self.id}": self.price_sigma(today)}
         return Estimate.spread(usd, drift, "USD/image", self.trust(today), evidence)
 
+    @model_validator(mode="after")
+    def _in_usd(self) -> Self:
+        if self.currency != "USD":
+            raise ValueError("a tariff in USD, as the names of its prices say; convert and note it")
+        return self
+
     def is_plannable(self, today: dt.date | None = None) -> bool:
         """Return whether a plan may buy from it: current, and with a published price."""
         return self.is_current(today) and not isinstance(self.price, Unpublished | ClaimedRange)
+
+    def _add_ons_usd(self, request: Request) -> float:
+        for name in request.add_ons:
+            if name not in self.add_ons:
+                raise UnknownNameError(f"add-on of {self.id}", name, self.add_ons)
+        return sum(self.add_ons[name] * count for name, count in request.add_ons.items())
 
     def _refuse_other_tasks(self, shape: Shape) -> None:
         task: Task = "edit" if shape.reference_images else "text-to-image"

@@ -1,4 +1,4 @@
-"""Price shapes: one small record per way of charging, each with one `usd_per_image(shape)`.
+"""Price shapes: one small record per way of charging, with one `usd_per_image(shape, request)`.
 
 To add one, write the record with its own `shape` tag and name it in `Price`.
 """
@@ -10,19 +10,16 @@ from typing import Annotated
 from pydantic import Field
 
 from fluxcost.economics.prices.area import FirstAndExtraMegapixel, PerMegapixel, PerPixel, PerTile
-from fluxcost.economics.prices.flat import (
-    BySize,
-    Credits,
-    FlatPerImage,
-    PerToken,
-    SubscriptionGpuTime,
-)
-from fluxcost.economics.prices.steps import AreaTimesSteps, PerStep, StepTable
+from fluxcost.economics.prices.flat import BySize, ByTier, Credits, FlatPerImage
+from fluxcost.economics.prices.steps import AreaTimesSteps, PerStep, StepBucket, StepTable
+from fluxcost.economics.prices.subscription import SubscriptionGpuTime
+from fluxcost.economics.prices.tokens import PerToken
 from fluxcost.economics.prices.unpriced import ClaimedRange, Unpublished
 
 Price = Annotated[
     FlatPerImage
     | BySize
+    | ByTier
     | Credits
     | PerToken
     | SubscriptionGpuTime
@@ -33,6 +30,7 @@ Price = Annotated[
     | PerStep
     | AreaTimesSteps
     | StepTable
+    | StepBucket
     | Unpublished
     | ClaimedRange,
     Field(discriminator="shape"),

@@ -1,17 +1,19 @@
 """Prices that follow the area of an image: pixels, megapixels, tiles.
 
-A reference image counts as large as the image made, since a shape does not give its size.
+A reference image counts as large as the image made, unless the request says its size.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import Field, StrictBool
 
-from fluxcost.economics.rows import Usd
-from fluxcost.errors import MissingDataError
+from fluxcost.economics.prices.request import PLAIN, Request
+from fluxcost.economics.terms import Usd
+from fluxcost.errors import InputError, MissingDataError
 from fluxcost.records import Count, Record
 from fluxcost.workload import Shape
 
@@ -25,13 +27,14 @@ class PerPixel(Record):
     shape: Literal["per-pixel"]
     usd_per_pixel: Usd = Field(description="USD for each output pixel.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image.
 
         Raises:
             MissingDataError: Reference images are asked for and have no price.
         """
-        return self.usd_per_pixel * shape.pixels + _inputs_usd(None, 0, shape)
+        _refuse_references(shape)
+        return self.usd_per_pixel * shape.pixels
 
 
 class PerMegapixel(Record):
@@ -45,16 +48,19 @@ class PerMegapixel(Record):
     megapixel_px: Megapixel = Field(description="What this vendor calls a megapixel.")
     rounding: Literal["up", "none"] = Field(description="up to whole megapixels, or none.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image.
 
         Raises:
             MissingDataError: Reference images are asked for and have no price.
+            InputError: Their sizes are not as many as the reference images.
         """
-        megapixels = shape.pixels / self.megapixel_px
-        if self.rounding == "up":
-            megapixels = math.ceil(megapixels)
-        return self.usd * megapixels + _inputs_usd(self.input_usd, megapixels, shape)
+        output = self.usd * self._megapixels(shape.width, shape.height)
+        return output + _inputs_usd(self.input_usd, shape, request, self._megapixels)
+
+    def _megapixels(self, width: int, height: int) -> float:
+        megapixels = width * height / self.megapixel_px
+        return math.ceil(megapixels) if self.rounding == "up" else megapixels
 
 
 class FirstAndExtraMegapixel(Record):
@@ -68,7 +74,7 @@ class FirstAndExtraMegapixel(Record):
     )
     megapixel_px: Megapixel = Field(description="What this vendor calls a megapixel.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image.
 
         Raises:
@@ -81,7 +87,8 @@ class FirstAndExtraMegapixel(Record):
                 f"extra_usd, the price of a megapixel after the first, was not found; {shape} "
                 "needs it: use at most one megapixel or add the rate."
             )
-        return self.first_usd + extra * (self.extra_usd or 0.0) + _inputs_usd(None, 0, shape)
+        _refuse_references(shape)
+        return self.first_usd + extra * (self.extra_usd or 0.0)
 
 
 class PerTile(Record):
@@ -95,23 +102,43 @@ class PerTile(Record):
     )
     per_step: StrictBool = Field(default=False, description="Whether the price is for each step.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image.
 
         Raises:
             MissingDataError: Reference images are asked for and have no price.
+            InputError: Their sizes are not as many as the reference images.
         """
-        tiles = math.ceil(shape.width / self.tile_px) * math.ceil(shape.height / self.tile_px)
-        usd = self.output_usd * tiles + _inputs_usd(self.input_usd, tiles, shape)
+        output = self.output_usd * self._tiles(shape.width, shape.height)
+        usd = output + _inputs_usd(self.input_usd, shape, request, self._tiles)
         return usd * (shape.steps if self.per_step else 1)
 
+    def _tiles(self, width: int, height: int) -> float:
+        return math.ceil(width / self.tile_px) * math.ceil(height / self.tile_px)
 
-def _inputs_usd(usd_per_unit: float | None, units: float, shape: Shape) -> float:
-    if not shape.reference_images:
-        return 0.0
+
+def _inputs_usd(
+    usd_per_unit: float | None,
+    shape: Shape,
+    request: Request,
+    units: Callable[[int, int], float],
+) -> float:
     if usd_per_unit is None:
+        _refuse_references(shape)
+        return 0.0
+    alike = ((shape.width, shape.height),) * shape.reference_images
+    sizes = alike if request.reference_sizes is None else request.reference_sizes
+    if len(sizes) != shape.reference_images:
+        raise InputError(
+            f"reference_sizes holds {len(sizes)} sizes and reference_images is "
+            f"{shape.reference_images}; give one size for each."
+        )
+    return usd_per_unit * sum(units(width, height) for width, height in sizes)
+
+
+def _refuse_references(shape: Shape) -> None:
+    if shape.reference_images:
         raise MissingDataError(
             f"reference_images is {shape.reference_images} and the price of a reference image was "
             "not found; use 0 or add the rate."
         )
-    return usd_per_unit * units * shape.reference_images

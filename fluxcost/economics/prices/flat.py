@@ -1,13 +1,14 @@
-"""Prices that do not follow the area of an image: flat, named sizes, credits, tokens, GPU time."""
+"""Prices that do not follow the area of an image: flat, by size or tier, credits."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from fluxcost.economics.rows import Usd
-from fluxcost.errors import InputError, MissingDataError
+from fluxcost.economics.prices.request import PLAIN, Request
+from fluxcost.economics.terms import Pack, Usd
+from fluxcost.errors import InputError
 from fluxcost.records import Count, Positive, Record
 from fluxcost.workload import Shape
 
@@ -24,7 +25,7 @@ class FlatPerImage(Record):
         default=1, description="Images the quoted price buys, such as 1, 100 or 1000."
     )
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image."""
         return self.usd / self.per_images
 
@@ -38,87 +39,87 @@ class BySize(Record):
     )
     per_images: Count = Field(default=1, description="Images the quoted price buys.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image.
 
         Raises:
             InputError: The size is not in the list.
         """
-        return _of_size(self.usd_by_size, shape) / self.per_images
+        return of_size(self.usd_by_size, shape) / self.per_images
+
+
+class ByTier(Record):
+    """One price per resolution tier, such as 1K, 2K and 4K, whatever the aspect."""
+
+    shape: Literal["by-tier"]
+    usd_by_max_px: Annotated[dict[Count, Usd], Field(min_length=1)] = Field(
+        description="USD per image, by the most pixels of the tier: 1K is 1048576."
+    )
+
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
+        """Return USD for one image: that of the smallest tier it fits into.
+
+        Raises:
+            InputError: The image is larger than the largest tier.
+        """
+        tiers = [most for most in sorted(self.usd_by_max_px) if most >= shape.pixels]
+        if not tiers:
+            most = max(self.usd_by_max_px)
+            raise InputError(f"image has {shape.pixels} pixels; expected at most {most}.")
+        return self.usd_by_max_px[tiers[0]]
 
 
 class Credits(Record):
-    """Credits bought for money; an image costs a fixed number of them."""
+    """Credits bought for money; an image costs a number of them."""
 
     shape: Literal["credits"]
-    usd_per_credit: Usd = Field(description="USD for one credit.")
-    credits_per_image: Positive = Field(description="Credits one image costs.")
-
-    def usd_per_image(self, shape: Shape) -> float:
-        """Return USD for one image."""
-        return self.usd_per_credit * self.credits_per_image
-
-
-class PerToken(Record):
-    """Tokens in and out; the image part needs the tokens an image of each size takes."""
-
-    shape: Literal["per-token"]
-    image_out_usd: Usd = Field(description="USD per million output image tokens.")
-    image_in_usd: Usd | None = Field(
-        default=None, description="USD per million input image tokens."
+    usd_per_credit: Usd = Field(description="USD for `per_credits` credits.")
+    per_credits: Count = Field(default=1, description="Credits the quoted price buys.")
+    credits_per_image: Positive | None = Field(
+        default=None, description="Credits one image costs, whatever its size."
     )
-    text_in_usd: Usd | None = Field(default=None, description="USD per million prompt tokens.")
-    image_out_tokens: dict[SizeName, Count] = Field(
-        default_factory=dict,
-        description="Output tokens of one image, by size; empty when not found.",
+    credits_by_max_px: dict[Count, Positive] = Field(
+        default_factory=dict, description="Credits by the most pixels, where size matters."
+    )
+    pack: Pack | None = Field(
+        default=None, description="The pack credits are sold in; None when any number is."
     )
 
-    def usd_per_image(self, shape: Shape) -> float:
-        """Return USD for the output tokens of one image; the prompt's few tokens are left out.
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.credits_per_image is None) == (not self.credits_by_max_px):
+            raise ValueError("either credits_per_image or credits_by_max_px")
+        return self
+
+    def credits(self, shape: Shape) -> float:
+        """Return the credits one image costs.
 
         Raises:
-            MissingDataError: The tokens of an image are not known.
-            InputError: The size is not in the list.
+            InputError: The image is larger than any sold.
         """
-        if not self.image_out_tokens:
-            raise MissingDataError(
-                "image_out_tokens is empty; add the output tokens of an image of each size."
-            )
-        return self.image_out_usd * _of_size(self.image_out_tokens, shape) / 1e6
+        if self.credits_per_image is not None:
+            return self.credits_per_image
+        tiers = [most for most in sorted(self.credits_by_max_px) if most >= shape.pixels]
+        if not tiers:
+            most = max(self.credits_by_max_px)
+            raise InputError(f"image has {shape.pixels} pixels; expected at most {most}.")
+        return self.credits_by_max_px[tiers[0]]
 
-
-class SubscriptionGpuTime(Record):
-    """A monthly fee that includes GPU time; images per job are the subscriber's to know."""
-
-    shape: Literal["subscription-gpu-time"]
-    usd_per_month: Usd = Field(description="Monthly fee.")
-    included_gpu_hours: Positive = Field(description="Fast GPU hours the fee includes.")
-    extra_usd_per_gpu_hour: Usd = Field(description="USD for each further GPU hour.")
-    gpu_minutes_per_job: Positive = Field(description="GPU minutes of an average job.")
-    images_per_job: Count | None = Field(
-        default=None, description="Images one job makes; None when not found."
-    )
-
-    @property
-    def usd_per_job(self) -> float:
-        """USD per job when the included hours are used up to the last minute."""
-        return self.usd_per_month / (self.included_gpu_hours * 60) * self.gpu_minutes_per_job
-
-    def usd_per_image(self, shape: Shape) -> float:
-        """Return USD for one image, at full use of the included hours.
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
+        """Return USD for one image, its share of a pack where credits come in packs.
 
         Raises:
-            MissingDataError: The images of a job are not known.
+            InputError: The image is larger than any sold.
         """
-        if self.images_per_job is None:
-            raise MissingDataError(
-                f"images_per_job is not known, at {self.usd_per_job:.4f} USD per job; add it to "
-                "the row to price an image."
-            )
-        return self.usd_per_job / self.images_per_job
+        return self.usd_per_credit / self.per_credits * self.credits(shape)
 
 
-def _of_size(table: dict[str, float] | dict[str, int], shape: Shape) -> float:
+def of_size(table: dict[str, float] | dict[str, int], shape: Shape) -> float:
+    """Return the entry of a table by size.
+
+    Raises:
+        InputError: The size is not in the table.
+    """
     size = f"{shape.width}x{shape.height}"
     if size not in table:
         raise InputError(f"size is {size}; expected one of {', '.join(sorted(table))}.")

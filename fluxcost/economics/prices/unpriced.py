@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from fluxcost.economics.rows import Usd
+from fluxcost.economics.prices.request import PLAIN, Request
+from fluxcost.economics.terms import Usd
 from fluxcost.errors import MissingDataError
 from fluxcost.records import Record
 from fluxcost.workload import Shape
@@ -18,7 +19,7 @@ class Unpublished(Record):
     shape: Literal["unpublished"]
     reason: Literal["contact-sales", "not-found"] = Field(description="contact-sales or not-found.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Refuse.
 
         Raises:
@@ -37,7 +38,7 @@ class ClaimedRange(Record):
     low_usd: Usd = Field(description="Lower end, USD per image.")
     high_usd: Usd = Field(description="Upper end, USD per image.")
 
-    def usd_per_image(self, shape: Shape) -> float:
+    def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Refuse.
 
         Raises:

@@ -1,0 +1,104 @@
+"""What a worker does before its first image: pull, load, compile, first call."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fluxcost.errors import InputError, MissingDataError
+from fluxcost.performance.calibration import Calibration
+
+GBIT_PER_GIB = 8 * 2**30 / 1e9
+"""Decimal gigabits, as networks count, in a GiB, as files are counted here."""
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """Seconds of each part of a cold start.
+
+    Attributes:
+        image_pull_s: Fetching the container image.
+        weights_s: Fetching the weights.
+        load_s: Loading them into the GPU.
+        compile_s: Compiling.
+        first_call_s: The first call's time, kernels loading.
+    """
+
+    image_pull_s: float
+    weights_s: float
+    load_s: float
+    compile_s: float
+    first_call_s: float
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf:
+                raise InputError(f"{name} is {value!r}; expected seconds, 0 or more.")
+
+    def parts(self) -> dict[str, float]:
+        """Return seconds by the name of a bill's line."""
+        return {
+            "image pull": self.image_pull_s,
+            "weights": self.weights_s,
+            "load": self.load_s,
+            "compile": self.compile_s,
+            "first call": self.first_call_s,
+        }
+
+    @property
+    def total_s(self) -> float:
+        """Seconds from nothing to ready."""
+        return sum(self.parts().values())
+
+
+def transfer_s(gib: float, gbit_per_s: float) -> float:
+    """Return the seconds that so many GiB take over a link of so many decimal gigabits a second.
+
+    Raises:
+        InputError: The size is negative or the bandwidth is not over 0.
+    """
+    if not 0 <= gib < math.inf:
+        raise InputError(f"gib is {gib!r}; expected GiB, 0 or more.")
+    if not 0 < gbit_per_s < math.inf:
+        raise InputError(f"gbit_per_s is {gbit_per_s!r}; expected Gbit/s over 0.")
+    return gib * GBIT_PER_GIB / gbit_per_s
+
+
+def cold_start(
+    calibration: Calibration, *, image_gib: float, gbit_per_s: float, compile_s: float | None = None
+) -> ColdStart:
+    """Return a cold start whose load and first call were measured.
+
+    Args:
+        calibration: Holds the size of the weights, the load from a cold cache and the first call;
+            where several runs measured them, the slowest counts.
+        image_gib: Container image to pull, GiB; 0 where the host keeps it.
+        gbit_per_s: Bandwidth that image and weights come over. It has no default.
+        compile_s: Seconds of compiling; needed where the stack compiles, 0 where it does not.
+
+    Raises:
+        MissingDataError: The calibration measured no cold start, or its stack compiles and
+            compile_s is not given.
+        InputError: A size, bandwidth or time is out of range.
+    """
+    measured = [run.cold_start for run in calibration.runs if run.cold_start is not None]
+    loads = [start.load_cold_cache_s for start in measured if start.load_cold_cache_s is not None]
+    sizes = [start.file_gib for start in measured if start.file_gib is not None]
+    if not loads or not sizes:
+        raise MissingDataError(
+            f"calibration {calibration.alias} measured no cold start; choose one that did, or give "
+            "the seconds of a ColdStart yourself."
+        )
+    compiles = str(calibration.stack.settings.get("compile", "none")) != "none"
+    if compiles and compile_s is None:
+        raise MissingDataError(
+            f"compile_s is missing and the stack {calibration.stack.alias} compiles; give the "
+            "seconds it takes on a fresh worker."
+        )
+    return ColdStart(
+        image_pull_s=transfer_s(image_gib, gbit_per_s),
+        weights_s=transfer_s(max(sizes), gbit_per_s),
+        load_s=max(loads),
+        compile_s=compile_s or 0.0,
+        first_call_s=max(start.first_call_s for start in measured),
+    )
