@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
+    from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.search import plan
     from fluxcost.workload import Shape, Workload, load_workload
@@ -58,6 +59,7 @@ __all__ = [
     "Shape",
     "Source",
     "Tariff",
+    "Transferred",
     "UnknownNameError",
     "UntrustworthyError",
     "ValidationReport",
@@ -73,6 +75,7 @@ __all__ = [
     "load_workload",
     "plan",
     "shipped_calibrations",
+    "transfer",
     "validate",
     "validate_against",
     "validate_all",
@@ -105,6 +108,7 @@ _ROOMS = {
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
+    "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.workload": ("Shape", "Workload", "load_workload"),

@@ -1,4 +1,7 @@
-"""Does a fit hold elsewhere? One record's fit, scored on the cells of another."""
+"""Does a fit hold elsewhere? One record's fit, scored on the cells of another.
+
+Where the other record is of another GPU or model, what is scored is the transfer to it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from fluxcost.evidence.report import Against, Difference, Scores, ValidationRepo
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.performance.conditions import CONDITIONS, conditions
-from fluxcost.performance.fit import fit
+from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.transfer.target import launch_rate
+from fluxcost.performance.transfer.transferred import Transferred, transfer
 
 
 def validate_against(
@@ -16,30 +21,41 @@ def validate_against(
     *,
     architecture: Architecture | None = None,
 ) -> ValidationReport:
-    """Predict every cell of another record: another machine, driver, stack or day.
+    """Predict every cell of another record: another machine, driver, stack, GPU, model or day.
+
+    To a record of another GPU or model the fit is transferred, with the launches a second that the
+    other record's runs show.
 
     Args:
         calibration: Whose fit is asked.
-        other: Whose cells, with samples, it is asked for; of the same model and GPU.
-        architecture: The model, where it is not one that ships.
+        other: Whose cells, with samples, it is asked for.
+        architecture: The model of the calibration, where it is not one that ships.
 
     Raises:
-        InputError: The two are of different models or GPUs, or share cells.
-        MissingDataError: The other has no cells with samples, or all of them were refused.
+        InputError: The two share cells.
+        MissingDataError: The other has no cells with samples, all of them were refused, or a GPU
+            has no datasheet rates.
+        UnknownNameError: The other's model does not ship.
     """
     cells = _cells_to_predict(calibration, other)
     scores = Scores()
-    scores.add(fit(calibration, architecture=architecture), cells)
+    scores.add(_asked(fit(calibration, architecture=architecture), other), cells)
     return scores.report(calibration, against=_describe(calibration, other))
 
 
+def _asked(fitted: Fit, other: Calibration) -> Fit | Transferred:
+    calibration = fitted.calibration
+    if (calibration.model, calibration.gpu.key) == (other.model, other.gpu.key):
+        return fitted
+    return transfer(
+        fitted,
+        gpu=other.gpu.key,
+        model=None if calibration.model == other.model else other.model,
+        launches_per_s=launch_rate(other),
+    )
+
+
 def _cells_to_predict(calibration: Calibration, other: Calibration) -> tuple[Cell, ...]:
-    ours, theirs = _subject(calibration), _subject(other)
-    if ours != theirs:
-        raise InputError(
-            f"{other.alias} is of {theirs} and {calibration.alias} of {ours}; expected the same "
-            "model and GPU: choose another record."
-        )
     cells = _timed_cells(other)
     if not cells:
         raise MissingDataError(
@@ -53,10 +69,6 @@ def _cells_to_predict(calibration: Calibration, other: Calibration) -> tuple[Cel
             "expected none, since a fit knows its own: choose a record of other runs."
         )
     return cells
-
-
-def _subject(calibration: Calibration) -> str:
-    return f"{calibration.model} on {calibration.gpu.key}"
 
 
 def _timed_cells(calibration: Calibration) -> tuple[Cell, ...]:
@@ -75,7 +87,10 @@ def _fingerprint(cell: Cell) -> tuple[str, tuple[float, ...]]:
 
 def _describe(calibration: Calibration, other: Calibration) -> Against:
     here, there = conditions(calibration), conditions(other)
-    rows = [("stack", _stack(calibration), _stack(other))]
+    rows = [
+        ("model", calibration.model, other.model),
+        ("stack", _stack(calibration), _stack(other)),
+    ]
     rows += [(name, here[name], there[name]) for name in CONDITIONS]
     known = [(name, ours, theirs) for name, ours, theirs in rows if ours and theirs]
     return Against(

@@ -12,6 +12,7 @@ from fluxcost.estimate import Estimate
 from fluxcost.evidence.folds import HeldOut
 from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.performance.fit import Fit
+from fluxcost.performance.transfer.transferred import Transferred
 from fluxcost.records import Count, Finite, Fraction, Name, NonNegative, Positive, Record
 
 
@@ -23,7 +24,7 @@ class CellError(Record):
     predicted_s: Positive
     low_s: NonNegative
     high_s: Positive
-    source: Name = Field(description="Of the prediction: interpolated, extrapolated, measured.")
+    source: Name = Field(description="Of the prediction, such as interpolated or transferred.")
     relative_error: Finite = Field(description="Predicted over measured, less 1.")
     covered: bool = Field(description="Whether the 90 % interval holds the measured time.")
 
@@ -84,7 +85,7 @@ class Scores:
         self.errors: list[CellError] = []
         self.refusals: list[Refusal] = []
 
-    def add(self, fitted: Fit, cells: Sequence[Cell]) -> None:
+    def add(self, fitted: Fit | Transferred, cells: Sequence[Cell]) -> None:
         """Ask a fit for cells it does not know, and keep the errors and the refusals."""
         for cell in cells:
             try:

@@ -84,12 +84,14 @@ class Drift:
         """Return how far a call's median moves between moments by the soaks; 0 without any.
 
         Between soaks it is interpolated in the logarithms of tokens x batch: the larger the call,
-        the less of it waits for the CPU.
+        the less of it waits for the CPU. Past the largest soak the seconds stay and their share of
+        the call falls.
         """
         if not self._soaks:
             return 0.0
         works, scatters = zip(*self._soaks, strict=True)
-        return float(np.exp(np.interp(np.log(work), works, np.log(scatters))))
+        past = max(0.0, float(np.log(work) - works[-1]))
+        return float(np.exp(np.interp(np.log(work), works, np.log(scatters)) - past))
 
     def call(self, cell: Cell) -> float:
         """Return the relative error of a cell's whole call, put together from its stages."""

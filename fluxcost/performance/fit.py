@@ -74,7 +74,7 @@ class Fit:
         self._given = architecture
         self._cells = fitted_cells(calibration)
         self._exact = index_cells(calibration)
-        self._common = common_sigmas(calibration, self.key)
+        self.common = common_sigmas(calibration, self.key)
         self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
         if self._cells:
             check_floors(self.architecture, calibration, self._cells)
@@ -130,24 +130,24 @@ class Fit:
         check_batch(batch)
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.staged:
-            return exact_stages(exact, self.calibration, self.key, self._common)
-        source = self._region.require(shape, batch)
-        return fitted_stages(self._times, shape, batch, source, self._evidence, self._common)
+            return exact_stages(exact, self.calibration, self.key, self.common)
+        source = self.region.require(shape, batch)
+        return fitted_stages(self.times, shape, batch, source, self._evidence, self.common)
 
     def memory(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the peak device memory of a call, GiB; the evidence says which reading it is."""
         check_batch(batch)
-        where = f"peak {self._peak.reading}"
-        known = self._peak.measured(shape, batch)
+        where = f"peak {self.peak.reading}"
+        known = self.peak.measured(shape, batch)
         if known is not None and not shape.reference_images:
             size = f"{shape.width}x{shape.height}, batch {batch}"
             sigmas = {f"{self.key}/memory/{size}": READING_SIGMA}
             evidence = f"{self.calibration.alias} ({self.key}): {size}, {where}"
             return Estimate.spread(known, sigmas, "GiB", self.calibration.source, evidence)
-        source = self._region.require(shape, batch)
+        source = self.region.require(shape, batch)
         self._refuse_too_large(shape, batch)
-        peak_gib = self._peak.gib(shape.pixels, batch)
-        sigmas = self._peak.sigmas(shape.pixels, batch)
+        peak_gib = self.peak.gib(shape.pixels, batch)
+        sigmas = self.peak.sigmas(shape.pixels, batch)
         evidence = f"{self._evidence}, {where}"
         return trusted(Estimate.spread(peak_gib, sigmas, "GiB", source, evidence), shape, batch)
 
@@ -162,9 +162,9 @@ class Fit:
                 where = f"{self.calibration.alias} ({self.key}): {cell.label}, energy counter"
                 return Estimate.spread(joules, sigmas, "J", self.calibration.source, where)
         call = self.latency(shape, batch, "mean")
-        per_image = self._energy.joules(shape, batch, call.value) / batch
-        source = Source.weakest((call.source, self._region.require(shape, batch)))
-        sigmas = self._energy.sigmas(shape, batch)
+        per_image = self.call_energy.joules(shape, batch, call.value) / batch
+        source = Source.weakest((call.source, self.region.require(shape, batch)))
+        sigmas = self.call_energy.sigmas(shape, batch)
         estimate = Estimate.spread(per_image, sigmas, "J", source, f"{self._evidence}, energy")
         return trusted(estimate, shape, batch)
 
@@ -178,7 +178,7 @@ class Fit:
         """
         batches = [batch for known, batch in self._exact if known == shape]
         if self._cells:
-            batches = list(range(1, self._region.most_batch(shape) + 1))
+            batches = list(range(1, self.region.most_batch(shape) + 1))
         rates: dict[int, float] = {}
         for batch in batches:
             try:
@@ -216,22 +216,22 @@ class Fit:
         if exact is not None and exact.shows(statistic):
             work = self.architecture.tokens(shape) * batch
             drift = max(exact.drift(self._drift), self._drift.moment(work))
-            return exact.latency(self.calibration, self.key, statistic, drift, self._common)
+            return exact.latency(self.calibration, self.key, statistic, drift, self.common)
         if exact is not None and not (self._cells and exact.walls.size):
             return exact.reported(self.calibration, self.key, statistic)
         if exact is not None:
             return self._tail(shape, batch, statistic)
-        source = self._region.require(shape, batch)
+        source = self.region.require(shape, batch)
         self._refuse_too_large(shape, batch)
-        seconds, sigmas = self._times.call(shape, batch, statistic)
+        seconds, sigmas = self.times.call(shape, batch, statistic)
         seconds = max(seconds, self._least(shape, batch))
-        estimate = Estimate.spread(seconds, sigmas | self._common, "s", source, self._evidence)
+        estimate = Estimate.spread(seconds, sigmas | self.common, "s", source, self._evidence)
         return trusted(estimate, shape, batch)
 
     def _tail(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
         """Return a slow call of a cell with too few calls of its own to show it."""
         median = self.latency(shape, batch)
-        factor, sigma = self._times.tail(shape, batch, statistic)
+        factor, sigma = self.times.tail(shape, batch, statistic)
         sigmas = {f"{self.key}/{statistic}": sigma}
         evidence = f"{self._evidence}, {statistic} over median"
         over = Estimate.spread(factor, sigmas, "", Source.INTERPOLATED, evidence)
@@ -246,7 +246,7 @@ class Fit:
 
     def _refuse_too_large(self, shape: Shape, batch: int) -> None:
         try:
-            need = self._peak.gib(shape.pixels, batch)
+            need = self.peak.gib(shape.pixels, batch)
         except MissingDataError:
             return
         have = self.calibration.gpu.memory_gib
@@ -257,7 +257,8 @@ class Fit:
             )
 
     @functools.cached_property
-    def _region(self) -> Region:
+    def region(self) -> Region:
+        """Where the fit may be asked."""
         if not self._cells:
             raise MissingDataError(
                 f"{self.calibration.alias}: a record of {self.calibration.source} calls answers "
@@ -270,7 +271,8 @@ class Fit:
         return [f"{shape}, batch {batch}" for shape, batch in self._exact]
 
     @functools.cached_property
-    def _times(self) -> CallTimes:
+    def times(self) -> CallTimes:
+        """The fitted stages."""
         rates = working_rates(self.calibration)
         return CallTimes(self._cells, self.architecture, rates, self._drift, self.key)
 
@@ -287,11 +289,13 @@ class Fit:
         return Drift(groups_of(self._cells), Pause(self._cells), soaks)
 
     @functools.cached_property
-    def _peak(self) -> PeakMemory:
+    def peak(self) -> PeakMemory:
+        """The fitted peak memory."""
         return PeakMemory(self.calibration.alias, self._cells, self.key)
 
     @functools.cached_property
-    def _energy(self) -> CallEnergy:
+    def call_energy(self) -> CallEnergy:
+        """The fitted energy."""
         return CallEnergy(self.calibration.alias, self._cells, self.architecture, self.key)
 
     @functools.cached_property

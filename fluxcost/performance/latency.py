@@ -90,7 +90,7 @@ class CallTimes:
         return self._pause.after(self._alone(pixels, batch, steps))
 
     def _alone(self, pixels: int, batch: int, steps: int) -> float:
-        counts = _counts(steps)
+        counts = stage_counts(steps)
         return sum(
             counts[stage] * self.stage_seconds(stage, pixels, batch)
             for stage in STAGES
@@ -99,7 +99,7 @@ class CallTimes:
 
     def sigmas(self, pixels: int, batch: int, steps: int) -> dict[str, float]:
         """Return the relative errors of a whole call by error source, for Estimate.spread."""
-        counts = _counts(steps)
+        counts = stage_counts(steps)
         parts = {
             stage: fit.predict(pixels, batch) for stage, fit in self.fits.items() if counts[stage]
         }
@@ -186,7 +186,7 @@ class CallTimes:
         self, cell: Cell, key: GroupKey, left: dict[Stage, dict[GroupKey, tuple[float, float]]]
     ) -> float | None:
         """Return the squared error of a left-out call over its expected square, if predictable."""
-        counts = {stage: count for stage, count in _counts(cell.steps).items() if count}
+        counts = {stage: count for stage, count in stage_counts(cell.steps).items() if count}
         if cell.samples is None or any(key not in left[stage] for stage in counts):
             return None
         total = sum(count * left[stage][key][0] for stage, count in counts.items())
@@ -221,6 +221,6 @@ def _formulas(architecture: Architecture, rates: Rates) -> dict[Stage, Physics]:
     }
 
 
-def _counts(steps: int) -> dict[Stage, int]:
+def stage_counts(steps: int) -> dict[Stage, int]:
     """Return how many times each stage runs in a call."""
     return {stage: steps - 1 if stage == "later_step" else 1 for stage in STAGES}

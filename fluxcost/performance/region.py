@@ -51,25 +51,31 @@ class Region:
             MissingDataError: Reference images, or beyond twice the measured tokens x batch.
             InfeasibleError: A call that asks no more ran out of memory when measured.
         """
-        alias = self._calibration.alias
-        if shape.reference_images:
-            raise MissingDataError(
-                f"{alias}: reference_images is {shape.reference_images} but only text to image "
-                "was measured; measure such a cell first."
-            )
-        self._refuse_out_of_memory(shape, batch)
+        if not shape.reference_images:
+            self._refuse_out_of_memory(shape, batch)
+        self.require_within_reach(shape, batch)
         work = self.work(shape, batch)
-        if work > REACH * self._work[1]:
-            raise MissingDataError(
-                f"{alias}: {shape}, batch {batch} is {work} tokens x batch; expected at most "
-                f"{REACH * self._work[1]}, twice what was measured; measure a larger cell first."
-            )
         inside = (
             _within(self._pixels, shape.pixels)
             and _within(self._work, work)
             and _within(self._steps, shape.steps)
         )
         return Source.INTERPOLATED if inside else Source.EXTRAPOLATED
+
+    def require_within_reach(self, shape: Shape, batch: int) -> None:
+        """Raise MissingDataError for reference images or past twice the measured tokens x batch."""
+        alias = self._calibration.alias
+        if shape.reference_images:
+            raise MissingDataError(
+                f"{alias}: reference_images is {shape.reference_images} but only text to image "
+                "was measured; measure such a cell first."
+            )
+        work = self.work(shape, batch)
+        if work > REACH * self._work[1]:
+            raise MissingDataError(
+                f"{alias}: {shape}, batch {batch} is {work} tokens x batch; expected at most "
+                f"{REACH * self._work[1]}, twice what was measured; measure a larger cell first."
+            )
 
     def _refuse_out_of_memory(self, shape: Shape, batch: int) -> None:
         for cell in self._calibration.cells:

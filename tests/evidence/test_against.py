@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from fluxcost.errors import InputError, MissingDataError
+from fluxcost.errors import InputError, MissingDataError, UnknownNameError
 from fluxcost.evidence.against import validate_against
 from fluxcost.evidence.report import Difference
 from fluxcost.performance.calibration import Calibration
@@ -73,16 +73,26 @@ def test_what_differs_is_named():
         Difference(name="cpu", here="Synthetic CPU", there="Other CPU"),
         Difference(name="torch", here="2.11.0", there="2.12.0"),
     )
-    assert report.against.alike == ("stack", "cpu_cores", "weights")
+    assert report.against.alike == ("model", "stack", "cpu_cores", "weights")
     assert report.against.unknown == ("power_limit_w", "driver", "diffusers", "transformers")
+
+
+def test_a_record_of_another_gpu_is_predicted_by_transfer():
+    """Both imagined machines are one, so only what the datasheets say apart shows."""
+    report = validate_against(
+        make_calibration(grid=HERE, seed=1), make_calibration(grid=THERE, seed=2, gpu="h200-sxm")
+    )
+    assert {cell.source for cell in report.cells} == {"transferred"}
+    assert report.bias < 0
+    assert report.median_error < 0.15
 
 
 def test_records_that_cannot_be_compared_are_refused():
     here = make_calibration(grid=HERE, seed=1)
-    with pytest.raises(InputError, match=r"is of flux2-klein-4b on h200-sxm and .* on h100-sxm;"):
-        validate_against(here, make_calibration(grid=THERE, seed=2, gpu="h200-sxm"))
+    with pytest.raises(MissingDataError, match="no datasheet rates for GPU 'toaster'"):
+        validate_against(here, make_calibration(grid=THERE, seed=2, gpu="toaster"))
     renamed = make_calibration(grid=THERE, seed=2).model_copy(update={"model": "other"})
-    with pytest.raises(InputError, match=r"is of other on h100-sxm and .* of flux2-klein-4b on"):
+    with pytest.raises(UnknownNameError, match="architecture 'other' is not known"):
         validate_against(here, renamed)
     published = load_calibration("published/h100-sxm/flux2-klein-4b/diffusers-bf16")
     with pytest.raises(MissingDataError, match="no cell has samples to score a fit on"):
