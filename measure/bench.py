@@ -14,6 +14,7 @@ from measure.pipelines import flux2_klein
 from measure.pipelines.weights import check_activations, watched_activations
 from measure.spans import CallSpans, SpanRecorder
 from measure.stacks import Recipe
+from measure.stacks.recipe import Release, keep_nothing
 from measure.suites import Point
 from measure.telemetry import Instruments, NullTelemetry, NvmlTelemetry
 
@@ -46,6 +47,7 @@ class Bench:
     weights: str
     seed: int
     build_s: float
+    release: Release = keep_nothing
     calls: int = 0
 
     @property
@@ -125,7 +127,7 @@ def open_bench(
     else:
         pipeline = flux2_klein.load(weights, device, recipe.dtype)
     pipeline.set_progress_bar_config(disable=True)
-    recipe.prepare(pipeline)
+    release = recipe.prepare(pipeline)
     build_s = clock.now_s() - started_s
     label = weights or f"synthetic (seed {seed}, scale 1)"
-    return Bench(blueprint, recipe, pipeline, clock, instruments, label, seed, build_s)
+    return Bench(blueprint, recipe, pipeline, clock, instruments, label, seed, build_s, release)

@@ -164,6 +164,7 @@ def _memory(bench: Bench) -> Memory | None:
 
 def _free(bench: Bench) -> None:
     """Start the cell from an empty cache, so that its peak is its own."""
+    bench.release()
     gc.collect()
     if bench.clock.is_cuda:
         torch.cuda.empty_cache()

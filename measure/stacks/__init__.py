@@ -9,12 +9,16 @@ from __future__ import annotations
 import torch
 
 from fluxcost.errors import UnknownNameError
-from measure.stacks import compiled_bf16, eager_bf16
+from measure.stacks import compiled_bf16, compiled_fp8, eager_bf16
 from measure.stacks.recipe import Recipe
 
 __all__ = ["Recipe", "recipe"]
 
-_RECIPES = {"compiled-bf16": compiled_bf16.recipe, "eager-bf16": eager_bf16.recipe}
+_RECIPES = {
+    "compiled-bf16": compiled_bf16.recipe,
+    "compiled-fp8": compiled_fp8.recipe,
+    "eager-bf16": eager_bf16.recipe,
+}
 
 
 def recipe(alias: str, device: torch.device) -> Recipe:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from fluxcost.performance.calibration import Stack
-from measure.stacks.recipe import Recipe
+from measure.stacks.recipe import Recipe, Release, keep_nothing
 
 SETTINGS: dict[str, str | int | float | bool] = {
     "attention": "sdpa-default",
@@ -29,6 +29,7 @@ def recipe(device: torch.device) -> Recipe:
     return Recipe(Stack(alias="eager-bf16", settings=SETTINGS), torch.bfloat16, _prepare)
 
 
-def _prepare(pipeline: Any) -> None:  # noqa: ANN401 - diffusers is untyped
+def _prepare(pipeline: Any) -> Release:  # noqa: ANN401 - diffusers is untyped
     """Leave the pipeline as diffusers builds it."""
     del pipeline
+    return keep_nothing

@@ -10,6 +10,9 @@ import torch
 
 from fluxcost.performance.calibration import Stack
 
+Release = Callable[[], None]
+"""Frees what a stack keeps for the shapes it has seen; the next call of a shape makes it anew."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -17,4 +20,8 @@ class Recipe:
 
     stack: Stack
     dtype: torch.dtype
-    prepare: Callable[[Any], None]
+    prepare: Callable[[Any], Release]
+
+
+def keep_nothing() -> None:
+    """Free nothing: the release of a stack that keeps nothing for a shape."""

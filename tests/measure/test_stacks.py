@@ -64,5 +64,5 @@ def test_settings_are_resolved_for_the_device():
 
 
 def test_an_unknown_stack_names_the_nearest():
-    with pytest.raises(UnknownNameError, match="nearest: compiled-bf16"):
+    with pytest.raises(UnknownNameError, match="nearest: compiled-fp8, compiled-bf16"):
         recipe("compiled", CPU)

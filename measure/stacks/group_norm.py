@@ -1,0 +1,51 @@
+"""Group norm in the order channels_last memory lies in.
+
+The usual arithmetic reduces each group at once, across memory that lies channel by channel within a
+pixel. Here each channel is reduced over the pixels first, then the few channel sums of a group are
+joined; both passes read memory in order. The result is the same up to rounding in float32.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class PixelFirstGroupNorm(nn.Module):
+    """A group norm's parameters, its statistics taken over pixels before channels."""
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        super().__init__()
+        self.groups = norm.num_groups
+        self.eps = norm.eps
+        self.weight = norm.weight
+        self.bias = norm.bias
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Return normed values of shape (batch, channels, ...)."""
+        pixels = tuple(range(2, values.dim()))
+        exact = values.float()
+        mean = self._by_group(exact.mean(dim=pixels))
+        variance = (self._by_group(exact.square().mean(dim=pixels)) - mean.square()).clamp(min=0)
+        scale = self.weight.float() * torch.rsqrt(variance + self.eps)
+        shift = self.bias.float() - mean * scale
+        over_pixels = (..., *(None for _ in pixels))
+        return (exact * scale[over_pixels] + shift[over_pixels]).to(values.dtype)
+
+    def _by_group(self, by_channel: torch.Tensor) -> torch.Tensor:
+        """Return each channel's group mean, shape (batch, channels) as given."""
+        grouped = by_channel.unflatten(1, (self.groups, -1))
+        return grouped.mean(dim=2, keepdim=True).expand_as(grouped).flatten(1)
+
+
+def norm_pixels_first(module: nn.Module) -> int:
+    """Put it in place of a module's affine group norms; return how many."""
+    found = [
+        (parent, name, each)
+        for parent in module.modules()
+        for name, each in parent.named_children()
+        if isinstance(each, nn.GroupNorm) and each.affine
+    ]
+    for parent, name, norm in found:
+        setattr(parent, name, PixelFirstGroupNorm(norm))
+    return len(found)
