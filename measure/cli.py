@@ -41,6 +41,20 @@ def run(
         float | None, typer.Option(help="Machine price, to show the bill.")
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Show the plan, its time and cost; stop.")] = False,
+    gpus: Annotated[
+        str | None, typer.Option(help="Counts of GPUs at work at once, a replica each: 1,2,4.")
+    ] = None,
+    cores: Annotated[
+        str, typer.Option(help="With --gpus: CPU cores a replica is held to: 1,2,4,all.")
+    ] = "all",
+    split_image: Annotated[
+        bool, typer.Option(help="With --gpus: also make one image on all GPUs together.")
+    ] = False,
+    nodes: Annotated[int, typer.Option(help="With --gpus: hosts that share the GPUs.")] = 1,
+    node_rank: Annotated[int, typer.Option(help="Which of the hosts this is, from 0.")] = 0,
+    rendezvous: Annotated[
+        str | None, typer.Option(help="HOST:PORT of host 0, the same on every host.")
+    ] = None,
 ) -> None:
     """Measure suites; the same command resumes after a kill and measures nothing twice."""
     from measure.runner import Request, execute
@@ -49,6 +63,27 @@ def run(
         raise InputError(
             f"--usd-per-hour is {usd_per_hour}; expected a positive number of dollars."
         )
+    if gpus is not None:
+        from measure.replicas.launch import launch, show_plan
+        from measure.replicas.request import FleetRequest, parse_cores, parse_gpus
+
+        fleet = FleetRequest(
+            suites=tuple(suite),
+            out=out,
+            model=model,
+            stack=stack,
+            weights=weights,
+            device=device,
+            seed=seed,
+            gpus=parse_gpus(gpus),
+            cores=parse_cores(cores),
+            nodes=nodes,
+            node_rank=node_rank,
+            rendezvous=rendezvous,
+            split_image=split_image,
+        )
+        (show_plan if dry_run else launch)(fleet, _out)
+        return
     request = Request(
         suites=tuple(suite),
         out=out,

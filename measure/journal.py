@@ -22,10 +22,14 @@ from fluxcost.performance.calibration import (
     Ceilings,
     Cell,
     ColdStart,
+    Encoding,
     GpuIdentity,
+    Link,
+    Replica,
     Run,
     Sameness,
     Soak,
+    SplitImage,
     Stack,
     WeightScale,
 )
@@ -78,6 +82,10 @@ class Row(Record):
     soak: Soak | None = None
     weight_scales: tuple[WeightScale, ...] | None = None
     sameness: Sameness | None = None
+    replica: Replica | None = None
+    encoding: Encoding | None = None
+    link: Link | None = None
+    split_image: SplitImage | None = None
     of_run: Name | None = Field(default=None, description="Run of ceilings and cold start.")
 
 
@@ -165,7 +173,7 @@ class Journal:
         Raises:
             InputError: There is no cell yet.
         """
-        return _calibration(self.header, self.rows, f"the journal {self._stream.name}")
+        return join_rows(self.header, self.rows, f"the journal {self._stream.name}")
 
 
 def read_journal(path: Path) -> Calibration:
@@ -178,10 +186,15 @@ def read_journal(path: Path) -> Calibration:
     found = _read(path)
     if found is None:
         raise DocumentError(f"{path}: empty; expected a journal that measure wrote.")
-    return _calibration(*found, f"the journal {path}")
+    return join_rows(*found, f"the journal {path}")
 
 
-def _calibration(header: Header, rows: list[Row], where: str) -> Calibration:
+def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
+    """Join rows into a calibration.
+
+    Raises:
+        InputError: There is no cell among them.
+    """
     runs = [row.run for row in rows if row.run]
     return Calibration.parse(
         {
@@ -193,6 +206,10 @@ def _calibration(header: Header, rows: list[Row], where: str) -> Calibration:
             "soaks": [row.soak for row in rows if row.soak],
             "weight_scales": [each for row in rows for each in row.weight_scales or ()],
             "sameness": [row.sameness for row in rows if row.sameness],
+            "replicas": [row.replica for row in rows if row.replica],
+            "encodings": [row.encoding for row in rows if row.encoding],
+            "links": [row.link for row in rows if row.link],
+            "split_images": [row.split_image for row in rows if row.split_image],
         },
         where,
     )

@@ -36,6 +36,10 @@ def merge(paths: Sequence[Path]) -> Calibration:
             "soaks": tuple(chain.from_iterable(part.soaks for part in parts)),
             "weight_scales": tuple(chain.from_iterable(part.weight_scales for part in parts)),
             "sameness": tuple(chain.from_iterable(part.sameness for part in parts)),
+            "replicas": tuple(chain.from_iterable(part.replicas for part in parts)),
+            "encodings": tuple(chain.from_iterable(part.encodings for part in parts)),
+            "links": tuple(chain.from_iterable(part.links for part in parts)),
+            "split_images": tuple(chain.from_iterable(part.split_images for part in parts)),
         }
     )
 

@@ -47,6 +47,8 @@ def execute(request: Request, console: Console) -> None:
     plan = Plan(tuple(load_suite(name) for name in request.suites), request.seed)
     if len({suite.protocol for suite in plan.suites}) > 1:
         raise InputError("the suites ask for different protocols; run them one at a time.")
+    if scaling := [suite.name for suite in plan.suites if suite.scaling]:
+        raise InputError(f"suite {scaling[0]} times several GPUs; add --gpus, such as --gpus 1,2.")
     blueprint = load_blueprint(request.model)
     if request.dry_run:
         _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)

@@ -286,6 +286,90 @@ class Sameness(Record):
     spread: Positive = Field(description="Standard deviation of the true picture, values 0 to 1.")
 
 
+class Replica(Record):
+    """The calls of one replica in one window: replicas that ran at once share the window's name.
+
+    A window of one replica has all other GPUs of the run idle: it is that GPU's solo rate, taken in
+    the same run as the windows in which it works beside others.
+    """
+
+    window: Name
+    run: Name
+    rank: int = Field(ge=0, description="Of the replica; one replica a GPU.")
+    replicas: Count = Field(description="How many ran at once in this window.")
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    cores: Count | None = Field(default=None, description="CPU cores it was held to; None for all.")
+    cpus: tuple[int, ...] = Field(min_length=1, description="Logical CPUs it could run on.")
+    threads: Count = Field(description="CPU threads of one operator (OMP_NUM_THREADS).")
+    elapsed_s: Positive = Field(description="From the common start to the end of its last call.")
+    seeds: tuple[int, ...] = Field(description="Seed of each call; no two of a window agree.")
+    warmup_s: tuple[Positive, ...] = Field(default=(), description="Calls before; never pooled.")
+    stable: bool = Field(default=True, description="Whether warm-up met its stability rule.")
+    samples: Samples
+    energy: Energy | None = None
+    before: Telemetry | None = None
+    during: tuple[Telemetry, ...] = ()
+    after: Telemetry | None = None
+
+    @model_validator(mode="after")
+    def _one_seed_a_call(self) -> Self:
+        if len(self.seeds) != len(self.samples.wall_s):
+            raise ValueError("as many seeds as calls")
+        return self
+
+    @property
+    def shape(self) -> Shape:
+        """The shape measured."""
+        return Shape(self.width, self.height, self.steps)
+
+
+class Encoding(Record):
+    """Seconds a CPU takes to turn one finished picture into a file's bytes."""
+
+    window: Name
+    run: Name
+    rank: int = Field(ge=0)
+    replicas: Count = Field(description="How many encoded at once.")
+    width: Count
+    height: Count
+    picture: Name = Field(description="What was encoded; noise compresses unlike pictures.")
+    image_format: Name = Field(description="Format and its settings, such as 'jpeg quality 90'.")
+    to_disk: bool = Field(description="Written to a file, not flushed, or kept in memory.")
+    size_bytes: Count
+    wall_s: tuple[Positive, ...] = Field(min_length=1)
+
+
+class Link(Record):
+    """How two GPUs of a host reach each other."""
+
+    run: Name
+    source: int = Field(ge=0, description="Index of the GPU copied from.")
+    target: int = Field(ge=0, description="Index of the GPU copied to.")
+    peer_access: bool = Field(description="Whether one may read the other's memory directly.")
+    nvlink: bool | None = Field(default=None, description="None where the driver does not say.")
+    gb_per_s: Positive = Field(description="Bytes copied one way per second.")
+
+
+class SplitImage(Record):
+    """One image made by several GPUs together, timed beside one of them alone."""
+
+    run: Name
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    gpus: Count
+    method: Name = Field(description="How attention is split, such as 'ulysses'.")
+    wall_s: tuple[Positive, ...] = Field(min_length=1, description="All GPUs on one image.")
+    alone_s: tuple[Positive, ...] = Field(min_length=1, description="One GPU, the others idle.")
+    difference: NonNegative = Field(
+        description="Norm of the pictures' difference over the deviation of the lone one's."
+    )
+
+
 class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
@@ -301,6 +385,10 @@ class Calibration(Record):
     soaks: tuple[Soak, ...] = ()
     weight_scales: tuple[WeightScale, ...] = ()
     sameness: tuple[Sameness, ...] = ()
+    replicas: tuple[Replica, ...] = ()
+    encodings: tuple[Encoding, ...] = ()
+    links: tuple[Link, ...] = ()
+    split_images: tuple[SplitImage, ...] = ()
 
     @property
     def alias(self) -> str:

@@ -88,6 +88,18 @@ class Protocol(Record):
     soak_s: Positive = 60.0
 
 
+class Scaling(Record):
+    """What is measured beside the cells when several replicas run at once (`--gpus`)."""
+
+    cores_at: tuple[Quadruple, ...] = Field(
+        default=(), description="Points at which core counts below all are measured; () for every."
+    )
+    encode: tuple[Size, ...] = Field(default=(), description="Sizes of pictures to encode.")
+    split: tuple[Quadruple, ...] = Field(
+        default=(), description="Points of one image on all GPUs (`--split-image`)."
+    )
+
+
 class Suite(Record):
     """Named cells, probes and protocol."""
 
@@ -98,6 +110,7 @@ class Suite(Record):
     grids: tuple[Grid, ...] = Field(min_length=1)
     probes: Probes = Probes()
     protocol: Protocol = Protocol()
+    scaling: Scaling | None = Field(default=None, description="Makes the suite ask for --gpus.")
 
     def points(self) -> Iterator[Point]:
         """Yield every point of every grid, repeats included.

@@ -1,0 +1,82 @@
+"""What is to be measured: windows, each some replicas at one point with some cores.
+
+Every point is timed on each GPU alone and on each count of GPUs at once, with the same cores, so
+that what several lose is read against the same GPUs in the same run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fluxcost.performance.calibration import Replica
+from measure.replicas.request import ALL
+from measure.suites import Point, Scaling, Suite, point, points_by_suite
+
+Key = tuple[int, int, int, int, int | None, tuple[int, ...]]
+"""Width, height, steps, batch, cores and ranks: what makes two windows the same measurement."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Replicas that run at once, each making the same number of calls."""
+
+    point: Point
+    cores: int | None
+    ranks: tuple[int, ...]
+
+    @property
+    def key(self) -> Key:
+        """Return what makes two windows the same measurement."""
+        shape = self.point.shape
+        size = (shape.width, shape.height, shape.steps, self.point.batch)
+        return (*size, self.cores, self.ranks)
+
+    def __str__(self) -> str:
+        who = f"replica {self.ranks[0]} alone" if len(self.ranks) == 1 else f"{len(self.ranks)}"
+        who = who if len(self.ranks) == 1 else f"{who} replicas"
+        return f"{self.point}, {who}, {self.cores or ALL} cores"
+
+
+def all_windows(
+    suites: Iterable[Suite], gpus: tuple[int, ...], cores: tuple[int | None, ...], seed: int
+) -> list[Window]:
+    """Return every window once: conditions in a seeded order, and so the windows of each."""
+    suites = tuple(suites)
+    order = random.Random(seed)  # noqa: S311 - a shuffle, not a secret
+    swept = _swept_points(suites)
+    points = sorted(points_by_suite(suites))
+    conditions = [(each, count) for each in points for count in cores]
+    conditions = [(each, n) for each, n in conditions if n is None or each in swept]
+    order.shuffle(conditions)
+    windows = []
+    for each, count in conditions:
+        together = [tuple(range(n)) for n in gpus if n > 1]
+        alone = [(rank,) for rank in range(max(gpus))]
+        fleets = [*alone, *together]
+        order.shuffle(fleets)
+        windows += [Window(each, count, ranks) for ranks in fleets]
+    return windows
+
+
+def _swept_points(suites: tuple[Suite, ...]) -> set[Point]:
+    found: set[Point] = set()
+    for suite in suites:
+        named = (suite.scaling or Scaling()).cores_at
+        found |= {point(each) for each in named} if named else set(suite.points())
+    return found
+
+
+def finished(rows_by_rank: list[list[Replica]]) -> set[Key]:
+    """Return the windows that every replica in them has written down."""
+    ranks: dict[str, set[int]] = {}
+    first: dict[str, Replica] = {}
+    for row in (row for rows in rows_by_rank for row in rows):
+        ranks.setdefault(row.window, set()).add(row.rank)
+        first.setdefault(row.window, row)
+    return {
+        (row.width, row.height, row.steps, row.batch, row.cores, tuple(sorted(ranks[name])))
+        for name, row in first.items()
+        if len(ranks[name]) == row.replicas
+    }

@@ -1,0 +1,194 @@
+"""One replica, from start to end: `python -m measure.replicas.worker REQUEST`, under torchrun."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch.distributed.elastic.multiprocessing.errors import record
+
+from fluxcost.errors import FluxcostError
+from fluxcost.performance.calibration import Calibration, Run
+from measure.bench import Bench, open_bench, open_instruments
+from measure.blueprint import load_blueprint
+from measure.environment import describe_environment, describe_gpu
+from measure.journal import SYNTHETIC, Header, Journal, Row
+from measure.replicas.cores import Cores
+from measure.replicas.encode import Round, measure_encodings, rounds
+from measure.replicas.fleet import Fleet, LostReplicaError
+from measure.replicas.joining import join
+from measure.replicas.links import measure_links
+from measure.replicas.progress import Progress
+from measure.replicas.request import FleetRequest
+from measure.replicas.split_image import measure_splits, pending_splits
+from measure.replicas.window import Start, run_window
+from measure.replicas.windows import Window, all_windows, finished
+from measure.stacks import recipe
+from measure.suites import Point, load_suite
+
+LAST_WORDS_S = 2.0
+"""How long a replica that lost another waits: the one that died is then named, not this one."""
+
+
+class Worker:
+    """A replica with its bench and journal."""
+
+    def __init__(self, request: FleetRequest, fleet: Fleet) -> None:
+        self.request = request
+        self.fleet = fleet
+        self.suites = tuple(load_suite(name) for name in request.suites)
+        self.protocol = self.suites[0].protocol
+        self.cores = Cores(fleet.local_rank, fleet.local_size)
+        # Before anything computes on the GPU: whoever is seen there now is someone else.
+        self.instruments = open_instruments(fleet.device)
+        self.blueprint = load_blueprint(request.model)
+        self.recipe = recipe(request.stack, fleet.device)
+        header = Header(
+            gpu=describe_gpu(fleet.device),
+            model=self.blueprint.document.name,
+            architecture_hash=self.blueprint.hash,
+            stack=self.recipe.stack,
+            weights=request.weights or SYNTHETIC,
+            seed=request.seed,
+        )
+        self.journal = Journal.open(request.out / f"rank-{fleet.rank}", header)
+
+    def run(self) -> None:
+        """Measure what no earlier start has, and let the first replica write the calibration."""
+        windows, encodings, splits = self._pending()
+        links_left = self._links_left()
+        if windows or encodings or splits or links_left:
+            bench = self._open_bench()
+            start = self._start(bench)
+            self._time_windows(bench, windows, start)
+            for each in encodings:
+                for found in measure_encodings(
+                    self.fleet, each, self.request.out, self.request.seed, start
+                ):
+                    self.journal.append(Row(encoding=found))
+            if links_left:
+                self._measure_links(start)
+            if splits:
+                for split in measure_splits(self.fleet, bench, splits, self.protocol, start):
+                    self.journal.append(Row(split_image=split))
+                    _say(f"{split.width}x{split.height} on {split.gpus} GPUs together")
+        self._write(self._joined())
+
+    def _pending(self) -> tuple[list[Window], list[Round], list[Point]]:
+        """Return what is left to do, the same for every replica."""
+        rows = self.journal.rows
+        replicas = self.fleet.meet([row.replica for row in rows if row.replica])
+        encoded = self.fleet.meet([row.encoding for row in rows if row.encoding])
+        split = self.fleet.meet([row.split_image for row in rows if row.split_image])
+        done = finished(replicas)
+        request = self.request
+        windows = all_windows(self.suites, request.gpus, request.cores, request.seed)
+        sizes = [size for s in self.suites if s.scaling for size in s.scaling.encode]
+        have = {(e.width, e.height, e.replicas) for each in encoded for e in each}
+        asked = rounds(tuple(dict.fromkeys(sizes)), self.fleet.size)
+        splits = (
+            pending_splits(self.suites, split[0], self.fleet.size) if request.split_image else []
+        )
+        return (
+            [window for window in windows if window.key not in done],
+            [each for each in asked if (each.width, each.height, len(each.ranks)) not in have],
+            splits,
+        )
+
+    def _links_left(self) -> bool:
+        known = any(row.link for row in self.journal.rows)
+        wants = self.fleet.device.type == "cuda" and self.fleet.local_size > 1
+        return any(self.fleet.meet(wants and self.fleet.local_rank == 0 and not known))
+
+    def _open_bench(self) -> Bench:
+        bench = open_bench(
+            self.blueprint,
+            self.recipe,
+            self.fleet.device,
+            self.instruments,
+            self.request.weights,
+            self.request.seed,
+        )
+        bench.check(min(each for suite in self.suites for each in suite.points()))
+        return bench
+
+    def _start(self, bench: Bench) -> Start:
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+        name = self.fleet.meet(name)[0]
+        start = Start(name, f"{name}-host{self.fleet.node}")
+        environment = describe_environment(bench.device, bench.instruments, bench.weights)
+        run = Run(
+            id=start.run,
+            started_at=datetime.now(UTC),
+            environment=environment.model_copy(update={"gpu_count": self.fleet.local_size}),
+        )
+        self.journal.append(Row(run=run))
+        return start
+
+    def _time_windows(self, bench: Bench, windows: list[Window], start: Start) -> None:
+        progress = Progress(self.blueprint.document.name, self.protocol, windows)
+        for window in windows:
+            started_s = time.perf_counter()
+            held = self.cores.hold(window.cores)
+            found = run_window(self.fleet, bench, window, held, self.protocol, start)
+            if found is not None:
+                self.journal.append(Row(replica=found))
+            parts = self.fleet.meet(found)
+            if self.fleet.rank == 0:
+                done = [part for part in parts if part is not None]
+                _say(progress.line(window, done, time.perf_counter() - started_s))
+        self.cores.hold(None)
+
+    def _measure_links(self, start: Start) -> None:
+        if self.fleet.local_rank == 0:
+            for link in measure_links(self.fleet.local_size, start.run):
+                self.journal.append(Row(link=link))
+        self.fleet.meet(None)
+
+    def _joined(self) -> Calibration | None:
+        """Return everything every replica wrote, on the first replica."""
+        rows = self.fleet.meet(self.journal.rows)
+        return join(self.journal.header, rows) if self.fleet.rank == 0 else None
+
+    def _write(self, calibration: Calibration | None) -> None:
+        if calibration is None:
+            return
+        path = self.request.out / f"calibration-{calibration.content_hash[:12]}.json"
+        if path.exists():
+            _say(f"nothing new; the calibration stands in {path}")
+            return
+        calibration.save(path)
+        _say(f"{len(calibration.replicas)} replica timings in {path}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # torchrun passes it through
+
+
+@record
+def main() -> None:
+    """Run one replica of the request given as the only argument."""
+    request = FleetRequest.parse(json.loads(Path(sys.argv[1]).read_text()), "the fleet's request")
+    torch.set_grad_enabled(False)
+    fleet = Fleet(request.device)
+    worker = Worker(request, fleet)
+    try:
+        worker.run()
+    except LostReplicaError:
+        time.sleep(LAST_WORDS_S)
+        raise
+    finally:
+        worker.journal.close()
+    fleet.close()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FluxcostError:
+        sys.exit(1)  # its sentence is on its way to the launcher, which says it
