@@ -9,9 +9,13 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.economics.breakeven import Sessions
+from fluxcost.economics.breakeven import BreakEven, Sessions
+from fluxcost.economics.horizon import Horizon, switch_month
 from fluxcost.errors import InputError
 from fluxcost.units import interval, percent
+
+MOST_SHOWN = 9
+"""Changes of side in the table; the rest are in the JSON."""
 
 
 def cost(
@@ -65,38 +69,68 @@ def breakeven(
     startup_minutes: Annotated[
         float | None, typer.Option(help="Before the first image of each start.")
     ] = None,
+    images_per_month: Annotated[
+        int | None, typer.Option(help="Images of the first month, to find the month to switch.")
+    ] = None,
+    growth: Annotated[
+        float, typer.Option(help="Growth of that volume a month, such as 0.1.")
+    ] = 0.0,
+    months: Annotated[int, typer.Option(help="Months looked ahead.")] = 12,
     prices: options.Prices = None,
     json: options.Json = False,
 ) -> None:
     """Images a month from which renting beats an API."""
     shape = fc.Shape(width, height, steps)
     catalog = fc.load_catalog(prices)
+    fitted = fc.fit(fc.load_calibration(calibration))
+    rented, api = catalog.offer(offer), catalog.tariff(tariff)
     result = fc.break_even(
-        fc.fit(fc.load_calibration(calibration)),
-        catalog.offer(offer),
-        catalog.tariff(tariff),
+        fitted,
+        rented,
+        api,
         shape,
         batch=batch,
         utilization=utilization,
         sessions=_sessions(starts_per_month, startup_minutes),
     )
+    switch = None
+    if images_per_month is not None:
+        horizon = Horizon(images_per_month, growth, months)
+        switch = switch_month(
+            fitted, rented, api, shape, horizon=horizon, batch=batch, utilization=utilization
+        )
     if json:
-        show_json(result.to_dict())
+        show_json(result.to_dict() | ({} if switch is None else {"switch": switch.to_dict()}))
         return
-    volume = (
-        {} if result.verdict == "never" else {"images a month": interval(result.images_per_month)}
-    )
+    only = len(result.crossings) < 2 and result.verdict != "never"
+    volume = {"images a month": interval(result.images_per_month)} if only else {}
     show_fields(
         {
             "rented": result.offer,
             "instead of": f"{result.tariff}, {interval(result.tariff_usd_per_image)}",
             "verdict": f"{result.verdict}: {result.reason}",
             **volume,
+            **_crossings(result),
+            "needed utilization": percent(result.required_utilization.value),
             "one instance makes": interval(result.capacity_images_per_month),
             "renting wins in": f"{percent(result.probability)} of worlds drawn",
+            **({} if switch is None else {"switch": switch.sentence}),
             **_caveats(result.caveats),
         }
     )
+
+
+def _crossings(result: BreakEven) -> dict[str, str]:
+    """Return every change of side, where there are several."""
+    if len(result.crossings) < 2:
+        return {}
+    changes = [
+        f"{crossing.becomes} from {interval(crossing.images_per_month)}"
+        for crossing in result.crossings[:MOST_SHOWN]
+    ]
+    if len(result.crossings) > MOST_SHOWN:
+        changes.append(f"{len(result.crossings) - MOST_SHOWN} more; see --json")
+    return {"cheaper": "; ".join(changes)}
 
 
 def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> Sessions | None:

@@ -1,8 +1,9 @@
 """Break-even: from how many images a month renting a GPU is cheaper than buying from an API.
 
-Rented around the clock, an instance costs the same whatever it makes, so the volumes divide. Rented
-by the session, the bill is a staircase (start-up, billing steps, minimum) against a straight line,
-and the break-even is where the line crosses it for the last time.
+Rented around the clock, an instance costs the same whatever it makes, so the volumes divide; once
+it is full, another is needed and the API may be cheaper again for a while. Rented by the session,
+the bill is a staircase too (start-up, billing steps, minimum). So there can be several break-even
+volumes: `crossings` has all of them, `images_per_month` the one of a single instance.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fluxcost.economics.cost import (
     refuse_other_gpu,
     shape_dict,
 )
+from fluxcost.economics.curve import Crossing, CurvePoint, Stairs, crossings_of, stretches
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InfeasibleError, InputError
@@ -79,7 +81,12 @@ class BreakEven:
         batch: Images per call.
         sessions: How often the instance is started; None when it runs all month.
         verdict: Which is cheaper.
-        reason: The verdict with its numbers, as a sentence.
+        reason: The verdict with its numbers, as a sentence anyone can read.
+        crossings: Every volume at which the cheaper side changes, rising; with several instances
+            where they run all month, within the capacity of one where rented by the session. A
+            change that lasts less than an image of each session is none.
+        required_utilization: Share of rented time that must make images for GPU time alone to cost
+            what the API charges; over 1 it cannot.
         tariff_usd_per_image: USD per image at the API.
         capacity_images_per_month: Most images one instance can make in a month.
         probability: Share of the worlds drawn in which renting wins within that capacity.
@@ -93,15 +100,21 @@ class BreakEven:
     sessions: Sessions | None
     verdict: Verdict
     reason: str
+    crossings: tuple[Crossing, ...]
+    required_utilization: Estimate
     tariff_usd_per_image: Estimate
     capacity_images_per_month: Estimate
     probability: float
     caveats: tuple[str, ...]
+    _rent: Estimate = field(repr=False)
+    _seconds: Estimate = field(repr=False)
     _volume: Estimate | None = field(repr=False)
 
     @property
     def images_per_month(self) -> Estimate:
-        """The break-even volume; in a world where renting never wins the draw is the capacity.
+        """Volume from which one instance wins; where renting never does, the draw is its capacity.
+
+        By the session it is the last crossing. What further instances change is in `crossings`.
 
         Raises:
             InfeasibleError: The verdict is never.
@@ -109,6 +122,30 @@ class BreakEven:
         if self._volume is None:
             raise InfeasibleError(f"there is no break-even volume: {self.reason}")
         return self._volume
+
+    def at(self, images: int) -> CurvePoint:
+        """Return both bills of a month at a volume, with as many instances as each world needs.
+
+        Raises:
+            InputError: images is under 1, or the offer is rented by the session: bill those.
+        """
+        if self.sessions is not None:
+            raise InputError("the curve is of instances kept all month; bill sessions with `bill`.")
+        if isinstance(images, bool) or images < 1:
+            raise InputError(f"images is {images!r}; expected at least 1.")
+        instances = derive(
+            lambda s: np.ceil(images * s / SECONDS_PER_MONTH * (1 - ROUNDING_SLACK)),
+            self._seconds,
+            unit="instances",
+        )
+        rent = derive(
+            lambda count, usd: count * HOURS_PER_MONTH * usd,
+            instances,
+            self._rent,
+            unit="USD/month",
+        )
+        api = self.tariff_usd_per_image.scaled(images, "USD/month")
+        return CurvePoint(images, instances, rent, api, float(np.mean(rent.draws < api.draws)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values; without a volume when the verdict is never."""
@@ -123,6 +160,8 @@ class BreakEven:
             "verdict": str(self.verdict),
             "reason": self.reason,
             **volume,
+            "crossings": [crossing.to_dict() for crossing in self.crossings],
+            "required_utilization": self.required_utilization.to_dict(),
             "tariff_usd_per_image": self.tariff_usd_per_image.to_dict(),
             "capacity_images_per_month": self.capacity_images_per_month.to_dict(),
             "probability": self.probability,
@@ -162,10 +201,11 @@ def break_even(
     refuse_other_gpu(fit, offer)
     refuse_bad_batch(batch)
     api = tariff.usd_per_image(shape, today)
+    used = as_utilization(utilization)
     seconds = derive(
-        lambda per_s, used: 1 / (per_s * used * offer.gpu_count),
+        lambda per_s, share: 1 / (per_s * share * offer.gpu_count),
         fit.throughput(shape, batch=batch),
-        as_utilization(utilization),
+        used,
         unit="s/image",
     )
     usable_s = _usable_s_per_month(sessions)
@@ -173,6 +213,8 @@ def break_even(
     rent = offer.price_estimate(today).scaled(offer.gpu_count, "USD/h")
     volume = _volume(offer, sessions, rent, api, seconds)
     verdict = _verdict(volume.point, capacity.value, sessions)
+    most = None if sessions is None else capacity.value
+    crossings = crossings_of(_stairs(offer, sessions, rent, api, seconds), rent, api, seconds, most)
     return BreakEven(
         offer=offer.id,
         tariff=tariff.id,
@@ -180,11 +222,22 @@ def break_even(
         batch=batch,
         sessions=sessions,
         verdict=verdict,
-        reason=_reason(verdict, volume.point, capacity.value, api.value),
+        reason=_reason(verdict, volume.point, capacity.value, api.value, crossings),
+        crossings=crossings,
+        required_utilization=derive(
+            lambda usd, used, s, each: usd / SECONDS_PER_HOUR * s * used / each,
+            rent,
+            used,
+            seconds,
+            api,
+            unit="1",
+        ),
         tariff_usd_per_image=api,
         capacity_images_per_month=capacity,
         probability=float(np.mean(volume.worlds <= capacity.draws)),
         caveats=(*_other_model(fit, tariff), *offer.caveats(today), *tariff.caveats(today)),
+        _rent=rent,
+        _seconds=seconds,
         _volume=None if verdict is Verdict.NEVER else volume.within(capacity),
     )
 
@@ -213,6 +266,20 @@ def _volume(
     point = float(crossing(rent.value, api.value, seconds.value))
     inputs = (rent, api) if sessions is None else (rent, api, seconds)
     return _Volume(point, worlds, inputs)
+
+
+def _stairs(
+    offer: Offer, sessions: Sessions | None, rent: Estimate, api: Estimate, seconds: Estimate
+) -> Stairs:
+    return Stairs(
+        step_s=SECONDS_PER_MONTH if sessions is None else billing_step_s(offer),
+        overhead_s=0.0 if sessions is None else session_overhead_s(offer, sessions.startup_s),
+        minimum_s=0.0 if sessions is None else offer.billing.minimum_s or 0.0,
+        sessions=1 if sessions is None else sessions.per_month,
+        usd_per_s=rent.value / SECONDS_PER_HOUR,
+        image_s=seconds.value,
+        usd_per_image=api.value,
+    )
 
 
 def _other_model(fit: Timed, tariff: Tariff) -> tuple[str, ...]:
@@ -273,14 +340,17 @@ def _verdict(volume: float, capacity: float, sessions: Sessions | None) -> Verdi
     return Verdict.ALWAYS if volume <= first_images else Verdict.ABOVE
 
 
-def _reason(verdict: Verdict, volume: float, capacity: float, usd_per_image: float) -> str:
+def _reason(
+    verdict: Verdict,
+    volume: float,
+    capacity: float,
+    usd_per_image: float,
+    crossings: tuple[Crossing, ...],
+) -> str:
     if verdict is Verdict.ALWAYS:
         return f"the first image already costs less than the API's {usd_per_image:g} USD."
     if verdict is Verdict.ABOVE:
-        return (
-            f"from {volume:,.0f} images a month, of the {capacity:,.0f} one instance can make, "
-            "the rent is lower than the API's bill."
-        )
+        return stretches(crossings)
     if np.isinf(volume):
         return f"GPU time alone costs more per image than the API's {usd_per_image:g} USD."
     return (

@@ -1,0 +1,219 @@
+"""When to switch from an API to rented GPUs, over months of growing volume.
+
+Each month the images are bought or made on instances kept all month. Switching in month m buys from
+the API before it and rents from then on; a commitment is bought term by term, sized for the busiest
+month of the term, and its last term is paid whole even where it outlasts the horizon.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
+from fluxcost.economics.cost import Timed, as_utilization, refuse_bad_batch, refuse_other_gpu
+from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.economics.tariffs import Tariff
+from fluxcost.errors import InputError
+from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.units import percent, usd
+from fluxcost.workload import Shape
+
+MOST_MONTHS = 120
+MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Months looked ahead and the volume in them.
+
+    Attributes:
+        images_per_month: Images of the first month.
+        monthly_growth: Growth from one month to the next, such as 0.1; over -1 to 10.
+        months: Months looked ahead, 1 to 120.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+
+    images_per_month: int
+    monthly_growth: float
+    months: int
+
+    def __post_init__(self) -> None:
+        images, growth, months = self.images_per_month, self.monthly_growth, self.months
+        if isinstance(images, bool) or images < 1:
+            raise InputError(f"images_per_month is {images!r}; expected at least 1.")
+        if not -1 < growth <= 10:
+            raise InputError(f"monthly_growth is {growth!r}; expected over -1 to 10, such as 0.1.")
+        if isinstance(months, bool) or not 1 <= months <= MOST_MONTHS:
+            raise InputError(f"months is {months!r}; expected 1 to {MOST_MONTHS}.")
+
+    @property
+    def volumes(self) -> tuple[float, ...]:
+        """Images of each month."""
+        growth = 1 + self.monthly_growth
+        return tuple(self.images_per_month * growth**month for month in range(self.months))
+
+
+@dataclass(frozen=True, eq=False)
+class Switch:
+    """Whether and when to switch.
+
+    Attributes:
+        month: Month from which to rent, 1 for now; None to stay with the API.
+        saved: USD saved over the horizon against staying with the API; 0 where one stays.
+        probability: Share of the worlds drawn in which this choice costs no more than staying.
+        month_shares: Share of the worlds in which each month is the best one to switch in; under
+            None those in which staying is.
+        volumes: Images of each month.
+        totals: USD over the horizon, by the month of the switch; under None without one.
+        sentence: The answer, in words.
+    """
+
+    month: int | None
+    saved: Estimate
+    probability: float
+    month_shares: dict[int | None, float]
+    volumes: tuple[float, ...]
+    totals: dict[int | None, Estimate]
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain values; staying is under `stay`."""
+        return {
+            "month": self.month,
+            "saved": self.saved.to_dict(),
+            "probability": self.probability,
+            "month_shares": {_name(month): share for month, share in self.month_shares.items()},
+            "volumes": list(self.volumes),
+            "totals": {_name(month): total.to_dict() for month, total in self.totals.items()},
+            "sentence": self.sentence,
+        }
+
+
+def _name(month: int | None) -> str:
+    return "stay" if month is None else str(month)
+
+
+def switch_month(
+    fit: Timed,
+    offer: Offer,
+    tariff: Tariff,
+    shape: Shape,
+    *,
+    horizon: Horizon,
+    utilization: float | Estimate,
+    batch: int = 1,
+    today: dt.date | None = None,
+) -> Switch:
+    """Return the month in which switching from an API to rented GPUs costs least.
+
+    Args:
+        fit: Timings on the offer's GPU.
+        offer: What is rented, kept all month; its commitment, if any, is bought term by term.
+        tariff: What the API charges.
+        shape: What is asked of the model.
+        horizon: Months looked ahead and the volume in them.
+        utilization: Largest share of rented time in which the GPUs make images.
+        batch: Images per call.
+        today: Day the prices are judged on; UTC today unless given.
+
+    Raises:
+        InputError: A number is out of range, the fit is of another GPU, or the API does not make
+            this shape.
+        MissingDataError: A price is not published.
+    """
+    refuse_other_gpu(fit, offer)
+    refuse_bad_batch(batch)
+    volumes = horizon.volumes
+    used = as_utilization(utilization)
+    inputs = (
+        derive(
+            lambda rate, share: 1 / (rate * share * offer.gpu_count),
+            fit.throughput(shape, batch=batch),
+            used,
+            unit="s/image",
+        ),
+        offer.price_estimate(today).scaled(offer.gpu_count, "USD/h"),
+        tariff.usd_per_image(shape, today),
+    )
+    term = 1
+    if offer.commitment is not None:
+        term = max(1, math.ceil(offer.commitment.term_hours / HOURS_PER_MONTH))
+    upfront = _upfront_usd(offer)
+    choices: list[int | None] = [*range(1, horizon.months + 1), None]
+    totals = {
+        choice: derive(
+            lambda s, per_h, each, at=choice: _total(volumes, at, term, (s, per_h, each), upfront),
+            *inputs,
+            unit="USD",
+        )
+        for choice in choices
+    }
+    return _answer(volumes, totals)
+
+
+def _upfront_usd(offer: Offer) -> float:
+    commitment = offer.commitment
+    if commitment is None or commitment.upfront is None:
+        return 0.0
+    return commitment.upfront * offer.factor
+
+
+def _total(
+    volumes: tuple[float, ...],
+    switch: int | None,
+    term: int,
+    inputs: tuple[Any, Any, Any],
+    upfront_usd: float,
+) -> Any:  # noqa: ANN401 - a float or draws, as given
+    seconds, usd_per_hour, usd_per_image = inputs
+    bought = len(volumes) if switch is None else switch - 1
+    total = sum(volumes[:bought]) * usd_per_image
+    for start in range(bought, len(volumes), term):
+        busiest = max(volumes[start : start + term])
+        instances = np.ceil(busiest * seconds / MONTH_S * (1 - ROUNDING_SLACK))
+        total = total + instances * (term * HOURS_PER_MONTH * usd_per_hour + upfront_usd)
+    return total
+
+
+def _answer(volumes: tuple[float, ...], totals: dict[int | None, Estimate]) -> Switch:
+    choices = list(totals)
+    # At the same cost the later switch, and best none, since nothing then has to be done.
+    month = min(reversed(choices), key=lambda choice: totals[choice].value)
+    worlds = np.stack([totals[choice].draws for choice in reversed(choices)])
+    best = np.bincount(worlds.argmin(axis=0), minlength=len(choices)) / worlds.shape[1]
+    shares = {
+        choice: float(share)
+        for choice, share in zip(reversed(choices), best, strict=True)
+        if share > 0
+    }
+    saved = derive(lambda stay, go: stay - go, totals[None], totals[month], unit="USD")
+    probability = float(np.mean(saved.draws >= 0))
+    return Switch(
+        month=month,
+        saved=saved,
+        probability=probability,
+        month_shares=shares,
+        volumes=volumes,
+        totals=totals,
+        sentence=_sentence(month, saved, probability, volumes),
+    )
+
+
+def _sentence(
+    month: int | None, saved: Estimate, probability: float, volumes: tuple[float, ...]
+) -> str:
+    if month is None:
+        return f"Stay with the API: within {len(volumes)} months renting never costs less in all."
+    assumed = ", with assumed inputs" if saved.source is Source.ASSUMED else ""
+    return (
+        f"Rent from month {month}, at {volumes[month - 1]:,.0f} images a month: over "
+        f"{len(volumes)} months it costs {usd(saved.value)} less than staying with the API, and "
+        f"no more in {percent(probability)} of the worlds drawn{assumed}."
+    )
