@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
@@ -27,11 +28,21 @@ MAX_SIDE_PX = 8192
 MAX_STEPS = 1000
 MAX_REFERENCE_IMAGES = 16
 
+SECONDS_PER_MONTH = 730 * 3600
+"""A month is 730 hours: 365 days over 12."""
+
+HOURS_PER_DAY = 24
+HOURS_PER_WEEK = 168
+
 Images = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 Hours = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, strict=True)]
 Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)]
 Weight = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False, strict=True)]
 Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict=True)]
+Rate = Annotated[float, Field(ge=1e-6, le=1e5, allow_inf_nan=False, strict=True)]
+Variation = Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False, strict=True)]
+Percentile = Annotated[float, Field(ge=1, le=99.99, allow_inf_nan=False, strict=True)]
+Hourly = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, strict=True)]
 
 
 @dataclass(frozen=True, order=True)
@@ -106,6 +117,9 @@ class ShapeShare(Record):
     steps: Annotated[int, BeforeValidator(_checked_steps)]
     reference_images: Annotated[int, BeforeValidator(_checked_reference_images)] = 0
     weight: Weight = 1.0
+    priority: Annotated[int, Field(ge=0, le=9, strict=True)] = Field(
+        default=0, description="0 is served first; a call that has begun is never interrupted."
+    )
 
     @property
     def shape(self) -> Shape:
@@ -124,6 +138,63 @@ class OnDemand(Record):
     """GPUs rented only while there is work, several times a month."""
 
     starts_per_month: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+
+
+class Arrivals(Record):
+    """When requests come in.
+
+    `poisson` is many independent users; `gamma` has gaps of the stated coefficient of variation, so
+    over 1 is bursty and 1 is Poisson; `constant` is a metronome; `trace` replays a CSV file.
+    """
+
+    process: Literal["poisson", "gamma", "constant", "trace"] = "poisson"
+    requests_per_s: Rate | None = Field(
+        default=None, description="Mean over the whole profile; or state images_per_month."
+    )
+    coefficient_of_variation: Variation | None = Field(
+        default=None, description="Of the gaps between requests: standard deviation over mean."
+    )
+    hourly_weights: tuple[Hourly, ...] | None = Field(
+        default=None,
+        description="Relative rate of each hour of a day (24) or of a week (168), repeated.",
+    )
+    trace: Name | None = Field(
+        default=None,
+        description="CSV of timestamp (seconds), width, height, steps; beside the workload file.",
+    )
+
+    @model_validator(mode="after")
+    def _one_process(self) -> Self:
+        if (self.process == "gamma") != (self.coefficient_of_variation is not None):
+            raise ValueError("coefficient_of_variation beside process: gamma, and only there")
+        if (self.process == "trace") != (self.trace is not None):
+            raise ValueError("trace, the path of a file, beside process: trace, and only there")
+        if self.process == "trace" and (self.requests_per_s or self.hourly_weights):
+            raise ValueError("no rate and no hourly_weights beside a trace, which holds both")
+        return self
+
+    @field_validator("hourly_weights")
+    @classmethod
+    def _whole_days(cls, weights: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if weights is None:
+            return None
+        if len(weights) not in {HOURS_PER_DAY, HOURS_PER_WEEK} or sum(weights) <= 0:
+            raise ValueError(f"{HOURS_PER_DAY} or {HOURS_PER_WEEK} weights, not all 0")
+        return weights
+
+
+class Objective(Record):
+    """How soon requests must be answered: `percentile` of all of them `within_s` of their arrival.
+
+    Requests that may be rejected are turned away when the queue is too long to answer them in time;
+    they do not count in the percentile.
+    """
+
+    percentile: Percentile = Field(description="Such as 95: 95 of 100 requests.")
+    within_s: Positive = Field(description="From a request's arrival to its last image, seconds.")
+    may_reject: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False, strict=True)] = Field(
+        default=0.0, description="Largest share of requests that may be turned away."
+    )
 
 
 class Constraints(Record):
@@ -152,35 +223,92 @@ class Workload(Record):
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     name: Name
     model: Name = Field(description="Such as flux2-klein-4b.")
-    shapes: tuple[ShapeShare, ...] = Field(min_length=1)
+    arrivals: Arrivals | None = Field(
+        default=None, description="How requests come in, where someone waits for each."
+    )
+    objective: Objective | None = Field(default=None, description="Only beside arrivals.")
+    shapes: tuple[ShapeShare, ...] = Field(
+        default=(), validate_default=True, description="Left out beside a trace, which holds them."
+    )
+    images_per_request: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
     images_per_month: Images | None = None
     deadline: Deadline | None = None
     on_demand: OnDemand | None = Field(
         default=None, description="Consider renting by the hour as well as around the clock."
     )
-    utilization: Utilization = Field(
-        description="Share of rented time, start-up aside, in which the GPUs make images."
+    utilization: Utilization | None = Field(
+        default=None,
+        validate_default=True,
+        description="Share of rented time, start-up aside, in which the GPUs make images; left "
+        "out beside arrivals, where it is an answer.",
     )
-    startup_minutes: Minutes = Field(
-        description="Billed from renting a GPU until it makes its first image."
+    startup_minutes: Minutes | None = Field(
+        default=None,
+        validate_default=True,
+        description="Billed from renting a GPU until it makes its first image; left out beside "
+        "arrivals, for which GPUs are kept.",
     )
     constraints: Constraints = Constraints()
 
+    @field_validator("utilization", "startup_minutes")
+    @classmethod
+    def _stated_or_found(cls, value: float | None, info: ValidationInfo) -> float | None:
+        _require(value is not None, unless=info.data.get("arrivals") is not None)
+        return value
+
+    @field_validator("shapes")
+    @classmethod
+    def _here_or_in_the_trace(
+        cls, value: tuple[ShapeShare, ...], info: ValidationInfo
+    ) -> tuple[ShapeShare, ...]:
+        arrivals = info.data.get("arrivals")
+        _require(bool(value), unless=arrivals is not None and arrivals.trace is not None)
+        return value
+
     @model_validator(mode="after")
     def _one_volume(self) -> Self:
-        if (self.images_per_month is None) == (self.deadline is None):
-            raise ValueError("either images_per_month or deadline, one of them")
-        if self.deadline is not None and self.on_demand is not None:
+        if self.arrivals is not None and self.arrivals.trace is not None:
+            own: object = self.arrivals.trace
+        else:
+            own = self.arrivals and self.arrivals.requests_per_s
+        volumes = [own, self.images_per_month, self.deadline]
+        if sum(volume is not None for volume in volumes) != 1:
+            also = "" if self.arrivals is None else ", or a rate or trace in arrivals"
+            raise ValueError(f"either images_per_month or deadline{also}, one of them")
+        if self.deadline is not None and self.arrivals is not None:
+            raise ValueError("a deadline without arrivals: its images are all there at once")
+        if self.images_per_month is None and self.on_demand is not None:
             raise ValueError("on_demand only beside images_per_month")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_arrivals(self) -> Self:
+        if self.arrivals is None and (self.objective or self.images_per_request > 1):
+            raise ValueError("objective and images_per_request only beside arrivals")
+        if self.arrivals is None:
+            return self
+        if self.on_demand is not None or self.utilization is not None:
+            raise ValueError("no utilization and no on_demand beside arrivals: GPUs are kept")
+        if self.arrivals.trace is not None and self.shapes:
+            raise ValueError("no shapes beside a trace, which holds the shape of each request")
         return self
 
     @property
     def images(self) -> int:
-        """Images of the whole job, or of one month."""
+        """Images of the whole job, or of one month.
+
+        Raises:
+            InputError: A trace says how many; `capacity.demand` reads it.
+        """
         if self.deadline is not None:
             return self.deadline.images
-        assert self.images_per_month is not None  # noqa: S101 - narrows the type; _one_volume has checked
-        return self.images_per_month
+        if self.images_per_month is not None:
+            return self.images_per_month
+        assert self.arrivals is not None  # noqa: S101 - narrows the type; _one_volume has checked
+        if self.arrivals.requests_per_s is None:
+            raise InputError(f"{self.name}: the trace {self.arrivals.trace} says how many images.")
+        per_s = self.arrivals.requests_per_s * self.images_per_request
+        return max(1, round(per_s * SECONDS_PER_MONTH))
 
     @property
     def mix(self) -> tuple[tuple[Shape, float], ...]:
@@ -190,7 +318,7 @@ class Workload(Record):
 
 
 def load_workload(path: str | Path) -> Workload:
-    """Read and check one workload file.
+    """Read and check one workload file; a trace is looked for beside it.
 
     Raises:
         DocumentError: Unreadable, not YAML, or not a workload.
@@ -206,4 +334,13 @@ def load_workload(path: str | Path) -> Workload:
         raise FormatVersionError(
             f"{path}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
         )
-    return Workload.parse(document, str(path))
+    workload = Workload.parse(document, str(path))
+    if workload.arrivals is None or workload.arrivals.trace is None:
+        return workload
+    found = workload.arrivals.model_copy(update={"trace": str(path.parent / workload.arrivals.trace)})
+    return workload.model_copy(update={"arrivals": found})
+
+
+def _require(given: bool, *, unless: bool) -> None:  # noqa: FBT001 - reads as a sentence
+    if not given and not unless:
+        raise PydanticCustomError("missing", "Field required")

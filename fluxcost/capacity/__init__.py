@@ -1,0 +1,1 @@
+"""How many? Arrivals, batching, queues in closed form, and the simulator that decides."""
