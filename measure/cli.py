@@ -41,6 +41,15 @@ def run(
         float | None, typer.Option(help="Machine price, to show the bill.")
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Show the plan, its time and cost; stop.")] = False,
+    target_error: Annotated[
+        str | None, typer.Option(help="Choose cells until the fit is this sure, such as 2%.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="With --target-error: most minutes of timed calls.")
+    ] = None,
+    max_usd: Annotated[
+        float | None, typer.Option(help="With --target-error: most dollars, at --usd-per-hour.")
+    ] = None,
     gpus: Annotated[
         str | None, typer.Option(help="Counts of GPUs at work at once, a replica each: 1,2,4.")
     ] = None,
@@ -57,6 +66,7 @@ def run(
     ] = None,
 ) -> None:
     """Measure suites; the same command resumes after a kill and measures nothing twice."""
+    from measure.adaptive.goal import parse_goal
     from measure.runner import Request, execute
 
     if usd_per_hour is not None and not 0 < usd_per_hour < float("inf"):
@@ -95,6 +105,7 @@ def run(
         scratch=scratch or out,
         usd_per_hour=usd_per_hour,
         dry_run=dry_run,
+        goal=parse_goal(target_error, max_minutes, max_usd, usd_per_hour),
     )
     execute(request, _out)
 

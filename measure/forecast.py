@@ -43,16 +43,21 @@ class Forecast:
         call_s = self.call_s(point)
         if call_s is None:
             return None
-        slow = call_s > protocol.slow_call_s
-        warmups = 2 if slow else 2 * protocol.window
-        least = protocol.min_samples_slow if slow else protocol.min_samples
-        return call_s * warmups + max(call_s * least, protocol.min_duration_s)
+        return seconds_of_cell(call_s, protocol)
 
     def total_s(self, points: Iterable[Point], protocol: Protocol) -> float | None:
         """Return the seconds all points should take, or None before enough is known."""
         seconds = [self.cell_s(each, protocol) for each in points]
         known = [each for each in seconds if each is not None]
         return sum(known) if len(known) == len(seconds) else None
+
+
+def seconds_of_cell(call_s: float, protocol: Protocol) -> float:
+    """Return the seconds a cell takes whose calls take this long, warm-up and samples together."""
+    slow = call_s > protocol.slow_call_s
+    warmups = 2 if slow else 2 * protocol.window
+    least = protocol.min_samples_slow if slow else protocol.min_samples
+    return call_s * warmups + max(call_s * least, protocol.min_duration_s)
 
 
 def known_cells(model: str, calibrations: Iterable[Calibration]) -> list[Cell]:

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fluxcost.errors import InputError
+from measure.adaptive.goal import SUITE
+from measure.adaptive.loop import Goal
+from measure.adaptive.site import run_adaptive
 from measure.bench import open_bench, open_instruments
 from measure.blueprint import Blueprint, load_blueprint
 from measure.campaign import Campaign, Plan, is_complete, pending_points
@@ -35,6 +38,7 @@ class Request:
     scratch: Path
     usd_per_hour: float | None
     dry_run: bool
+    goal: Goal | None = None
 
 
 def execute(request: Request, console: Console) -> None:
@@ -49,6 +53,10 @@ def execute(request: Request, console: Console) -> None:
         raise InputError("the suites ask for different protocols; run them one at a time.")
     if scaling := [suite.name for suite in plan.suites if suite.scaling]:
         raise InputError(f"suite {scaling[0]} times several GPUs; add --gpus, such as --gpus 1,2.")
+    if request.goal is None and SUITE in {suite.name for suite in plan.suites}:
+        raise InputError(
+            f"suite {SUITE} chooses its cells; add --target-error, such as --target-error 2%."
+        )
     blueprint = load_blueprint(request.model)
     if request.dry_run:
         _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)
@@ -64,7 +72,10 @@ def execute(request: Request, console: Console) -> None:
                     blueprint, chosen, device, instruments, request.weights, request.seed
                 )
             campaign = Campaign(plan, bench, journal, request.scratch)
-            _run_tasks(campaign, request.usd_per_hour, console)
+            if request.goal is None:
+                _run_tasks(campaign, request.usd_per_hour, console)
+            else:
+                run_adaptive(campaign, request.goal, request.usd_per_hour, console)
         _write_calibration(journal, request.out, console)
     finally:
         journal.close()

@@ -147,6 +147,17 @@ class Kriged:
         seconds = float(np.exp(self.log_seconds(*at)[0]))
         return Prediction(seconds, slope @ self._spread_root, float(np.sqrt(max(variance, 0.0))))
 
+    def covariance(self, pixels: Array, batch: Array) -> Array:
+        """Return the covariance of the errors `predict` states, shape (points, points)."""
+        cross = self._cross(self.scales, pixels, batch)
+        weights = cross @ self._inverse
+        shared = (self._slopes(self.theta, pixels, batch) - weights @ self._jacobian) @ (
+            self._spread_root
+        )
+        prior = _matern(self.scales, (pixels, batch), (pixels, batch))
+        own = self.scales.own**2 * np.eye(pixels.size)
+        return np.asarray(shared @ shared.T + prior + own - weights @ cross.T)
+
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the others: errors (predicted less measured) and sigmas, in logs.
 
@@ -231,11 +242,15 @@ class Kriged:
         return np.asarray(self._cross(scales, seen.pixels, seen.batch) + own)
 
     def _cross(self, scales: Scales, pixels: Array, batch: Array) -> Array:
-        """Return the misfit's covariance between points and observations (Matern 3/2)."""
+        """Return the misfit's covariance between points and observations."""
         seen = self.observations
-        apart = np.hypot(
-            np.log(pixels)[:, None] - np.log(seen.pixels)[None, :],
-            np.log(batch)[:, None] - np.log(seen.batch)[None, :],
-        )
-        reach = np.sqrt(3) * apart / scales.range
-        return np.asarray(scales.misfit**2 * (1 + reach) * np.exp(-reach))
+        return _matern(scales, (pixels, batch), (seen.pixels, seen.batch))
+
+
+def _matern(scales: Scales, one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
+    """Return the misfit's covariance between points given as pixels and batch (Matern 3/2)."""
+    apart = np.hypot(
+        *(np.log(a)[:, None] - np.log(b)[None, :] for a, b in zip(one, other, strict=True))
+    )
+    reach = np.sqrt(3) * apart / scales.range
+    return np.asarray(scales.misfit**2 * (1 + reach) * np.exp(-reach))

@@ -106,7 +106,7 @@ class CallTimes:
         total = sum(counts[stage] * part.seconds for stage, part in parts.items())
         found: dict[str, float] = {}
         for stage, part in parts.items():
-            share = self._honesty * counts[stage] * part.seconds / total
+            share = self.honesty * counts[stage] * part.seconds / total
             found |= {
                 f"{self._key}/{stage}/parameter {index}": share * float(sigma)
                 for index, sigma in enumerate(part.shared)
@@ -121,12 +121,12 @@ class CallTimes:
         """Return the relative errors of one stage by error source."""
         part = self.fits[stage].predict(pixels, batch)
         found = {
-            f"{self._key}/{stage}/parameter {index}": self._honesty * float(sigma)
+            f"{self._key}/{stage}/parameter {index}": self.honesty * float(sigma)
             for index, sigma in enumerate(part.shared)
         }
         local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
         own = float(np.hypot(part.local, self.drift.near(stage, pixels, batch)))
-        return found | {local: self._honesty * own}
+        return found | {local: self.honesty * own}
 
     def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int) -> float:
         """Return how far a call made of these stage times moves between moments, relative."""
@@ -157,7 +157,7 @@ class CallTimes:
         return {stage: Surface(fit, most_pixels, most_batch) for stage, fit in self.fits.items()}
 
     @functools.cached_property
-    def _honesty(self) -> float:
+    def honesty(self) -> float:
         """How many times larger whole calls' left-out errors are than their stages say."""
         left = {stage: self._left_out(stage) for stage in STAGES}
         scores = []
