@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
     from fluxcost.economics.cost import cost_per_image
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
     from fluxcost.performance.transfer.transferred import Transferred, transfer
+    from fluxcost.planning.diff import diff
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.search import plan
+    from fluxcost.planning.sensitivity import sensitivity
     from fluxcost.workload import Shape, Workload, load_workload
 
 __all__ = [
@@ -65,15 +68,18 @@ __all__ = [
     "ValidationReport",
     "Workload",
     "audit",
+    "bill",
     "break_even",
     "choose_batches",
     "cost_per_image",
+    "diff",
     "electricity_per_image",
     "fit",
     "load_calibration",
     "load_catalog",
     "load_workload",
     "plan",
+    "sensitivity",
     "shipped_calibrations",
     "transfer",
     "validate",
@@ -82,6 +88,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
     "fluxcost.economics.cost": ("cost_per_image",),
@@ -109,8 +116,10 @@ _ROOMS = {
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
+    "fluxcost.planning.diff": ("diff",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.search": ("plan",),
+    "fluxcost.planning.sensitivity": ("sensitivity",),
     "fluxcost.workload": ("Shape", "Workload", "load_workload"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

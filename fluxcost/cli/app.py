@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import audit, dashboard, lists, money, plans, timing, truth
+from fluxcost.cli import audit, dashboard, lists, money, plans, risk, timing, truth
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -28,6 +28,8 @@ for command in (
     money.cost,
     money.breakeven,
     plans.plan,
+    risk.sensitivity,
+    risk.diff,
     lists.prices,
     lists.calibrations,
     truth.validate,

@@ -1,0 +1,222 @@
+"""What a way to rent or buy costs in many scenarios at once.
+
+The arithmetic is that of a plan, with an array where a plan has one number: the fleet is sized at
+the high end of the timing interval, and the bill is drawn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds
+from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.economics.tariffs import Tariff
+from fluxcost.errors import FluxcostError
+from fluxcost.estimate import DRAWS, Draws, Estimate
+from fluxcost.performance.fit import Fit
+from fluxcost.planning.plans import Mode
+from fluxcost.planning.sizing import image_seconds
+from fluxcost.workload import Workload
+
+MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
+
+DRAWN, POINT, LOW, HIGH = 0, 1, 2, 3
+"""Which value of an estimate a scenario takes: its world's draw, the point, or an end."""
+
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scenarios:
+    """One entry a scenario in each array.
+
+    Attributes:
+        world: Which draw of every estimate the scenario lives in.
+        price: Factor on every price.
+        utilization: Share of rented time that makes images.
+        steps: Steps of every shape; 0 leaves them as the workload has them.
+        batch: Share of the way through the batches at hand, 0 to 1; -1 keeps the plan's own.
+        volume: Factor on the images.
+        timing_end: The timing taken: `DRAWN`, `POINT`, or an end of its interval, `LOW`, `HIGH`.
+        price_end: The same for the price.
+    """
+
+    world: Whole
+    price: Draws
+    utilization: Draws
+    steps: Whole
+    batch: Draws
+    volume: Draws
+    timing_end: Whole
+    price_end: Whole
+
+    @property
+    def count(self) -> int:
+        """How many scenarios."""
+        return len(self.world)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A way to make the images whose scenarios can be billed.
+
+    Attributes:
+        option: Id of the offer or tariff.
+        mode: How it is bought.
+        calibration: Alias of the timings; None for an API.
+        batch: The plan's images per call; None for an API.
+        usd: Bills every scenario; NaN where it cannot be done.
+    """
+
+    option: str
+    mode: Mode
+    calibration: str | None
+    batch: int | None
+    usd: Callable[[Scenarios], Draws]
+
+
+def drawn(estimate: Estimate, ends: Whole, world: Whole) -> Draws:
+    """Return an estimate in each scenario: its world's draw, the point, or an end."""
+    fixed = np.array([np.nan, estimate.value, estimate.low, estimate.high])
+    return np.where(ends == DRAWN, estimate.draws[world], fixed[ends])
+
+
+def rented(
+    workload: Workload,
+    offer: Offer,
+    mode: Mode,
+    fit: Fit,
+    batches: Sequence[int],
+    today: dt.date | None,
+) -> Callable[[Scenarios, int], Draws]:
+    """Return what bills scenarios of renting, given the plan's own batch.
+
+    Args:
+        workload: What is asked.
+        offer: What is rented.
+        mode: How it is rented.
+        fit: Timings.
+        batches: Those a scenario may choose from, rising.
+        today: Day the price is judged on.
+    """
+    price = offer.price_estimate(today)
+    cached: dict[tuple[int, int], Estimate | None] = {}
+
+    def image_s(steps: int, batch: int) -> Estimate | None:
+        if (steps, batch) not in cached:
+            cached[steps, batch] = _image_s(workload, fit, steps, batch)
+        return cached[steps, batch]
+
+    def usd(scenarios: Scenarios, own_batch: int) -> Draws:
+        total = np.full(scenarios.count, np.nan)
+        batch = _batch_of(scenarios, batches, own_batch)
+        for steps, size in {*zip(scenarios.steps.tolist(), batch.tolist(), strict=True)}:
+            seconds = image_s(steps, size)
+            if seconds is None:
+                continue
+            where = np.flatnonzero((scenarios.steps == steps) & (batch == size))
+            part = _some(scenarios, where)
+            hours, gpus = _hours_and_gpus(workload, offer, mode, seconds, size, part)
+            each = drawn(price, part.price_end, part.world) * part.price
+            total[where] = hours * gpus * each
+        return total
+
+    return usd
+
+
+def bought(
+    workload: Workload, tariff: Tariff, today: dt.date | None
+) -> Callable[[Scenarios], Draws]:
+    """Return what bills scenarios of buying from an API."""
+
+    def usd(scenarios: Scenarios) -> Draws:
+        total = np.full(scenarios.count, np.nan)
+        for steps in np.unique(scenarios.steps).tolist():
+            try:
+                prices = [
+                    (tariff.usd_per_image(replace(shape, steps=steps or shape.steps), today), share)
+                    for shape, share in workload.mix
+                ]
+            except FluxcostError:
+                continue
+            where = np.flatnonzero(scenarios.steps == steps)
+            part = _some(scenarios, where)
+            each: Draws = np.zeros(part.count)
+            for price, share in prices:
+                each = each + share * drawn(price, part.price_end, part.world)
+            total[where] = workload.images * part.volume * each * part.price
+        return total
+
+    return usd
+
+
+def at_base(workload: Workload, count: int, ends: int = DRAWN) -> Scenarios:
+    """Return scenarios in which nothing varies but the world, one world after another."""
+    return Scenarios(
+        world=np.arange(count) % DRAWS,
+        price=np.ones(count),
+        utilization=np.full(count, float(workload.utilization or 0.0)),
+        steps=np.zeros(count, dtype=np.int64),
+        batch=np.full(count, -1.0),
+        volume=np.ones(count),
+        timing_end=np.full(count, ends, dtype=np.int64),
+        price_end=np.full(count, ends, dtype=np.int64),
+    )
+
+
+def _some(scenarios: Scenarios, where: npt.NDArray[np.intp]) -> Scenarios:
+    return Scenarios(**{name: values[where] for name, values in vars(scenarios).items()})
+
+
+def _batch_of(scenarios: Scenarios, batches: Sequence[int], own: int) -> Whole:
+    place = np.clip((scenarios.batch * len(batches)).astype(np.int64), 0, len(batches) - 1)
+    return np.where(scenarios.batch < 0, own, np.asarray(batches, dtype=np.int64)[place])
+
+
+def _image_s(workload: Workload, fit: Fit, steps: int, batch: int) -> Estimate | None:
+    mix = tuple((replace(s, steps=steps or s.steps), share) for s, share in workload.mix)
+    try:
+        return image_seconds(fit, mix, batch)
+    except FluxcostError:
+        return None
+
+
+def _hours_and_gpus(
+    workload: Workload,
+    offer: Offer,
+    mode: Mode,
+    image_s: Estimate,
+    batch: int,
+    scenarios: Scenarios,
+) -> tuple[Any, Any]:
+    """Return the billed hours of each GPU and the GPUs rented; NaN hours where time is short."""
+    slow_s = image_s.high
+    seconds = drawn(image_s, scenarios.timing_end, scenarios.world)
+    images = workload.images * scenarios.volume
+    if mode == "always-on":
+        needed = np.ceil(images * slow_s / (MONTH_S * scenarios.utilization))
+        return HOURS_PER_MONTH, np.ceil(needed / offer.gpu_count) * offer.gpu_count
+    sessions, within_s = _sessions(workload)
+    startup_s = (workload.startup_minutes or 0.0) * 60
+    calls = np.ceil(np.ceil(images / sessions) / batch)
+    in_time = np.floor((within_s - startup_s) / (batch * slow_s / scenarios.utilization))
+    can = in_time >= 1
+    needed = np.ceil(calls / np.where(can, in_time, 1))
+    gpus = np.ceil(needed / offer.gpu_count) * offer.gpu_count
+    running_s = np.ceil(calls / gpus) * batch * seconds / scenarios.utilization
+    billed_s = billed_seconds(offer, running_s=running_s, startup_s=startup_s)
+    return np.where(can, billed_s * sessions / SECONDS_PER_HOUR, np.nan), gpus
+
+
+def _sessions(workload: Workload) -> tuple[int, float]:
+    if workload.deadline is not None:
+        return 1, workload.deadline.hours * SECONDS_PER_HOUR
+    assert workload.on_demand is not None  # noqa: S101 - no other mode is rented by the session
+    starts = workload.on_demand.starts_per_month
+    return starts, MONTH_S / starts
