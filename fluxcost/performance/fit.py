@@ -19,6 +19,7 @@ from fluxcost.performance.common import common_sigmas
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.energy import CallEnergy, counter_sigma
 from fluxcost.performance.exact import index_cells
+from fluxcost.performance.fleets import Fleets
 from fluxcost.performance.floor import (
     Floor,
     ceiling_rates,
@@ -32,6 +33,7 @@ from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.region import Region, check_batch, trusted
+from fluxcost.performance.replicas import check_replicas
 from fluxcost.performance.sampling import Statistic
 from fluxcost.performance.stages import StageName, exact_stages, fitted_stages
 from fluxcost.workload import Shape
@@ -121,6 +123,59 @@ class Fit:
         """Return images a second of one GPU that always has a next call waiting."""
         occupancy = self.occupancy(shape, batch)
         return derive(lambda seconds: batch / seconds, occupancy, unit="images/s")
+
+    def replica_efficiency(self, shape: Shape, batch: int = 1, replicas: int = 1) -> Estimate:
+        """Return what replicas make together over what as many GPUs make each alone.
+
+        Where replicas were timed at once this is the measurement or the law fitted to it, and at
+        other shapes and batches what the timed ones agree on.
+
+        Args:
+            shape: What is asked.
+            batch: Images a call.
+            replicas: Copies of the model at work at once, one a GPU.
+
+        Raises:
+            MissingDataError: Replicas were never timed at once, or so many are out of reach.
+        """
+        check_batch(batch)
+        check_replicas(replicas)
+        if replicas == 1:
+            return Estimate.exact(1.0, "", Source.MEASURED, f"{self.key}: one replica")
+        return self._fleets.law(shape, batch).efficiency(replicas)
+
+    def fleet_throughput(
+        self, shape: Shape, batch: int = 1, replicas: int = 1, cores: int | None = None
+    ) -> Estimate:
+        """Return images a second of several GPUs, each with a replica that always has work.
+
+        Args:
+            shape: What is asked.
+            batch: Images a call.
+            replicas: Copies of the model at work at once, one a GPU.
+            cores: CPU cores each replica is held to; None leaves it all it had when measured.
+
+        Raises:
+            MissingDataError: Replicas were never timed at once, so many are out of reach, or cores
+                were never varied so far down.
+        """
+        efficiency = self.replica_efficiency(shape, batch, replicas)
+        parts = [self.throughput(shape, batch), efficiency]
+        if cores is not None:
+            check_replicas(cores, "cores")
+            parts.append(self._fleets.core_factor(shape, batch, cores))
+        return derive(
+            lambda one, *factors: replicas * one * np.prod(factors, axis=0), *parts, unit="images/s"
+        )
+
+    def cores_needed(self, shape: Shape, batch: int = 1) -> int:
+        """Return the CPU cores a replica needs to reach 99 % of its rate with all it had.
+
+        Raises:
+            MissingDataError: Cores were never varied.
+        """
+        check_batch(batch)
+        return self._fleets.cores_needed(shape, batch)
 
     def stages(self, shape: Shape, batch: int = 1) -> dict[StageName, Estimate]:
         """Return the median seconds of each stage; `denoise` is all steps together.
@@ -297,6 +352,13 @@ class Fit:
     def call_energy(self) -> CallEnergy:
         """The fitted energy."""
         return CallEnergy(self.calibration.alias, self._cells, self.architecture, self.key)
+
+    @functools.cached_property
+    def _fleets(self) -> Fleets:
+        def work(shape: Shape, batch: int) -> float:
+            return self.architecture.tokens(shape) * batch
+
+        return Fleets(self.calibration, self.key, work, self._drift.moment)
 
     @functools.cached_property
     def _evidence(self) -> str:

@@ -129,6 +129,7 @@ def _columns(samples: list[Sample]) -> Samples:
 
 
 def _free(bench: Bench) -> None:
+    bench.release()
     gc.collect()
     if bench.clock.is_cuda:
         torch.cuda.empty_cache()

@@ -1,0 +1,287 @@
+"""What replicas timed at once show: efficiency by count, and what fewer CPU cores cost.
+
+Efficiency is read against the same GPUs alone in the same start wherever they were timed alone in
+it, so that what differs between starts and GPUs cancels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fluxcost.errors import MissingDataError
+from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
+from fluxcost.performance.calibration import Calibration, Replica
+from fluxcost.performance.replicas import ReplicaLaw
+from fluxcost.performance.sampling import sigma_of
+from fluxcost.workload import Shape
+
+SAME_RATE = 0.99
+"""Share of the rate with all cores from which a core count no longer limits."""
+
+Asked = tuple[Shape, int]
+"""A shape and batch."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Replicas that ran at once."""
+
+    parts: tuple[Replica, ...]
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """Return which replicas ran."""
+        return tuple(part.rank for part in self.parts)
+
+    @property
+    def cores(self) -> int | None:
+        """Cores each replica was held to; None for all."""
+        return self.parts[0].cores
+
+    @property
+    def asked(self) -> Asked:
+        """Return what each call was."""
+        return self.parts[0].shape, self.parts[0].batch
+
+    @property
+    def start(self) -> str:
+        """Name of the start of the program, which hosts share."""
+        return self.parts[0].window.partition("/")[0]
+
+    def rate(self, key: str, moment: float) -> Estimate:
+        """Return images a second until the slowest was done.
+
+        Args:
+            key: Name of the record in the keys of error draws.
+            moment: Relative error that the drift between moments adds.
+        """
+        images = sum(len(part.samples.wall_s) * part.batch for part in self.parts)
+        value = images / max(part.elapsed_s for part in self.parts)
+        own = max(sigma_of(part.samples.wall_s, "mean") for part in self.parts)
+        sigmas = {f"{key}/window/{self.parts[0].window}": max(own, moment)}
+        evidence = f"{key}: {self.parts[0].window}"
+        return Estimate.spread(value, sigmas, "images/s", Source.MEASURED, evidence)
+
+
+class Fleets:
+    """The windows of a calibration, by what was asked.
+
+    Args:
+        calibration: With replicas, or without any.
+        key: Name of the calibration in the keys of error draws.
+        work: Tokens x batch of a shape and batch.
+        moment: Relative error between moments, by tokens x batch.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration,
+        key: str,
+        work: Callable[[Shape, int], float],
+        moment: Callable[[float], float],
+    ) -> None:
+        self._alias, self._key = calibration.alias, key
+        self._work, self._moment = work, moment
+        self._windows = windows_of(calibration.replicas)
+
+    def law(self, shape: Shape, batch: int) -> ReplicaLaw:
+        """Return the law at a shape and batch: its own windows, or what all others' agree on.
+
+        Raises:
+            MissingDataError: No two replicas were ever timed at once.
+        """
+        together = {w.asked for w in self._windows if len(w.parts) > 1 and w.cores is None}
+        if not together:
+            raise MissingDataError(
+                f"{self._alias}: no replicas were timed at once; measure with --suite scaling "
+                "--gpus 1,2."
+            )
+        if (shape, batch) in together:
+            return ReplicaLaw(self._efficiencies((shape, batch)), self._key)
+        return ReplicaLaw(self._pooled(sorted(together), shape, batch), self._key)
+
+    def core_factor(self, shape: Shape, batch: int, cores: int) -> Estimate:
+        """Return the rate of a replica held to some cores over that of one with all.
+
+        Between counts that were measured the time of a call is taken as a + b / cores, Amdahl's
+        law in cores; from the most a replica could use on, it is 1.
+
+        Raises:
+            MissingDataError: Fewer cores than ever measured, or cores were never varied.
+        """
+        swept = self._swept(shape, batch)
+        known = self._core_ratios(swept)
+        counts = sorted(known)
+        if cores < counts[0]:
+            raise MissingDataError(
+                f"{self._alias}: {cores} cores a replica asked; expected at least {counts[0]}, the "
+                "fewest measured: measure with --cores."
+            )
+        most = self._cores_of_all(swept)
+        if cores >= most:
+            evidence = f"{self._key}: {most} cores a replica are all"
+            return Estimate.exact(1.0, "", Source.MEASURED, evidence)
+        if cores in known and swept == (shape, batch):
+            return known[cores]
+        return self._between(known, cores, most)
+
+    def cores_needed(self, shape: Shape, batch: int) -> int:
+        """Return the fewest measured cores a replica that reach 99 % of its rate with all.
+
+        Raises:
+            MissingDataError: Cores were never varied.
+        """
+        swept = self._swept(shape, batch)
+        enough = [n for n, ratio in self._core_ratios(swept).items() if ratio.value >= SAME_RATE]
+        return min([*enough, self._cores_of_all(swept)])
+
+    def efficiency(self, window: Window) -> Estimate | None:
+        """Return a window's rate over the sum of its replicas' solo rates; None without those."""
+        solos = [self._solo(window, rank) for rank in window.ranks]
+        known = [solo for solo in solos if solo is not None]
+        if len(known) < len(solos):
+            return None
+        moment = self._moment_of(window.asked)
+        return derive(
+            lambda rate, *alone: rate / sum(alone),
+            window.rate(self._key, moment),
+            *(solo.rate(self._key, moment) for solo in known),
+            unit="",
+        )
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Every window, in the order taken."""
+        return self._windows
+
+    def _efficiencies(self, asked: Asked, cores: int | None = None) -> dict[int, Estimate]:
+        found: dict[int, list[Estimate]] = defaultdict(list)
+        for window in self._windows:
+            if window.asked == asked and window.cores == cores and len(window.parts) > 1:
+                efficiency = self.efficiency(window)
+                if efficiency is not None:
+                    found[len(window.parts)].append(efficiency)
+        label = f"{asked[0]}, batch {asked[1]}, cores {cores}"
+        return {n: _mean(each, f"{self._key}/{label}/{n}") for n, each in found.items()}
+
+    def _pooled(self, points: Sequence[Asked], shape: Shape, batch: int) -> dict[int, Estimate]:
+        """Return what the measured points agree on; where they do not is the interval."""
+        found: dict[int, list[Estimate]] = defaultdict(list)
+        for asked in points:
+            for n, efficiency in self._efficiencies(asked).items():
+                found[n].append(efficiency)
+        work = [self._work(*asked) for asked in points]
+        inside = min(work) <= self._work(shape, batch) <= max(work)
+        source = Source.INTERPOLATED if inside else Source.EXTRAPOLATED
+        return {n: _other_point(each, f"{self._key}/any/{n}", source) for n, each in found.items()}
+
+    def _solo(self, window: Window, rank: int) -> Window | None:
+        fitting = [
+            each
+            for each in self._windows
+            if each.ranks == (rank,) and each.asked == window.asked and each.cores == window.cores
+        ]
+        same_start = [each for each in fitting if each.start == window.start]
+        return next(iter([*same_start, *fitting]), None)
+
+    def _swept(self, shape: Shape, batch: int) -> Asked:
+        """Return the point nearest in work at which cores were varied."""
+        points = sorted({window.asked for window in self._windows if window.cores is not None})
+        if not points:
+            raise MissingDataError(
+                f"{self._alias}: CPU cores were never varied; measure with --gpus 1,2 "
+                "--cores 1,2,4,all."
+            )
+        if (shape, batch) in points:
+            return shape, batch
+        target = np.log(self._work(shape, batch))
+        return min(points, key=lambda asked: abs(np.log(self._work(*asked)) - target))
+
+    def _core_ratios(self, asked: Asked) -> dict[int, Estimate]:
+        """Return the rate over that with all cores, by cores, over windows of the same replicas."""
+        moment = self._moment_of(asked)
+        free = {w.ranks: w for w in self._windows if w.asked == asked and w.cores is None}
+        found: dict[int, list[Estimate]] = defaultdict(list)
+        for window in self._windows:
+            if window.asked != asked or window.cores is None or window.ranks not in free:
+                continue
+            rates = (window.rate(self._key, moment), free[window.ranks].rate(self._key, moment))
+            found[window.cores].append(derive(lambda held, all_: held / all_, *rates, unit=""))
+        label = f"{asked[0]}, batch {asked[1]}"
+        return {n: _mean(each, f"{self._key}/{label}/cores {n}") for n, each in found.items()}
+
+    def _cores_of_all(self, asked: Asked) -> int:
+        """Return how many cores a replica had where none was held back, all replicas at work."""
+        shares = [
+            len(w.parts[0].cpus) // len(w.parts)
+            for w in self._windows
+            if w.asked == asked and w.cores is None
+        ]
+        return max(1, min(shares))
+
+    def _between(self, known: dict[int, Estimate], cores: int, most: int) -> Estimate:
+        counts = sorted(n for n in known if n < most)
+        knots = np.array([1 / most, *(1 / n for n in reversed(counts))])
+        ratios = [known[n] for n in reversed(counts)]
+
+        def at(*held: Draws | float) -> object:
+            times = [np.ones_like(np.atleast_1d(held[0])), *(1 / np.atleast_1d(r) for r in held)]
+            rows = np.stack(times, axis=-1)
+            return np.array([1 / np.interp(1 / cores, knots, row) for row in rows]).squeeze()
+
+        found = derive(at, *ratios, unit="")
+        source = Source.weakest((found.source, Source.INTERPOLATED))
+        return Estimate(found.value, "", source, found.evidence, found.draws)
+
+    def _moment_of(self, asked: Asked) -> float:
+        """Return how far a window's rate moves between moments, by soaks and by its own halves.
+
+        Half the difference of a window's halves is the error of its mean where calls are
+        independent, and more where speed drifts; it is pooled over the windows of a point.
+        """
+        halves = [
+            np.log(np.mean(walls[: len(walls) // 2]) / np.mean(walls[len(walls) // 2 :])) / 2
+            for window in self._windows
+            if window.asked == asked
+            for part in window.parts
+            if len(walls := part.samples.wall_s) > 1
+        ]
+        own = float(np.sqrt(np.mean(np.square(halves)))) if halves else 0.0
+        return max(own, self._moment(self._work(*asked)))
+
+
+def windows_of(replicas: Sequence[Replica]) -> tuple[Window, ...]:
+    """Group replicas by the window they share; one that some replica never finished is left out."""
+    found: dict[str, list[Replica]] = defaultdict(list)
+    for part in replicas:
+        found[part.window].append(part)
+    return tuple(
+        Window(tuple(sorted(parts, key=lambda part: part.rank)))
+        for parts in found.values()
+        if len(parts) == parts[0].replicas
+    )
+
+
+def _mean(each: Sequence[Estimate], key: str) -> Estimate:
+    """Return the geometric mean of repeats; how they scatter is an error too."""
+    logs = [np.log(one.value) for one in each]
+    spread = float(np.std(logs, ddof=1) / np.sqrt(len(logs))) if len(logs) > 1 else 0.0
+    middle = derive(lambda *values: np.exp(np.mean(np.log(values), axis=0)), *each, unit="")
+    return _widened(middle, spread, key, middle.source)
+
+
+def _other_point(each: Sequence[Estimate], key: str, source: Source) -> Estimate:
+    """Return what points agree on, as wide as they differ; one alone may lose all or nothing."""
+    logs = [np.log(one.value) for one in each]
+    spread = float(np.std(logs, ddof=1)) if len(logs) > 1 else abs(float(logs[0]))
+    middle = derive(lambda *values: np.exp(np.mean(np.log(values), axis=0)), *each, unit="")
+    return _widened(middle, spread, key, Source.weakest((source, middle.source)))
+
+
+def _widened(estimate: Estimate, sigma: float, key: str, source: Source) -> Estimate:
+    draws = estimate.draws * np.exp(sigma * standard_normal(key))
+    return Estimate(estimate.value, estimate.unit, source, estimate.evidence, draws)

@@ -1,0 +1,74 @@
+"""Calibrations of replicas made from known efficiency and CPU work, with seeded noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fluxcost.performance.calibration import Calibration, Replica, Samples
+from tests.synthetic import make_calibration
+
+POINTS = ((512, 512), (1024, 1024))
+CALLS = 12
+GPU_S = 0.5
+NOISE = 0.002
+ALL_CORES = 32
+
+
+def fleet_calibration(
+    *,
+    loss: float,
+    second_gpu: float = 1.0,
+    cpu_s: float = 0.0,
+    cores: tuple[int, ...] = (),
+    seed: int = 5,
+) -> Calibration:
+    """Return a calibration in which two replicas together lose a share of their solo rates.
+
+    Args:
+        loss: Share of the solo rates that two replicas lose.
+        second_gpu: Seconds of the second GPU's calls over the first's.
+        cpu_s: CPU seconds of a call on one core; they divide over the cores.
+        cores: Core counts measured beside all.
+        seed: Of the noise.
+    """
+    random = np.random.default_rng(seed)
+    replicas = []
+    for width, height in POINTS:
+        for count in (None, *cores):
+            for ranks in ((0,), (1,), (0, 1)):
+                call_s = GPU_S + cpu_s / (count or ALL_CORES // 2)
+                call_s *= 1.0 if len(ranks) == 1 else 1 / (1 - loss)
+                for rank in ranks:
+                    walls = call_s * (second_gpu if rank else 1.0)
+                    noise = np.exp(NOISE * random.standard_normal(CALLS))
+                    replicas.append(
+                        _replica((width, height), count, rank, len(ranks), walls * noise)
+                    )
+    return make_calibration().model_copy(update={"replicas": tuple(replicas)})
+
+
+def _replica(
+    size: tuple[int, int], cores: int | None, rank: int, replicas: int, walls: np.ndarray
+) -> Replica:
+    who = f"{replicas} replicas" if replicas > 1 else f"replica {rank} alone"
+    return Replica(
+        window=f"start/{size}, {who}, {cores or 'all'} cores",
+        run="run-1",
+        rank=rank,
+        replicas=replicas,
+        width=size[0],
+        height=size[1],
+        steps=4,
+        batch=1,
+        cores=cores,
+        cpus=tuple(range(cores or ALL_CORES)),
+        threads=1,
+        elapsed_s=float(walls.sum()),
+        seeds=tuple(range(CALLS)),
+        samples=Samples(
+            wall_s=tuple(walls),
+            text_encode_s=(0.02,) * CALLS,
+            denoise_step_s=((0.1,) * 4,) * CALLS,
+            vae_decode_s=(0.03,) * CALLS,
+        ),
+    )
