@@ -110,13 +110,18 @@ def is_complete(plan: Plan, journal: Journal) -> bool:
 
 def start_run(bench: Bench, journal: Journal) -> Run:
     """Record this start of the program and return its run."""
-    run = Run(
+    run = describe_run(bench)
+    journal.append(Row(run=run))
+    return run
+
+
+def describe_run(bench: Bench) -> Run:
+    """Return a run that starts now on this machine, with an id of its own."""
+    return Run(
         id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         started_at=datetime.now(UTC),
         environment=describe_environment(bench.device, bench.instruments, bench.weights),
     )
-    journal.append(Row(run=run))
-    return run
 
 
 class Campaign:

@@ -143,6 +143,29 @@ def compare(
 
 
 @app.command()
+def check(
+    calibration: Annotated[
+        str | None, typer.Option(help="Alias or file; default: shipped for this GPU and stack.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub name; default: synthetic weights.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+    cells: Annotated[int, typer.Option(help="How many cells to measure again.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of weights and latents.")] = 0,
+) -> None:
+    """Measure a few cells again: does the calibration hold here? Exit code 0 if so, 1 if not."""
+    from measure.check.run import CheckRequest
+    from measure.check.run import check as run_check
+
+    asked = CheckRequest(calibration, model, stack, weights, device, cells, seed)
+    if not run_check(asked, _out).holds:
+        raise typer.Exit(1)
+
+
+@app.command()
 def merge(
     files: Annotated[list[Path], typer.Argument(help="Calibrations (.json) or journals (.jsonl).")],
     out: Annotated[Path, typer.Option(help="File to write; must not exist.")],

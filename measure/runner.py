@@ -61,7 +61,7 @@ def execute(request: Request, console: Console) -> None:
     if request.dry_run:
         _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)
         return
-    device = _device(request.device)
+    device = device_of(request.device)
     chosen = recipe(request.stack, device)
     instruments = open_instruments(device)
     journal = Journal.open(request.out, _header(request, blueprint, chosen, device))
@@ -92,7 +92,12 @@ def _header(request: Request, blueprint: Blueprint, chosen: Recipe, device: torc
     )
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return the device of a name on the command line.
+
+    Raises:
+        InputError: No such device, or no GPU to be seen.
+    """
     try:
         device = torch.device(name)
     except RuntimeError:

@@ -158,6 +158,10 @@ class Kriged:
         own = self.scales.own**2 * np.eye(pixels.size)
         return np.asarray(shared @ shared.T + prior + own - weights @ cross.T)
 
+    def slopes(self, pixels: Array, batch: Array) -> Array:
+        """Return d log seconds / d theta of the fitted formula, shape (points, parameters)."""
+        return self._slopes(self.theta, pixels, batch)
+
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the others: errors (predicted less measured) and sigmas, in logs.
 

@@ -70,10 +70,10 @@ def knowledge(fitted: Fit, points: Sequence[Point], protocol: Protocol) -> Knowl
     """
     if not points:
         return Knowledge((), np.empty(0), np.empty(0), np.empty(0))
-    shares, calls_s = _shares(fitted, points)
+    shares, calls_s = stage_shares(fitted, points)
     covariance = fitted.times.honesty**2 * _covariance(fitted, points, shares)
     variances = np.diagonal(covariance)
-    noise = np.array([_noise(fitted, point) for point in points])
+    noise = np.array([cell_noise(fitted, point) for point in points])
     removed = covariance**2 / (variances + noise**2)[:, None]
     np.fill_diagonal(removed, variances)  # a measured cell is answered with the measurement
     return Knowledge(
@@ -84,7 +84,7 @@ def knowledge(fitted: Fit, points: Sequence[Point], protocol: Protocol) -> Knowl
     )
 
 
-def _shares(fitted: Fit, points: Sequence[Point]) -> tuple[dict[str, Array], Array]:
+def stage_shares(fitted: Fit, points: Sequence[Point]) -> tuple[dict[str, Array], Array]:
     """Return each stage's share of each call, and the seconds of the calls."""
     seconds: dict[str, Array] = {}
     for stage in fitted.times.fits:
@@ -109,7 +109,7 @@ def _covariance(fitted: Fit, points: Sequence[Point], shares: dict[str, Array]) 
     return total
 
 
-def _noise(fitted: Fit, point: Point) -> float:
+def cell_noise(fitted: Fit, point: Point) -> float:
     """Return the relative error a measurement of the point would have."""
     demand = point.shape.pixels, point.batch
     near = [fitted.times.drift.near(stage, *demand) for stage in fitted.times.fits]

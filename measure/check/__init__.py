@@ -1,0 +1,1 @@
+"""Does a calibration still hold here? A handful of cells, measured again."""
