@@ -1,0 +1,60 @@
+"""Four replicas on two hosts, both of them this machine."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from fluxcost.performance.calibration import read_calibration
+from tests.measure.replicas.fleets import SUITE, start
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    out = tmp_path_factory.mktemp("hosts")
+    suite = out / "suite.yaml"
+    suite.write_text(Path(SUITE).read_text().replace("steps: [1, 2]", "steps: [1]"))
+    shared = (
+        "--suite",
+        str(suite),
+        "--gpus",
+        "2,4",
+        "--nodes",
+        "2",
+        "--rendezvous",
+        f"127.0.0.1:{free_port()}",
+    )
+    processes = [start(out / f"host{n}", *shared, "--node-rank", str(n)) for n in (0, 1)]
+    said = [process.communicate(timeout=150)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "".join(said)
+    return out
+
+
+def test_each_host_keeps_the_journals_of_its_own_replicas(hosts):
+    kept = {n: sorted(path.name for path in (hosts / f"host{n}").glob("rank-*")) for n in (0, 1)}
+    assert kept == {0: ["rank-0", "rank-1"], 1: ["rank-2", "rank-3"]}
+
+
+def test_one_calibration_holds_all_replicas_of_both_hosts(hosts):
+    assert not list((hosts / "host1").glob("calibration-*"))
+    (path,) = (hosts / "host0").glob("calibration-*.json")
+    calibration = read_calibration(path)
+    assert len(calibration.runs) == 2
+    assert {run.environment.gpu_count for run in calibration.runs} == {2}
+    together = {}
+    for part in calibration.replicas:
+        together.setdefault(part.window, []).append(part)
+    assert sorted({len(parts) for parts in together.values()}) == [1, 2, 4]
+    for parts in together.values():
+        seeds = sorted(seed for part in parts for seed in part.seeds)
+        assert seeds == list(range(len(seeds)))
+    by_host = {run.id: set() for run in calibration.runs}
+    for part in calibration.replicas:
+        by_host[part.run].add(part.rank)
+    assert sorted(map(sorted, by_host.values())) == [[0, 1], [2, 3]]
