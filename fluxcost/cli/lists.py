@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
 import fluxcost as fc
 from fluxcost.cli import options
+from fluxcost.cli.importing import import_files
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.economics.importers.found import day_of
+from fluxcost.economics.schema import price_file_schema
 from fluxcost.errors import FluxcostError, MissingDataError, UnknownNameError
 from fluxcost.units import usd
 
@@ -20,7 +24,25 @@ NOTHING = "-"
 
 
 def prices(
+    action: Annotated[
+        Literal["import", "schema"] | None,
+        typer.Argument(
+            help="import: read another catalog's FILES into a folder of prices. schema: print the "
+            "JSON Schema of a price file."
+        ),
+    ] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files of that catalog, after import.")
+    ] = None,
     *,
+    origin: Annotated[
+        str | None, typer.Option("--from", help="gpuhunt, skypilot or litellm, with import.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day the files are of, such as 2026-08-18, with import.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to, with import.")] = None,
+    at: Annotated[str | None, typer.Option(help="Prices as they were known on a past day.")] = None,
     gpu: Annotated[str | None, typer.Option(help="Only offers of this GPU key.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
     model: Annotated[str | None, typer.Option(help="Only tariffs of this model.")] = None,
@@ -28,7 +50,15 @@ def prices(
     json: options.Json = False,
 ) -> None:
     """GPU offers and API tariffs, with age and grade."""
+    if action == "import":
+        import_files(origin, files or [], as_of, out, json=json)
+        return
+    if action == "schema":
+        show_json(price_file_schema())
+        return
     catalog = fc.load_catalog(prices)
+    if at is not None:
+        catalog = catalog.at(day_of(at))
     everyone = {row.provider for row in (*catalog.offers, *catalog.tariffs)}
     _refuse_unknown("GPU", gpu, {offer.gpu for offer in catalog.offers})
     _refuse_unknown("model", model, {tariff.model for tariff in catalog.tariffs})
@@ -53,6 +83,8 @@ def prices(
     for rows in (list(map(_offer_row, offers)), list(map(_tariff_row, tariffs))):
         if rows:
             show_table(rows)
+    if catalog.own:
+        show_text(f"{len(catalog.own)} of your own win over the shipped ones.")
 
 
 def calibrations(*, json: options.Json = False) -> None:

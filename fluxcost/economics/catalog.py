@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from fluxcost.documents import read_yaml
+from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import PriceRow, Slug
 from fluxcost.economics.tariffs import Tariff
@@ -98,6 +99,18 @@ class Catalog:
             if tariff.is_plannable(today) and model in {None, tariff.model}
         )
 
+    def at(self, day: dt.date) -> Catalog:
+        """Return the prices as they were known on a past day, each under its latest row's id.
+
+        A price that no row is old enough to tell is left out.
+        """
+        return Catalog(offers=rows_at(self.offers, day), tariffs=rows_at(self.tariffs, day))
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Ids of the rows that come from a folder of the user's own."""
+        return tuple(row.id for row in (*self.offers, *self.tariffs) if row.from_overlay)
+
     def to_dict(self) -> dict[str, Any]:
         """Return every row as plain values."""
         return {
@@ -128,7 +141,7 @@ def load_catalog(overlay: Path | str | None = None) -> Catalog:
     shipped = _shipped()
     if overlay is None:
         return shipped
-    mine = _read_folder(Path(overlay))
+    mine = _read_folder(Path(overlay), own=True)
     return Catalog(
         offers=_overlaid(shipped.offers, mine.offers),
         tariffs=_overlaid(shipped.tariffs, mine.tariffs),
@@ -142,21 +155,23 @@ def _shipped() -> Catalog:
     return _read_folder(inside if inside.is_dir() else beside)
 
 
-def _read_folder(folder: Path) -> Catalog:
+def _read_folder(folder: Path, *, own: bool = False) -> Catalog:
     gpu_files = sorted(folder.glob("gpus/*.yaml"))
     api_files = sorted(folder.glob("apis/*.yaml"))
     if not gpu_files and not api_files:
         raise DocumentError(
             f"{folder}: holds no gpus/*.yaml or apis/*.yaml; give a folder laid out as pricing/."
         )
-    offers = [row for path in gpu_files for row in _read_file(path, "offers", Offer)]
-    tariffs = [row for path in api_files for row in _read_file(path, "tariffs", Tariff)]
+    offers = [row for path in gpu_files for row in _read_file(path, "offers", Offer, own=own)]
+    tariffs = [row for path in api_files for row in _read_file(path, "tariffs", Tariff, own=own)]
     _refuse_duplicates(folder, offers)
     _refuse_duplicates(folder, tariffs)
     return Catalog(tuple(offers), tuple(tariffs))
 
 
-def _read_file(path: Path, key: Literal["offers", "tariffs"], record: type[Row]) -> list[Row]:
+def _read_file(
+    path: Path, key: Literal["offers", "tariffs"], record: type[Row], *, own: bool
+) -> list[Row]:
     document = _PriceFile.parse(read_yaml(path), str(path))
     if document.provider != path.stem:
         raise InputError(
@@ -166,7 +181,10 @@ def _read_file(path: Path, key: Literal["offers", "tariffs"], record: type[Row])
     if not rows or (document.offers and document.tariffs):
         raise InputError(f"{path}: expected {key}, at least one row of them and nothing else.")
     return [
-        record.parse({"provider": document.provider, **row}, f"{path}, {_name(row, number)}")
+        record.parse(
+            {"provider": document.provider, **row, "from_overlay": own},
+            f"{path}, {_name(row, number)}",
+        )
         for number, row in enumerate(rows, start=1)
     ]
 

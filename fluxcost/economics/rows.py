@@ -86,6 +86,12 @@ class PriceRow(Record):
     status: Status = Field(
         default=Status.ACTIVE, description="What became of it; anything but active needs a note."
     )
+    superseded_by: RowId | None = Field(
+        default=None, description="Id of the row with the later price of the same thing."
+    )
+    from_overlay: StrictBool = Field(
+        default=False, description="Whether it was loaded from a folder of your own."
+    )
     valid_until: Day | None = Field(
         default=None, description="Last day the price or the service exists."
     )
@@ -122,6 +128,8 @@ class PriceRow(Record):
             raise ValueError(f"an id that begins with its provider, {self.provider}/")
         if self.status is not Status.ACTIVE and not self.note:
             raise ValueError(f"a note saying why the status is {self.status}")
+        if self.superseded_by is not None and self.status is not Status.SUPERSEDED:
+            raise ValueError("superseded_by only where the status is superseded")
         if unknown := set(self.applied) - set(self.multipliers):
             raise ValueError(f"applied multipliers that exist; not {', '.join(sorted(unknown))}")
         return self
@@ -166,7 +174,8 @@ class PriceRow(Record):
 
     def caveats(self, today: dt.date | None = None) -> tuple[str, ...]:
         """Return what a reader of an answer that uses this price must be told."""
-        return tuple(f"{self.id}: {text}" for text in self._doubts(today or today_utc()))
+        own = ["your own price"] if self.from_overlay else []
+        return tuple(f"{self.id}: {text}" for text in (*own, *self._doubts(today or today_utc())))
 
     def _doubts(self, day: dt.date) -> list[str]:
         doubts = []

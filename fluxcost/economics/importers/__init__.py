@@ -1,0 +1,1 @@
+"""Prices out of other projects' own files, offline: gpuhunt, skypilot-catalog, litellm."""

@@ -1,0 +1,65 @@
+"""The published schema: that of the records, and what it accepts and refuses."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from fluxcost.documents import read_yaml
+from fluxcost.economics.catalog import PACKAGE
+from fluxcost.economics.schema import price_file_schema
+from tests.commands import shown_json
+
+PRICING = PACKAGE.parent / "pricing"
+FILES = sorted(PRICING.glob("*/*.yaml"))
+CHECK = jsonschema.Draft202012Validator(price_file_schema())
+
+
+def plain(value: Any) -> Any:
+    """Return a document as an editor sees it: dates are text, keys are text."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def test_the_published_file_is_that_of_the_records(capsys):
+    published = json.loads((PRICING / "schema.json").read_text(encoding="utf-8"))
+    remedy = "write it again: fluxcost prices schema > pricing/schema.json"
+    assert published == price_file_schema(), remedy
+    assert shown_json(capsys, "prices", "schema") == published
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_shipped_file_is_valid_and_names_the_schema(path: Path):
+    CHECK.validate(plain(read_yaml(path)))
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../schema.json"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("grade", "D"),
+        ("gpu_count", 0),
+        ("kind", "lease"),
+        ("coffee", "free"),
+        ("price", {"amount": 0}),
+    ],
+)
+def test_a_slip_is_refused_while_typing(field: str, value: object):
+    document = plain(read_yaml(PRICING / "gpus" / "lambda.yaml"))
+    document["offers"][0][field] = value
+    with pytest.raises(jsonschema.ValidationError):
+        CHECK.validate(document)
+
+
+def test_what_is_missing_is_refused_while_typing():
+    document = plain(read_yaml(PRICING / "apis" / "bfl.yaml"))
+    del document["tariffs"][0]["as_of"]
+    with pytest.raises(jsonschema.ValidationError):
+        CHECK.validate(document)
