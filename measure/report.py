@@ -15,6 +15,7 @@ from fluxcost.errors import MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.performance.fit import Fit, fit
 from measure.probes.sameness import is_lossless
+from measure.replicas.report import print_fleets
 
 NOISY = 0.10
 """Spread (standard deviation over mean) from which a cell is called noisy, as in pyperf."""
@@ -45,6 +46,7 @@ def print_report(calibration: Calibration, console: Console) -> None:
     console.print(_stage_table(calibration))
     _print_troubles(calibration, console)
     _print_probes(calibration, console)
+    print_fleets(calibration, console)
 
 
 def _print_runs(calibration: Calibration, console: Console) -> None:

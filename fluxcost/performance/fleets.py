@@ -141,9 +141,8 @@ class Fleets:
 
     def efficiency(self, window: Window) -> Estimate | None:
         """Return a window's rate over the sum of its replicas' solo rates; None without those."""
-        solos = [self._solo(window, rank) for rank in window.ranks]
-        known = [solo for solo in solos if solo is not None]
-        if len(known) < len(solos):
+        known = self._solo_windows(window)
+        if len(known) < len(window.parts):
             return None
         moment = self._moment_of(window.asked)
         return derive(
@@ -152,6 +151,10 @@ class Fleets:
             *(solo.rate(self._key, moment) for solo in known),
             unit="",
         )
+
+    def solos(self, window: Window) -> tuple[Replica, ...]:
+        """Return the window's replicas as each ran alone with the same cores, where it did."""
+        return tuple(solo.parts[0] for solo in self._solo_windows(window))
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -178,6 +181,10 @@ class Fleets:
         inside = min(work) <= self._work(shape, batch) <= max(work)
         source = Source.INTERPOLATED if inside else Source.EXTRAPOLATED
         return {n: _other_point(each, f"{self._key}/any/{n}", source) for n, each in found.items()}
+
+    def _solo_windows(self, window: Window) -> list[Window]:
+        found = (self._solo(window, rank) for rank in window.ranks)
+        return [solo for solo in found if solo is not None]
 
     def _solo(self, window: Window, rank: int) -> Window | None:
         fitting = [

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from rich.console import Console
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from fluxcost.errors import FluxcostError
@@ -24,12 +25,16 @@ from measure.replicas.fleet import Fleet, LostReplicaError
 from measure.replicas.joining import join
 from measure.replicas.links import measure_links
 from measure.replicas.progress import Progress
+from measure.replicas.report import print_fleets
 from measure.replicas.request import FleetRequest
 from measure.replicas.split_image import measure_splits, pending_splits
 from measure.replicas.window import Start, run_window
 from measure.replicas.windows import Window, all_windows, finished
 from measure.stacks import recipe
 from measure.suites import Point, load_suite
+
+WIDTH = 150
+"""Columns of the tables at the end; a worker writes to a pipe, which has no width of its own."""
 
 LAST_WORDS_S = 2.0
 """How long a replica that lost another waits: the one that died is then named, not this one."""
@@ -163,6 +168,7 @@ class Worker:
             _say(f"nothing new; the calibration stands in {path}")
             return
         calibration.save(path)
+        print_fleets(calibration, Console(width=WIDTH))
         _say(f"{len(calibration.replicas)} replica timings in {path}")
 
 

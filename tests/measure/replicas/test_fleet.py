@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 import fluxcost as fc
-from fluxcost.performance.calibration import read_calibration
+from fluxcost.performance.calibration import Replica, read_calibration
 from measure.journal import NAME
 from tests.measure.replicas.fleets import start, workers_of
 
@@ -76,7 +76,7 @@ def test_what_was_measured_before_is_kept_and_not_measured_again(killed, resumed
 
 
 def test_seeds_are_shared_out_without_duplicates_or_gaps(resumed):
-    by_window = {}
+    by_window: dict[str, list[Replica]] = {}
     for part in resumed[2].replicas:
         by_window.setdefault(part.window, []).append(part)
     for parts in by_window.values():
@@ -115,6 +115,14 @@ def test_the_calibration_is_one_that_fluxcost_fits(resumed):
     fleets = Fleets(calibration, "tiny", lambda shape, batch: shape.pixels * batch, lambda _: 0.0)
     efficiency = fleets.law(fc.Shape(64, 64, steps=2), 1).efficiency(2)
     assert 0.1 < efficiency.value < 2  # two replicas on shared cores; the size is not the point
+
+
+def test_the_end_of_a_run_shows_what_it_found(resumed):
+    said = resumed[1]
+    for heading in ("Replicas at once", "rate by CPU cores a replica", "Encoding on the CPU"):
+        assert heading in said
+    assert "one image of 64x64, 2 steps on 2 GPUs (ulysses)" in said
+    assert "s left" in said
 
 
 def test_encoding_is_timed_alone_and_by_all_at_once(resumed):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.performance.calibration import read_calibration
+from fluxcost.performance.calibration import Replica, read_calibration
 from tests.measure.replicas.fleets import SUITE, start
 
 
@@ -47,14 +47,14 @@ def test_one_calibration_holds_all_replicas_of_both_hosts(hosts):
     calibration = read_calibration(path)
     assert len(calibration.runs) == 2
     assert {run.environment.gpu_count for run in calibration.runs} == {2}
-    together = {}
+    together: dict[str, list[Replica]] = {}
     for part in calibration.replicas:
         together.setdefault(part.window, []).append(part)
     assert sorted({len(parts) for parts in together.values()}) == [1, 2, 4]
     for parts in together.values():
         seeds = sorted(seed for part in parts for seed in part.seeds)
         assert seeds == list(range(len(seeds)))
-    by_host = {run.id: set() for run in calibration.runs}
+    by_host: dict[str, set[int]] = {run.id: set() for run in calibration.runs}
     for part in calibration.replicas:
         by_host[part.run].add(part.rank)
     assert sorted(map(sorted, by_host.values())) == [[0, 1], [2, 3]]

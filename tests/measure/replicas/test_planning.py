@@ -13,7 +13,7 @@ from measure.replicas.fleet import shard
 from measure.replicas.request import FleetRequest, check, parse_cores, parse_gpus
 from measure.replicas.window import calls_for
 from measure.replicas.windows import all_windows, finished
-from measure.suites import Protocol, load_suite
+from measure.suites import Point, Protocol, load_suite
 from tests.fleets import fleet_calibration
 from tests.measure.conftest import TINY_MODEL
 from tests.measure.replicas.fleets import SUITE
@@ -77,7 +77,7 @@ def test_every_window_stands_once_with_each_gpu_alone_under_the_same_cores():
     assert len({window.key for window in windows}) == len(windows)
     # 4 points with all cores and 2 of them with 4 and with 1; two GPUs alone and both at once.
     assert len(windows) == (4 + 2 * 2) * 3
-    conditions = {}
+    conditions: dict[tuple[Point, int | None], set[tuple[int, ...]]] = {}
     for window in windows:
         conditions.setdefault((window.point, window.cores), set()).add(window.ranks)
     assert set(map(frozenset, conditions.values())) == {frozenset({(0,), (1,), (0, 1)})}

@@ -1,0 +1,40 @@
+"""The tables against replicas whose losses are planted."""
+
+import io
+
+from rich.console import Console
+
+from measure.replicas.report import print_fleets
+from tests.fleets import fleet_calibration
+
+
+def shown(**planted):
+    stream = io.StringIO()
+    print_fleets(fleet_calibration(**planted), Console(file=stream, width=150))
+    return stream.getvalue()
+
+
+def test_a_planted_loss_is_shown_beside_the_articles():
+    told = shown(loss=0.10)
+    rows = [line for line in told.splitlines() if "1024x1024" in line]
+    assert len(rows) == 1
+    efficiency = float(rows[0].split("│")[5].split("%")[0])
+    assert abs(efficiency - 90) < 0.5
+    assert "95%" in rows[0]  # 0.82 of 2 x 0.43 images a second
+    # Alone a call takes 0.5 s and together 0.5 / 0.9; nothing but the rest of the call grew.
+    assert [float(cell) for cell in rows[0].split("│")[7:10]] == [0, 0, 0]
+    assert abs(float(rows[0].split("│")[10]) - 1000 * (0.5 / 0.9 - 0.5)) < 2
+
+
+def test_cores_are_shown_with_what_is_needed():
+    told = shown(loss=0.0, cpu_s=0.03, cores=(1, 4, 8))
+    line = next(line for line in told.splitlines() if line.startswith("1024x1024"))
+    assert "1: 94.7%" in line  # (0.5 + 0.03 / 16) / (0.5 + 0.03)
+    assert "needs 8" in told
+
+
+def test_a_calibration_without_replicas_shows_nothing():
+    stream = io.StringIO()
+    bare = fleet_calibration(loss=0.0).model_copy(update={"replicas": ()})
+    print_fleets(bare, Console(file=stream))
+    assert stream.getvalue() == ""
