@@ -25,12 +25,20 @@ MEASURED = [entry.alias for entry in shipped_calibrations() if entry.source is S
 SEVERAL = [alias for alias in MEASURED if len(sampled_runs(load_calibration(alias))) > 1]
 EAGER = "h200-sxm/flux2-klein-4b/eager-bf16"
 COMPILED = "h200-sxm/flux2-klein-4b/compiled-bf16"
+H100_EAGER = "h100-sxm/flux2-klein-4b/eager-bf16"
+H100_COMPILED = "h100-sxm/flux2-klein-4b/compiled-bf16"
 BOUNDS = {
     (EAGER, HeldOut.GROUP): (0.02, 0.06),
     (EAGER, HeldOut.GROUP_IN_RUN): (0.015, 0.06),
     (EAGER, HeldOut.RUN): (0.03, 0.11),
     (EAGER, HeldOut.RESOLUTION): (0.025, 0.06),
     (EAGER, HeldOut.BATCH): (0.02, 0.06),
+    (H100_EAGER, HeldOut.GROUP): (0.02, 0.05),
+    (H100_EAGER, HeldOut.RESOLUTION): (0.025, 0.055),
+    (H100_EAGER, HeldOut.BATCH): (0.025, 0.08),
+    (H100_COMPILED, HeldOut.GROUP): (0.02, 0.045),
+    (H100_COMPILED, HeldOut.RESOLUTION): (0.02, 0.045),
+    (H100_COMPILED, HeldOut.BATCH): (0.025, 0.055),
     (COMPILED, HeldOut.GROUP): (0.03, 0.04),  # of 7 groups, half of them at the edge
     (COMPILED, HeldOut.RESOLUTION): (0.03, 0.08),
     (COMPILED, HeldOut.BATCH): (0.03, 0.04),
@@ -46,10 +54,10 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
     assert report.median_error <= median
     assert report.p95_error <= p95
     assert report.coverage >= 0.85
-    assert report.median_half_width <= 0.13
+    assert report.median_half_width <= 0.15
 
 
-@pytest.mark.parametrize(("alias", "shapes"), [(EAGER, 2), (COMPILED, 1)])
+@pytest.mark.parametrize(("alias", "shapes"), [(EAGER, 2), (COMPILED, 1), (H100_EAGER, 2), (H100_COMPILED, 1)])
 def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
     found = choose_batches(load_calibration(alias))
     assert len(found.choices) == shapes
