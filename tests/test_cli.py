@@ -150,6 +150,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
     document = result.to_dict()
     assert shown_json(capsys, "validate", path) == {
         "reports": document["reports"],
+        "resources": document["resources"],
         "batch_choices": [document["batch_choice"]],
         "skipped": document["skipped"],
     }
@@ -177,7 +178,7 @@ def test_validate_against_is_the_report(capsys, tmp_path: Path):
     whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]})"
     assert f", against {whose}: median error " in text
     assert text.splitlines()[-2:] == [
-        "alike: stack, gpu, cpu, cpu_cores, torch, weights",
+        "alike: model, stack, gpu, cpu, cpu_cores, torch, weights",
         "not recorded in both: power_limit_w, driver, diffusers, transformers",
     ]
 

@@ -13,6 +13,7 @@ from fluxcost.errors import InputError
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
 from fluxcost.evidence.report import Against, CellError
+from fluxcost.evidence.resources import ResourceReport
 from fluxcost.units import percent, seconds
 
 
@@ -39,6 +40,7 @@ def validate(
         show_json(
             {
                 "reports": [report.to_dict() for result in results for report in result.reports],
+                "resources": [each.to_dict() for result in results for each in result.resources],
                 "batch_choices": [
                     result.batch_choice.to_dict() for result in results if result.batch_choice
                 ],
@@ -49,6 +51,8 @@ def validate(
     for result in results:
         for report in result.reports:
             _show_report(report)
+        for resource in result.resources:
+            show_text(_resource_line(resource))
         if result.batch_choice:
             show_text(_regret_line(result.batch_choice))
         for skipped in result.skipped:
@@ -97,6 +101,15 @@ def _show_differences(against: Against) -> None:
         show_text(f"alike: {', '.join(against.alike)}")
     if against.unknown:
         show_text(f"not recorded in both: {', '.join(against.unknown)}")
+
+
+def _resource_line(found: ResourceReport) -> str:
+    return (
+        f"{found.calibration}, {found.quantity} of each size and batch left out of all runs "
+        f"({found.folds}): median error {percent(found.median_error)}, 95th percentile "
+        f"{percent(found.p95_error)}, worst {percent(found.max_error)}, "
+        f"{percent(found.coverage)} of cells inside their 90 % interval."
+    )
 
 
 def _regret_line(found: BatchRegret) -> str:

@@ -10,6 +10,7 @@ from fluxcost.errors import InputError, MissingDataError
 from fluxcost.evidence.batch_choice import BatchRegret, batch_regret
 from fluxcost.evidence.folds import Fold, HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import Scores, ValidationReport
+from fluxcost.evidence.resources import QUANTITIES, ResourceReport, resource_report
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
@@ -22,7 +23,7 @@ BATCH_CHOICE = "batch choice"
 class Skipped(Record):
     """A check the calibration has no data for."""
 
-    check: Name = Field(description="A way of leaving out, or 'batch choice'.")
+    check: Name = Field(description="A way of leaving out, 'memory', 'energy' or 'batch choice'.")
     reason: str
 
 
@@ -30,6 +31,9 @@ class Validation(Record):
     """Every check a calibration has the data for, and why the others are absent."""
 
     reports: tuple[ValidationReport, ...]
+    resources: tuple[ResourceReport, ...] = Field(
+        default=(), description="Peak memory and energy, groups left out."
+    )
     batch_choice: BatchRegret | None = None
     skipped: tuple[Skipped, ...] = ()
 
@@ -80,12 +84,24 @@ def validate_all(
             reports.append(validate(calibration, held_out=way, architecture=architecture))
         except MissingDataError as error:
             skipped.append(Skipped(check=way, reason=str(error)))
+    whole = fit(calibration, architecture=architecture)
+    resources: list[ResourceReport] = []
+    for quantity in QUANTITIES:
+        try:
+            resources.append(resource_report(whole, quantity, HeldOut.GROUP, groups))
+        except MissingDataError as error:
+            skipped.append(Skipped(check=quantity, reason=str(error)))
     choice = None
     try:
-        choice = batch_regret(fit(calibration, architecture=architecture), groups)
+        choice = batch_regret(whole, groups)
     except MissingDataError as error:
         skipped.append(Skipped(check=BATCH_CHOICE, reason=str(error)))
-    return Validation(reports=tuple(reports), batch_choice=choice, skipped=tuple(skipped))
+    return Validation(
+        reports=tuple(reports),
+        resources=tuple(resources),
+        batch_choice=choice,
+        skipped=tuple(skipped),
+    )
 
 
 def _chosen(held_out: HeldOut | str) -> HeldOut:

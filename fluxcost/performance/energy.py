@@ -1,4 +1,4 @@
-"""Energy of a call: a power the board draws all the time, and a price of each FLOP."""
+"""Energy of a call: a power the board draws all the time, and a price of each kind of work."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from fluxcost.errors import MissingDataError
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Cell
 from fluxcost.performance.kriging import Array
-from fluxcost.performance.work import denoise_step, text_encode, vae_decode
+from fluxcost.performance.work import denoise_step, text_encode
 from fluxcost.workload import Shape
 
 COUNTER_REFRESH_S = 0.1
 """The board refreshes its energy counter about every 0.1 s (zeus, energy monitor), which is the
 error of a window's length."""
 
-FEWEST_CELLS = 4
-"""Fewest cells two coefficients and an error can be told from."""
+FEWEST_CELLS = 6
+"""Fewest cells four coefficients and an error can be told from."""
 
 
-def call_tflop(architecture: Architecture, shape: Shape, batch: int) -> float:
-    """Return the arithmetic of a whole call, TFLOP."""
-    work = (
-        text_encode(architecture, batch).flop
-        + shape.steps * denoise_step(architecture, shape, batch).flop
-        + vae_decode(architecture, shape, batch).flop
-    )
-    return work / 1e12
+UNKNOWN_SIGMA = 0.2
+"""Relative error taken where all cells are of one size and batch."""
+
+
+def call_work(architecture: Architecture, shape: Shape, batch: int) -> Array:
+    """Return a call's products and its attention, TFLOP, and the megapixels it decodes.
+
+    Attention costs more a FLOP than products, and decoding moves bytes more than it multiplies.
+    """
+    text, step = text_encode(architecture, batch), denoise_step(architecture, shape, batch)
+    products = text.flop + shape.steps * step.matmul_flop
+    attention = shape.steps * step.attention_flop
+    return np.array([products / 1e12, attention / 1e12, shape.pixels * batch / 1e6])
 
 
 def counter_sigma(cell: Cell) -> float:
@@ -38,7 +43,7 @@ def counter_sigma(cell: Cell) -> float:
 
 
 class CallEnergy:
-    """Joules of a call as standing watts x seconds + joules a TFLOP x TFLOP."""
+    """Joules of a call as standing watts x seconds + a price of products, attention and pixels."""
 
     def __init__(
         self, alias: str, cells: Sequence[Cell], architecture: Architecture, key: str
@@ -53,34 +58,41 @@ class CallEnergy:
         self._key = key
         features = np.array([self._features(cell) for cell in known])
         self._coefficients = _relative_fit(features)
-        rows = range(len(known))
-        left = [features[row] @ _relative_fit(np.delete(features, row, axis=0)) for row in rows]
-        self._sigma = float(np.sqrt(np.mean(np.log(np.maximum(left, 1e-3)) ** 2)))
+        self._sigma = _left_out_sigma(features, [(c.width, c.height, c.batch) for c in known])
 
     def joules(self, shape: Shape, batch: int, seconds: float) -> float:
         """Return the energy of a call that takes the given time, J."""
-        tflop = call_tflop(self._architecture, shape, batch)
-        return float(self._coefficients @ [seconds, tflop])
+        work = call_work(self._architecture, shape, batch)
+        return float(self._coefficients @ [seconds, *work])
 
     def sigmas(self, shape: Shape, batch: int) -> dict[str, float]:
         """Return the relative errors by source: the misfit that cells left out show."""
         return {f"{self._key}/energy/{shape} x {batch}": self._sigma}
 
     def _features(self, cell: Cell) -> Array:
-        """Return seconds and TFLOP of a call per joule measured, so that a fit aims at 1."""
+        """Return seconds and work of a call per joule measured, so that a fit aims at 1."""
         assert cell.energy is not None  # noqa: S101 - the constructor selects
         joules = cell.energy.joules / cell.energy.calls
         seconds = cell.energy.window_s / cell.energy.calls
-        tflop = call_tflop(self._architecture, cell.shape, cell.batch)
-        return np.array([seconds / joules, tflop / joules])
+        work = call_work(self._architecture, cell.shape, cell.batch)
+        return np.array([seconds, *work]) / joules
+
+
+def _left_out_sigma(features: Array, keys: Sequence[tuple[int, int, int]]) -> float:
+    """Return the relative error of cells predicted by those of other sizes and batches."""
+    logs = []
+    for key in sorted(set(keys)):
+        out = np.array([each == key for each in keys])
+        if out.all():
+            continue
+        left = features[out] @ _relative_fit(features[~out])
+        logs += [float(np.log(max(ratio, 1e-3))) for ratio in left]
+    return float(np.sqrt(np.mean(np.square(logs)))) if logs else UNKNOWN_SIGMA
 
 
 def _relative_fit(features: Array) -> Array:
     """Return the non-negative coefficients whose joules over the measured are closest to 1."""
-    ones = np.ones(len(features))
-    both, *_ = np.linalg.lstsq(features, ones, rcond=None)
-    if np.all(both >= 0):
-        return np.asarray(both)
-    alone = np.sum(features, axis=0) / np.sum(features**2, axis=0)
-    misses = np.sum((features * alone - 1) ** 2, axis=0)
-    return np.where(misses == misses.min(), alone, 0.0)
+    from scipy.optimize import nnls
+
+    found, _ = nnls(features, np.ones(len(features)))
+    return np.asarray(found)

@@ -346,7 +346,7 @@ class Fit:
     @functools.cached_property
     def peak(self) -> PeakMemory:
         """The fitted peak memory."""
-        return PeakMemory(self.calibration.alias, self._cells, self.key)
+        return PeakMemory(self.calibration.alias, self._cells, self.architecture.vae, self.key)
 
     @functools.cached_property
     def call_energy(self) -> CallEnergy:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fluxcost.errors import MissingDataError
+from fluxcost.performance.architecture import Vae
 from fluxcost.performance.calibration import Cell, Memory
 from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
+from fluxcost.performance.work import BYTES_PER_VALUE
 from fluxcost.workload import Shape
 
 Reader = Callable[[Memory, float | None], float | None]
@@ -40,22 +42,38 @@ READING_SIGMA = 0.002
 """Relative error of a peak: repeated calls reach the same peak to within a few allocator blocks."""
 
 
-class MemoryPhysics:
-    """theta = log GiB whatever the batch (weights, context), log GiB of one megapixel in flight."""
+UPPER_90 = 1.645
+"""Upper end of a normal's 90 % interval, in standard deviations."""
 
-    def __init__(self) -> None:
-        self.prior_mean = np.log([15.0, 2.0])
-        self.prior_sigma = np.array([1.5, 1.5])
+
+class MemoryPhysics:
+    """theta = log GiB whatever the batch, log GiB of one megapixel in flight, log of batch 1's own.
+
+    An image alone takes more a megapixel than one of several: convolutions choose other workspaces
+    (2.27 GiB against 1.94, eager klein-4B, H200, 2026-11-23). One of them copies the decoder's
+    widest layer at full size, which PyTorch makes in parts of at most 2^31 values: past that it
+    stops growing (43.1 GiB at 1024x1024, batch 16, where 47.5 would follow from batches 2 to 8).
+    """
+
+    def __init__(self, vae: Vae) -> None:
+        widest = vae.block_out_channels[min(1, len(vae.block_out_channels) - 1)]
+        self._copy_gib = widest * 1e6 * BYTES_PER_VALUE / 2**30
+        self._part_gib = 2**31 * BYTES_PER_VALUE / 2**30
+        self.prior_mean = np.log([15.0, 2.0, 1.0])
+        self.prior_sigma = np.array([1.5, 1.5, 0.15])
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log GiB; the name is that of the protocol, which knows stage times."""
-        return np.asarray(np.logaddexp(theta[0], theta[1] + np.log(pixels * 1e-6 * batch)))
+        megapixels = pixels * 1e-6 * batch
+        each = np.exp(theta[1] + theta[2] * np.maximum(0.0, 2.0 - batch))
+        spared = np.maximum(0.0, np.minimum(self._copy_gib, each) * megapixels - self._part_gib)
+        return np.asarray(np.log(np.exp(theta[0]) + each * megapixels - spared))
 
 
 class PeakMemory:
     """Peak GiB over pixels and batch, from the one reading most cells carry."""
 
-    def __init__(self, alias: str, cells: Sequence[Cell], key: str) -> None:
+    def __init__(self, alias: str, cells: Sequence[Cell], vae: Vae, key: str) -> None:
         self._key = key
         driver_gib = _driver_gib(cells)
         self.reading = _common_reading(alias, cells, driver_gib)
@@ -64,7 +82,7 @@ class PeakMemory:
         peaks = [max(read(cell) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
         self._kriged = Kriged(
-            MemoryPhysics(),
+            MemoryPhysics(vae),
             Observations(
                 pixels=np.array([float(group.pixels) for group in groups]),
                 batch=np.array([float(group.batch) for group in groups]),
@@ -91,12 +109,23 @@ class PeakMemory:
         return shared | {f"{self._key}/memory/{pixels} px x {batch}": part.local}
 
 
+def gib_at(peak: PeakMemory, shape: Shape, batch: int) -> float:
+    """Return the peak of a size and batch, GiB: measured, or the upper end of what is predicted."""
+    known = peak.measured(shape, batch)
+    if known is not None:
+        return known
+    sigmas = peak.sigmas(shape.pixels, batch)
+    return peak.gib(shape.pixels, batch) * float(
+        np.exp(UPPER_90 * np.hypot.reduce([*sigmas.values()]))
+    )
+
+
 def _driver_gib(cells: Sequence[Cell]) -> float | None:
     """Return what the driver and its kernels take beside the allocator, GiB; None if not recorded.
 
-    The median over cells: an allocator short of room gives memory back within a call, and then held
-    more at its peak than the device shows after it (74 GiB against 50 in use, eager klein-4B,
-    1024x1024, batch 16, H100 80GB, 2026-11-24).
+    The most over cells: an allocator that gives memory back within a call held more at its peak
+    than the device shows after it (74 GiB against 50 in use, eager klein-4B, 1024x1024, batch 16,
+    H100 80GB, 2026-11-24), which only makes the difference smaller.
     """
     beside = [
         cell.memory.device_gib - cell.memory.reserved_gib
@@ -105,7 +134,7 @@ def _driver_gib(cells: Sequence[Cell]) -> float | None:
         and cell.memory.device_gib is not None
         and cell.memory.reserved_gib is not None
     ]
-    return max(0.0, float(np.median(beside))) if beside else None
+    return max(0.0, *beside) if beside else None
 
 
 def _read(cell: Cell, reading: str, driver_gib: float | None) -> float | None:

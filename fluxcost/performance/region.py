@@ -44,6 +44,21 @@ class Region:
         """Return the largest batch within the measured tokens x batch, at least 1."""
         return max(1, self._work[1] // self._architecture.tokens(shape))
 
+    def farthest_batch(self, shape: Shape) -> int:
+        """Return the largest batch answered at all, 0 where not even one image is."""
+        return REACH * self._work[1] // self._architecture.tokens(shape)
+
+    def fewest_out_of_memory(self, shape: Shape) -> int | None:
+        """Return the least batch at which a call that asks no more ran out of memory."""
+        found = [
+            cell.batch
+            for cell in self._calibration.cells
+            if cell.status == "out_of_memory"
+            and cell.gpus == 1
+            and cell.shape.pixels <= shape.pixels
+        ]
+        return min(found, default=None)
+
     def require(self, shape: Shape, batch: int) -> Source:
         """Return interpolated or extrapolated.
 
