@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
-    from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
     from fluxcost.planning.plans import Plan, Plans, Rejected
+    from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
     from fluxcost.workload import Shape, Workload, load_workload
@@ -76,11 +76,11 @@ __all__ = [
     "diff",
     "electricity_per_image",
     "fit",
-    "largest_batch",
     "load_calibration",
     "load_catalog",
     "load_workload",
     "plan",
+    "reconcile",
     "sensitivity",
     "shipped_calibrations",
     "transfer",
@@ -117,10 +117,10 @@ _ROOMS = {
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
-    "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
+    "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
     "fluxcost.workload": ("Shape", "Workload", "load_workload"),

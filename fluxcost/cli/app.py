@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import audit, dashboard, lists, money, plans, risk, timing, truth
+from fluxcost.cli import audit, dashboard, lists, money, plans, reconciling, risk, timing, truth
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -30,6 +30,7 @@ for command in (
     plans.plan,
     risk.sensitivity,
     risk.diff,
+    reconciling.reconcile,
     lists.prices,
     lists.calibrations,
     truth.validate,

@@ -87,7 +87,7 @@ def diff(
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     where = first.partition("#")[0]
     names = (first, where + second if second.startswith("#") else second)
-    one, other = (_plan(name, catalog, timed) for name in names)
+    one, other = (plan_named(name, catalog, timed) for name in names)
     result = fc.diff(one, other)
     if json:
         show_json(result.to_dict())
@@ -103,7 +103,12 @@ def diff(
     )
 
 
-def _plan(name: str, catalog: fc.Catalog, timed: list[fc.Calibration] | None) -> fc.Plan:
+def plan_named(name: str, catalog: fc.Catalog, timed: list[fc.Calibration] | None) -> fc.Plan:
+    """Return the plan that WORKLOAD.yaml or WORKLOAD.yaml#OPTION names.
+
+    Raises:
+        UnknownNameError: No plan of the workload uses the option.
+    """
     path, _, option = name.partition("#")
     plans = fc.plan(fc.load_workload(path), catalog=catalog, calibrations=timed)
     if not option:
