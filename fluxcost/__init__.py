@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
+    from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
     from fluxcost.planning.plans import Plan, Plans, Rejected
@@ -76,6 +77,7 @@ __all__ = [
     "diff",
     "electricity_per_image",
     "fit",
+    "largest_batch",
     "load_calibration",
     "load_catalog",
     "load_workload",
@@ -117,6 +119,7 @@ _ROOMS = {
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
+    "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
