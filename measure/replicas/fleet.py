@@ -67,6 +67,13 @@ class Fleet:
         self._state.destroy_process_group()
 
 
+def local_device(device_type: str) -> torch.device:
+    """Return the device that this process will have once it joins the fleet, touching none."""
+    if device_type == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+
+
 def shard(calls: int, part: int, parts: int) -> tuple[int, ...]:
     """Return which of parts x calls jobs are this part's: none twice, none left out."""
     return tuple(range(part, parts * calls, parts))

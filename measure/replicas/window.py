@@ -24,6 +24,9 @@ from measure.replicas.fleet import Fleet, shard
 from measure.replicas.windows import Window
 from measure.suites import Protocol
 
+TELEMETRY_EVERY_S = 1.0
+"""Seconds between readings: each takes milliseconds, and replicas reading at once may wait."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -105,11 +108,13 @@ def _take(bench: Bench, window: Window, jobs: tuple[int, ...]) -> _Taken:
     taken = _Taken()
     taken.seeds = tuple(bench.seed + job for job in jobs)
     start_j = bench.instruments.energy_j()
-    start_s = time.perf_counter()
+    start_s = read_s = time.perf_counter()
     for job in jobs:
         bench.calls = job  # decides the prompts and the seed of the call
         taken.samples.append(bench.time_call(window.point))
-        taken.telemetry.append(bench.instruments.snapshot())
+        if time.perf_counter() - read_s >= TELEMETRY_EVERY_S:
+            taken.telemetry.append(bench.instruments.snapshot())
+            read_s = time.perf_counter()
     taken.elapsed_s = round(time.perf_counter() - start_s, 6)
     end_j = bench.instruments.energy_j()
     if start_j is not None and end_j is not None and end_j > start_j:

@@ -21,7 +21,7 @@ from measure.environment import describe_environment, describe_gpu
 from measure.journal import SYNTHETIC, Header, Journal, Row
 from measure.replicas.cores import Cores
 from measure.replicas.encode import Round, measure_encodings, rounds
-from measure.replicas.fleet import Fleet, LostReplicaError
+from measure.replicas.fleet import Fleet, LostReplicaError, local_device
 from measure.replicas.joining import join
 from measure.replicas.links import measure_links
 from measure.replicas.progress import Progress
@@ -32,6 +32,7 @@ from measure.replicas.window import Start, run_window
 from measure.replicas.windows import Window, all_windows, finished
 from measure.stacks import recipe
 from measure.suites import Point, load_suite
+from measure.telemetry import Instruments
 
 WIDTH = 150
 """Columns of the tables at the end; a worker writes to a pipe, which has no width of its own."""
@@ -43,14 +44,13 @@ LAST_WORDS_S = 2.0
 class Worker:
     """A replica with its bench and journal."""
 
-    def __init__(self, request: FleetRequest, fleet: Fleet) -> None:
+    def __init__(self, request: FleetRequest, fleet: Fleet, instruments: Instruments) -> None:
         self.request = request
         self.fleet = fleet
         self.suites = tuple(load_suite(name) for name in request.suites)
         self.protocol = self.suites[0].protocol
         self.cores = Cores(fleet.local_rank, fleet.local_size)
-        # Before anything computes on the GPU: whoever is seen there now is someone else.
-        self.instruments = open_instruments(fleet.device)
+        self.instruments = instruments
         self.blueprint = load_blueprint(request.model)
         self.recipe = recipe(request.stack, fleet.device)
         header = Header(
@@ -181,8 +181,10 @@ def main() -> None:
     """Run one replica of the request given as the only argument."""
     request = FleetRequest.parse(json.loads(Path(sys.argv[1]).read_text()), "the fleet's request")
     torch.set_grad_enabled(False)
+    # Before anything touches the GPU, joining the fleet too: whoever is seen there is someone else.
+    instruments = open_instruments(local_device(request.device))
     fleet = Fleet(request.device)
-    worker = Worker(request, fleet)
+    worker = Worker(request, fleet, instruments)
     try:
         worker.run()
     except LostReplicaError:
