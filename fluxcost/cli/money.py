@@ -9,7 +9,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.economics.breakeven import BreakEven, Sessions
+from fluxcost.economics.breakeven import SINGLE, BreakEven, Sessions
 from fluxcost.economics.horizon import Horizon, switch_month
 from fluxcost.errors import InputError
 from fluxcost.units import interval, percent
@@ -102,7 +102,7 @@ def breakeven(
     if json:
         show_json(result.to_dict() | ({} if switch is None else {"switch": switch.to_dict()}))
         return
-    only = len(result.crossings) < 2 and result.verdict != "never"
+    only = len(result.crossings) < 2 and result.verdict in SINGLE
     volume = {"images a month": interval(result.images_per_month)} if only else {}
     show_fields(
         {
@@ -113,7 +113,7 @@ def breakeven(
             **_crossings(result),
             "needed utilization": percent(result.required_utilization.value),
             "one instance makes": interval(result.capacity_images_per_month),
-            "renting wins in": f"{percent(result.probability)} of worlds drawn",
+            "rent stays cheaper": f"in {percent(result.probability)} of worlds drawn",
             **({} if switch is None else {"switch": switch.sentence}),
             **_caveats(result.caveats),
         }

@@ -41,11 +41,16 @@ SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 
 class Verdict(StrEnum):
-    """Renting is cheaper above a volume, from the first image, or at no volume it can make."""
+    """Renting is cheaper above a volume, from the first image, only between volumes, or at none."""
 
     ABOVE = "above"
     ALWAYS = "always"
+    BETWEEN = "between"
     NEVER = "never"
+
+
+SINGLE = frozenset({Verdict.ABOVE, Verdict.ALWAYS})
+"""Verdicts that come with one volume."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ class BreakEven:
             what the API charges; over 1 it cannot.
         tariff_usd_per_image: USD per image at the API.
         capacity_images_per_month: Most images one instance can make in a month.
-        probability: Share of the worlds drawn in which renting wins within that capacity.
+        probability: Share of the worlds drawn in which renting stays ahead from a volume within
+            that capacity on.
         caveats: What a reader must know about the two prices.
     """
 
@@ -117,7 +123,7 @@ class BreakEven:
         By the session it is the last crossing. What further instances change is in `crossings`.
 
         Raises:
-            InfeasibleError: The verdict is never.
+            InfeasibleError: The verdict is never, or between, which has no single volume.
         """
         if self._volume is None:
             raise InfeasibleError(f"there is no break-even volume: {self.reason}")
@@ -148,7 +154,7 @@ class BreakEven:
         return CurvePoint(images, instances, rent, api, float(np.mean(rent.draws < api.draws)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain values; without a volume when the verdict is never."""
+        """Return the result as plain values; without a volume when the verdict has none."""
         volume = {} if self._volume is None else {"images_per_month": self._volume.to_dict()}
         sessions = None if self.sessions is None else vars(self.sessions)
         return {
@@ -212,9 +218,9 @@ def break_even(
     capacity = derive(lambda s: usable_s / s, seconds, unit="images/month")
     rent = offer.price_estimate(today).scaled(offer.gpu_count, "USD/h")
     volume = _volume(offer, sessions, rent, api, seconds)
-    verdict = _verdict(volume.point, capacity.value, sessions)
     most = None if sessions is None else capacity.value
     crossings = crossings_of(_stairs(offer, sessions, rent, api, seconds), rent, api, seconds, most)
+    verdict = _verdict(volume.point, capacity.value, sessions, crossings)
     return BreakEven(
         offer=offer.id,
         tariff=tariff.id,
@@ -238,7 +244,7 @@ def break_even(
         caveats=(*_other_model(fit, tariff), *offer.caveats(today), *tariff.caveats(today)),
         _rent=rent,
         _seconds=seconds,
-        _volume=None if verdict is Verdict.NEVER else volume.within(capacity),
+        _volume=volume.within(capacity) if verdict in SINGLE else None,
     )
 
 
@@ -332,9 +338,11 @@ def _staircase(offer: Offer, sessions: Sessions) -> Callable[..., Any]:
     return crossing
 
 
-def _verdict(volume: float, capacity: float, sessions: Sessions | None) -> Verdict:
+def _verdict(
+    volume: float, capacity: float, sessions: Sessions | None, crossings: tuple[Crossing, ...]
+) -> Verdict:
     if volume > capacity:
-        return Verdict.NEVER
+        return Verdict.BETWEEN if crossings else Verdict.NEVER
     # Images come whole: when the first of each session already pays, the API wins at no volume.
     first_images = 1 if sessions is None else sessions.per_month
     return Verdict.ALWAYS if volume <= first_images else Verdict.ABOVE
@@ -351,6 +359,9 @@ def _reason(
         return f"the first image already costs less than the API's {usd_per_image:g} USD."
     if verdict is Verdict.ABOVE:
         return stretches(crossings)
+    if verdict is Verdict.BETWEEN:
+        # Beyond its capacity an instance makes nothing more, so a stretch may end there.
+        return stretches(crossings, end=capacity)
     if np.isinf(volume):
         return f"GPU time alone costs more per image than the API's {usd_per_image:g} USD."
     return (

@@ -60,13 +60,20 @@ class Catalog:
         """
         return _find("tariff", tariff_id, self._tariffs_by_id)
 
-    def tariff_for(self, provider: str, model: str, quality: str | None = None) -> Tariff:
+    def tariff_for(
+        self,
+        provider: str,
+        model: str,
+        quality: str | None = None,
+        today: dt.date | None = None,
+    ) -> Tariff:
         """Return the current tariff that a request with a quality setting is billed at.
 
         Args:
             provider: Who sells it.
             model: Model key.
             quality: The setting; None is a request that names none.
+            today: Day on which it is to be current; UTC today unless given.
 
         Raises:
             UnknownNameError: No current tariff of theirs bills that setting.
@@ -76,7 +83,7 @@ class Catalog:
         by_quality = {
             name: row
             for row in rows
-            if row.is_current()
+            if row.is_current(today)
             for name in (row.quality or "default", *row.also_billed_for)
         }
         return _find(f"quality of {provider} {model}", asked, by_quality)

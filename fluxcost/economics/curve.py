@@ -22,7 +22,7 @@ from fluxcost.estimate import Estimate, derive
 
 Cheaper = Literal["rent", "api"]
 
-MOST_CROSSINGS = 10_000
+MOST_CROSSINGS = 1001
 """Crossings looked for; beyond, both sides cost the same to within a fraction of a step."""
 
 MOST_SAID = 3
@@ -148,9 +148,11 @@ def crossings_of(
         most: Images a month beyond which nothing can be made; None where there is no such end.
     """
     kept: list[Crossing] = []
+    last = math.inf if most is None else most
     for crossing in itertools.islice(_every(stairs, rent, api, seconds), MOST_CROSSINGS):
         volume = crossing.images_per_month.value
-        if most is not None and volume > most:
+        # Where the API would be cheaper from the last image on, there is no further one.
+        if volume > last or (crossing.becomes == "api" and volume >= last):
             break
         # Images come whole: a change that the next image of each session undoes is none.
         if kept and volume - kept[-1].images_per_month.value < stairs.sessions:
@@ -175,18 +177,30 @@ def _every(stairs: Stairs, rent: Estimate, api: Estimate, seconds: Estimate) -> 
         yield Crossing(becomes, volume)
 
 
-def stretches(crossings: tuple[Crossing, ...]) -> str:
-    """Say at which volumes renting is cheaper: each stretch by name while they are few."""
+def stretches(crossings: tuple[Crossing, ...], end: float | None = None) -> str:
+    """Say at which volumes renting is cheaper: each stretch by name while they are few.
+
+    Args:
+        crossings: At least one, as `crossings_of` returns them.
+        end: Most images a month that can be made, where renting is cheaper only in stretches.
+    """
     volumes = [crossing.images_per_month.value for crossing in crossings]
-    if len(volumes) == 1:
+    if len(volumes) == MOST_CROSSINGS:
+        return (
+            f"from {volumes[0]:,.0f} images a month on both cost the same to within one step of "
+            "rent; which is cheaper changes with every step."
+        )
+    if len(volumes) == 1 and end is None:
         estimate = crossings[0].images_per_month
         return (
             f"renting is cheaper from {estimate.value:,.0f} images a month on "
             f"({estimate.low:,.0f} to {estimate.high:,.0f}), the API below."
         )
+    if len(volumes) % 2 and end is not None:
+        volumes.append(end)
     named = [
-        f"{start:,.0f} to {end:,.0f}"
-        for start, end in zip(volumes[::2], volumes[1::2], strict=False)
+        f"{start:,.0f} to {stop:,.0f}"
+        for start, stop in zip(volumes[::2], volumes[1::2], strict=False)
     ]
     shown = ", ".join(named[:MOST_SAID])
     left = len(named) - MOST_SAID

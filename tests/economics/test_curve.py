@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fluxcost.economics.billing import month_usd, session_usd
 from fluxcost.economics.breakeven import Sessions, Verdict, break_even
 from fluxcost.economics.horizon import Horizon, switch_month
-from fluxcost.errors import InputError
+from fluxcost.errors import InfeasibleError, InputError
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
 
 FULL = 730 * 3600 / 0.5
@@ -113,6 +113,31 @@ def test_one_crossing_reads_as_one():
     assert len(result.crossings) == 1
     assert result.reason == (
         "renting is cheaper from 187,714 images a month on (187,714 to 187,714), the API below."
+    )
+
+
+def test_a_stretch_that_the_month_ends_is_no_single_volume():
+    # One session a month, billed in steps of 10 h at 36 USD, of which 100 h are start-up: 630 h
+    # of work are 4,536,000 images. At 0.00058 an image the API's bill meets 73 steps, 2,628 USD, at
+    # 4,531,034 images, a moment before the month is over, and would fall behind once more after it.
+    sessions = Sessions(1, 360_000)
+    result = asked(0.00058, billing={"granularity_s": 36_000}, sessions=sessions)
+    assert result.verdict is Verdict.BETWEEN
+    assert volumes(result) == [("rent", pytest.approx(2628 / 0.00058))]
+    assert result.reason == (
+        "renting is cheaper at 4,531,034 to 4,536,000 images a month; the API is at all others."
+    )
+    with pytest.raises(InfeasibleError, match="there is no break-even volume: renting is cheaper"):
+        _ = result.images_per_month
+    assert "images_per_month" not in result.to_dict()
+
+
+def test_where_both_cost_the_same_no_volume_is_named_as_the_last():
+    result = asked(0.0005001)
+    assert len(result.crossings) == 1001
+    assert result.reason == (
+        "from 5,254,949 images a month on both cost the same to within one step of rent; which is "
+        "cheaper changes with every step."
     )
 
 
