@@ -64,9 +64,7 @@ class Recording:
         structure: pytree.TreeSpec,
         capture: Capture,
     ) -> None:
-        self._inputs = [
-            leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves
-        ]
+        self._inputs = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
         args, kwargs = pytree.tree_unflatten(self._inputs, structure)
         self._replay = capture(lambda: function(*args, **kwargs))
 
@@ -87,7 +85,7 @@ def capture_in_one_pool() -> Capture:
     pool = torch.cuda.graph_pool_handle()
 
     def capture(function: Callable[[], Any]) -> Callable[[], Any]:
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARMUPS):

@@ -54,7 +54,7 @@ def large_linears(blocks: nn.Module, least: int) -> dict[str, nn.Linear]:
         name: each
         for name, each in blocks.named_modules()
         if isinstance(each, nn.Linear)
-        and each.bias is None
+        and "bias" not in dict(each.named_parameters())
         and min(each.in_features, each.out_features) >= least
     }
 

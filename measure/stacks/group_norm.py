@@ -34,7 +34,7 @@ class PixelFirstGroupNorm(nn.Module):
 
     def _by_group(self, by_channel: torch.Tensor) -> torch.Tensor:
         """Return each channel's group mean, shape (batch, channels) as given."""
-        grouped = by_channel.unflatten(1, (self.groups, -1))
+        grouped = by_channel.reshape(by_channel.shape[0], self.groups, -1)
         return grouped.mean(dim=2, keepdim=True).expand_as(grouped).flatten(1)
 
 
