@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fluxcost.capacity.fleet import Batching, Fleet, Scaling
+    from fluxcost.capacity.simulate import Simulation, simulate
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
@@ -47,11 +49,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditReport",
+    "Batching",
     "Calibration",
     "Catalog",
     "DocumentError",
     "Estimate",
     "Fit",
+    "Fleet",
     "FluxcostError",
     "FormatVersionError",
     "InfeasibleError",
@@ -61,7 +65,9 @@ __all__ = [
     "Plan",
     "Plans",
     "Rejected",
+    "Scaling",
     "Shape",
+    "Simulation",
     "Source",
     "Tariff",
     "Transferred",
@@ -85,6 +91,7 @@ __all__ = [
     "reconcile",
     "sensitivity",
     "shipped_calibrations",
+    "simulate",
     "transfer",
     "validate",
     "validate_against",
@@ -92,6 +99,8 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "fluxcost.capacity.fleet": ("Batching", "Fleet", "Scaling"),
+    "fluxcost.capacity.simulate": ("Simulation", "simulate"),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),

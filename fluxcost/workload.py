@@ -337,7 +337,9 @@ def load_workload(path: str | Path) -> Workload:
     workload = Workload.parse(document, str(path))
     if workload.arrivals is None or workload.arrivals.trace is None:
         return workload
-    found = workload.arrivals.model_copy(update={"trace": str(path.parent / workload.arrivals.trace)})
+    found = workload.arrivals.model_copy(
+        update={"trace": str(path.parent / workload.arrivals.trace)}
+    )
     return workload.model_copy(update={"arrivals": found})
 
 

@@ -44,7 +44,7 @@ def gamma(coefficient_of_variation: float) -> Gaps:
     return gaps
 
 
-def constant(random: Random, count: int) -> Array:  # noqa: ARG001 - same shape as the others
+def constant(random: Random, count: int) -> Array:
     """Gaps of a metronome."""
     return np.ones(count)
 
@@ -67,9 +67,7 @@ class Profile:
         period_s = len(self.weights) * self.hour_s
         edges_s = np.arange(len(self.weights) + 1) * self.hour_s
         periods = np.floor(even_s / period_s)
-        warped: Array = periods * period_s + np.interp(
-            even_s / period_s - periods, shares, edges_s
-        )
+        warped: Array = periods * period_s + np.interp(even_s / period_s - periods, shares, edges_s)
         return warped
 
 
@@ -114,7 +112,7 @@ class Replay:
     times_s: Array
     lines: Lines
 
-    def chunks(self, random: Random, requests: int) -> Iterator[Chunk]:  # noqa: ARG002
+    def chunks(self, random: Random, requests: int) -> Iterator[Chunk]:
         """Yield every request of the record."""
         for first in range(0, self.times_s.size, CHUNK):
             yield self.times_s[first : first + CHUNK], self.lines[first : first + CHUNK]

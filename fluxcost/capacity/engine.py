@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Rules:
     """
 
     replicas: int
-    batching: Batching = Batching()
+    batching: Batching = field(default_factory=Batching)
     images: int = 1
     priorities: tuple[int, ...] = (0,)
     queue_limit: int | None = None
@@ -112,7 +112,9 @@ def percentile_of(counts: Counts, percentile: float) -> float:
 
 
 def _middles(buckets: Counts) -> Array:
-    edges = [((buckets + more + kernels.FIRST) << kernels.SHIFT).view(np.float64) for more in (0, 1)]
+    edges = [
+        ((buckets + more + kernels.FIRST) << kernels.SHIFT).view(np.float64) for more in (0, 1)
+    ]
     middles: Array = (edges[0] + edges[1]) / 2
     return middles
 
@@ -145,11 +147,11 @@ def run_once(
         if before:
             # The chunk in which the warm-up ends is cut in two.
             server.serve(times[:before], lines[:before], random)
-            times, lines, before = times[before:], lines[before:], max(0, before - times.size)
-            if not times.size:
-                continue
-            server.start_counting(float(times[0]))
-        server.serve(times, lines, random)
+        if before < times.size:
+            if before:
+                server.start_counting(float(times[before]))
+            server.serve(times[before:], lines[before:], random)
+        before = max(0, before - times.size)
     return server.finish(random)
 
 
@@ -228,7 +230,7 @@ class _InOrder(_Server):
         self.arrived += count
         self.tally(self.response_s, lines, count)
 
-    def finish(self, random: np.random.Generator) -> Run:  # noqa: ARG002 - as with batches
+    def finish(self, random: np.random.Generator) -> Run:
         return self.counted()
 
 
@@ -314,5 +316,3 @@ class _InBatches(_Server):
             wider[line, : held.size] = held
         self.rings = wider
         self.heads[:] = 0
-
-

@@ -67,4 +67,3 @@ class Served(Protocol):
     @property
     def fleet(self) -> Fleet:
         """The replicas and their batching."""
-

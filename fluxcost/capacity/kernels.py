@@ -1,4 +1,4 @@
-"""The compiled loops of the simulator, in one file, since loops that call each other compile best so.
+"""The compiled loops of the simulator; loops that call each other compile best in one file.
 
 Each kernel takes one chunk of arrivals and a state that lives on to the next chunk, so memory does
 not grow with the length of a run. Times are seconds; arrivals are in order. A kernel writes the
@@ -9,10 +9,9 @@ each was. A line is a waiting line of one shape and priority; images are its ite
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
-import numpy as np
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
@@ -39,7 +38,7 @@ def compiled(loop: Loop) -> Loop:
         made = numba.njit(cache=True, nogil=True)(loop)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         made = numba.njit(nogil=True)(loop)
-    return made  # type: ignore[no-any-return]
+    return cast("Loop", made)  # called as the loop is
 
 
 @compiled
@@ -69,7 +68,7 @@ def _replace_root(heap: Any, value: float) -> None:  # noqa: ANN401
 
 
 @compiled
-def serve_in_order(
+def serve_in_order(  # noqa: PLR0913, PLR0917 - compiled code takes arrays, not records
     arrivals_s: Any,  # noqa: ANN401
     lines: Any,  # noqa: ANN401
     ratios: Any,  # noqa: ANN401
@@ -112,9 +111,12 @@ def _chosen(lengths: Any, ready_s: Any, heads_s: Any, priorities: Any, now: floa
     for line in range(lengths.size):
         if lengths[line] == 0 or ready_s[line] > now:
             continue
-        if best < 0 or priorities[line] < priorities[best]:
-            best = line
-        elif priorities[line] == priorities[best] and heads_s[line] < heads_s[best]:
+        same = best >= 0 and priorities[line] == priorities[best]
+        if (
+            best < 0
+            or priorities[line] < priorities[best]
+            or (same and heads_s[line] < heads_s[best])
+        ):
             best = line
     return best
 
@@ -138,7 +140,31 @@ def _idle(free_s: Any, since_s: Any, now: float) -> bool:  # noqa: ANN401
 
 
 @compiled
-def serve_in_batches(  # noqa: C901, PLR0912, PLR0915 - one loop with its state in registers
+def _rented_for(free_s: Any, since_s: Any, ready: float) -> int:  # noqa: ANN401
+    """Return the free replica used last, so that the others may fall idle, or the next one free."""
+    best = -1
+    for replica in range(free_s.size):
+        if since_s[replica] == FOREVER:
+            continue
+        later = best >= 0 and free_s[replica] > free_s[best]
+        free = free_s[replica] <= ready
+        if best < 0 or (later and free) or (not later and free_s[best] > ready):
+            best = replica
+    return best
+
+
+@compiled
+def _longest_idle(free_s: Any, since_s: Any) -> int:  # noqa: ANN401
+    """Return the rented replica that was free first."""
+    best = -1
+    for replica in range(free_s.size):
+        if since_s[replica] < FOREVER and (best < 0 or free_s[replica] <= free_s[best]):
+            best = replica
+    return best
+
+
+@compiled
+def serve_in_batches(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - state in registers
     arrivals_s: Any,  # noqa: ANN401
     lines: Any,  # noqa: ANN401
     ratios: Any,  # noqa: ANN401
@@ -197,18 +223,7 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0915 - one loop with its state 
             ready = _soonest(lengths, ready_s)
             replica = 0
             if elastic:
-                # The replica used last takes the call, so that the others may fall idle.
-                replica = -1
-                for other in range(free_s.size):
-                    if since_s[other] == FOREVER:
-                        continue
-                    if replica < 0:
-                        replica = other
-                    elif free_s[other] <= ready:
-                        if free_s[replica] > ready or free_s[other] > free_s[replica]:
-                            replica = other
-                    elif free_s[other] < free_s[replica]:
-                        replica = other
+                replica = _rented_for(free_s, since_s, ready)
             begin = max(free_s[replica], ready)
             if begin >= now or (next_index >= size and not final):
                 break
@@ -233,12 +248,11 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0915 - one loop with its state 
                     open_last[line] = 0.0
                 open_last[line] = max(open_last[line], done)
                 open_left[line] -= 1
-                if open_left[line] == 0:
-                    # Requests that came before the warm-up ended are served, not counted.
-                    if arrived >= warm[0]:
-                        response_s[written] = open_last[line] - arrived
-                        response_line[written] = line
-                        written += 1
+                # Requests that came before the warm-up ended are served, not counted.
+                if open_left[line] == 0 and arrived >= warm[0]:
+                    response_s[written] = open_last[line] - arrived
+                    response_line[written] = line
+                    written += 1
             heads[line] = head
             lengths[line] -= batch
             waiting -= batch
@@ -259,13 +273,14 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0915 - one loop with its state 
             totals[IMAGES] += batch
         if next_index >= size:
             break
-        if elastic:
-            for replica in range(free_s.size):
-                stop = free_s[replica] + idle_s
-                if since_s[replica] < FOREVER and rented > least and stop <= now:
-                    totals[RENTED] += stop - since_s[replica]
-                    since_s[replica] = FOREVER
-                    rented -= 1
+        while elastic and rented > least:
+            replica = _longest_idle(free_s, since_s)
+            stop = free_s[replica] + idle_s
+            if stop > now:
+                break
+            totals[RENTED] += stop - since_s[replica]
+            since_s[replica] = FOREVER
+            rented -= 1
         line = lines[next_index]
         next_index += 1
         if waiting + images > limit and not (waiting == 0 and _idle(free_s, since_s, now)):

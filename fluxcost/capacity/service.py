@@ -17,7 +17,7 @@ Spread = Callable[[np.random.Generator, int], Array]
 """Draws how long calls take over their mean."""
 
 
-def no_spread(random: np.random.Generator, count: int) -> Array:  # noqa: ARG001 - as the others
+def no_spread(random: np.random.Generator, count: int) -> Array:
     """Every call takes its mean."""
     return np.ones(count)
 
@@ -117,4 +117,3 @@ def _spread(fit: Fit, shapes: list[Shape]) -> Spread:
         return no_spread
     ratios = np.concatenate([wall / wall.mean() for wall in walls])
     return resampled(ratios)
-

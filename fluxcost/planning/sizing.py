@@ -14,7 +14,7 @@ from typing import Self
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds, instances_for
 from fluxcost.economics.cost import Timed, as_utilization
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
-from fluxcost.errors import InfeasibleError
+from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.units import percent, seconds, significant, usd
 from fluxcost.workload import Shape, Workload
@@ -38,8 +38,17 @@ class Terms:
 
     @classmethod
     def of(cls, workload: Workload, today: dt.date | None) -> Self:
-        """Return the terms that a workload states."""
+        """Return the terms that a workload states.
+
+        Raises:
+            InputError: The workload states arrivals, whose utilization is not given but found.
+        """
         minutes = workload.startup_minutes
+        if workload.arrivals is not None or workload.utilization is None or minutes is None:
+            raise InputError(
+                f"{workload.name}: arrivals are stated, which a plan does not size; expected "
+                "images_per_month or deadline with a utilization, or use fluxcost.simulate."
+            )
         evidence = f"start-up {minutes:g} min, stated in the workload"
         return cls(
             utilization=as_utilization(workload.utilization),

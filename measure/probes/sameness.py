@@ -22,9 +22,9 @@ LOSSLESS_WITHIN = 1.25
 """Times eager bfloat16's own error that a stack's may be and still count as rounding.
 
 At tiny widths a skipped block gives 1.7 to 1.8 and one text layer read for another 1.5 to 1.65
-(tests/measure/test_sameness.py). bfloat16's own error grows from step to step, so the suites ask for
-one step: at 25 blocks of width 512 on a CPU a skipped block then gave 7, another text layer 15 and
-8-bit linears 2.7, where in 4 steps they gave 1.16, 1.75 and 1.01.
+(tests/measure/test_sameness.py). bfloat16's own error grows from step to step, so the suites ask
+for one step: at 25 blocks of width 512 on a CPU a skipped block then gave 7, another text layer 15
+and 8-bit linears 2.7, where in 4 steps they gave 1.16, 1.75 and 1.01.
 """
 
 LEAST_SPREAD = 0.01

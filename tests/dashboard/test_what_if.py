@@ -115,8 +115,8 @@ def test_its_tables_are_the_first_plans_and_every_rejection(page: AppTest):
         (
             "multiselect",
             "sources",
-            ["measured"],
-            {"constraints": {"least_grade": "B", "allow_sources": ["measured"]}},
+            ["interpolated"],
+            {"constraints": {"least_grade": "B", "allow_sources": ["interpolated"]}},
         ),
         (
             "radio",

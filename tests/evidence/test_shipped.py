@@ -57,7 +57,9 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
     assert report.median_half_width <= 0.15
 
 
-@pytest.mark.parametrize(("alias", "shapes"), [(EAGER, 2), (COMPILED, 1), (H100_EAGER, 2), (H100_COMPILED, 1)])
+@pytest.mark.parametrize(
+    ("alias", "shapes"), [(EAGER, 2), (COMPILED, 1), (H100_EAGER, 2), (H100_COMPILED, 1)]
+)
 def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
     found = choose_batches(load_calibration(alias))
     assert len(found.choices) == shapes

@@ -34,6 +34,9 @@ class _ScriptedBench:
             raise step
         return Sample(step, CallSpans(step * 0.1, (step * 0.3, step * 0.3), step * 0.2))
 
+    def release(self):
+        """A script keeps nothing for a shape."""
+
 
 def scripted(script: list[Any]) -> Any:
     return _ScriptedBench(script)
