@@ -115,7 +115,8 @@ def test_below_the_last_crossing_the_api_still_wins(
     )
     assume(result.verdict in SINGLE)
     below = result.images_per_month.value * (1 - 1e-6)
-    assert rented_usd(rented, sessions, image_s, below) > below * per_image
+    # Teeth of the billing step under half a cent do not count as a crossing.
+    assert rented_usd(rented, sessions, image_s, below) > below * per_image - 0.005
 
 
 def test_one_session_worked_by_hand():
