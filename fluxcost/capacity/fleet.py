@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -59,11 +59,3 @@ class Fleet(Record):
         if self.scaling is not None and self.scaling.least > self.replicas:
             raise ValueError(f"scaling.least of at most replicas, which is {self.replicas}")
         return self
-
-
-class Served(Protocol):
-    """Anything that says what fleet it would rent; a plan does."""
-
-    @property
-    def fleet(self) -> Fleet:
-        """The replicas and their batching."""

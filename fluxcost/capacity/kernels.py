@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy.typing as npt
 
+Array = npt.NDArray[Any]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 # Totals a kernel adds to, by position: one float array crosses into compiled code quickest.
@@ -42,7 +44,7 @@ def compiled(loop: Loop) -> Loop:
 
 
 @compiled
-def tally(bits: Any, lines: Any, count: int, histograms: Any) -> None:  # noqa: ANN401
+def tally(bits: Array, lines: Array, count: int, histograms: Array) -> None:
     """Add response times, given as the bits of their doubles, to the histogram of each's line."""
     for index in range(count):
         bucket = (bits[index] >> SHIFT) - FIRST
@@ -50,7 +52,7 @@ def tally(bits: Any, lines: Any, count: int, histograms: Any) -> None:  # noqa: 
 
 
 @compiled
-def _replace_root(heap: Any, value: float) -> None:  # noqa: ANN401
+def _replace_root(heap: Array, value: float) -> None:
     """Replace the least value of a binary heap."""
     size = heap.size
     at = 0
@@ -69,15 +71,15 @@ def _replace_root(heap: Any, value: float) -> None:  # noqa: ANN401
 
 @compiled
 def serve_in_order(  # noqa: PLR0913, PLR0917 - compiled code takes arrays, not records
-    arrivals_s: Any,  # noqa: ANN401
-    lines: Any,  # noqa: ANN401
-    ratios: Any,  # noqa: ANN401
-    occupancy_s: Any,  # noqa: ANN401
-    latency_s: Any,  # noqa: ANN401
+    arrivals_s: Array,
+    lines: Array,
+    ratios: Array,
+    occupancy_s: Array,
+    latency_s: Array,
     images: int,
-    free_s: Any,  # noqa: ANN401
-    totals: Any,  # noqa: ANN401
-    response_s: Any,  # noqa: ANN401
+    free_s: Array,
+    totals: Array,
+    response_s: Array,
 ) -> int:
     """First come first served, one image a call: each image takes the replica free first.
 
@@ -105,7 +107,7 @@ def serve_in_order(  # noqa: PLR0913, PLR0917 - compiled code takes arrays, not 
 
 
 @compiled
-def _chosen(lengths: Any, ready_s: Any, heads_s: Any, priorities: Any, now: float) -> int:  # noqa: ANN401
+def _chosen(lengths: Array, ready_s: Array, heads_s: Array, priorities: Array, now: float) -> int:
     """Return the ready line of the best priority whose head waits longest, -1 if none is ready."""
     best = -1
     for line in range(lengths.size):
@@ -122,7 +124,7 @@ def _chosen(lengths: Any, ready_s: Any, heads_s: Any, priorities: Any, now: floa
 
 
 @compiled
-def _soonest(lengths: Any, ready_s: Any) -> float:  # noqa: ANN401
+def _soonest(lengths: Array, ready_s: Array) -> float:
     soonest = FOREVER
     for line in range(lengths.size):
         if lengths[line] > 0 and ready_s[line] < soonest:
@@ -131,7 +133,7 @@ def _soonest(lengths: Any, ready_s: Any) -> float:  # noqa: ANN401
 
 
 @compiled
-def _idle(free_s: Any, since_s: Any, now: float) -> bool:  # noqa: ANN401
+def _idle(free_s: Array, since_s: Array, now: float) -> bool:
     """Tell whether a rented replica is free."""
     for replica in range(free_s.size):
         if since_s[replica] < FOREVER and free_s[replica] <= now:
@@ -140,7 +142,7 @@ def _idle(free_s: Any, since_s: Any, now: float) -> bool:  # noqa: ANN401
 
 
 @compiled
-def _rented_for(free_s: Any, since_s: Any, ready: float) -> int:  # noqa: ANN401
+def _rented_for(free_s: Array, since_s: Array, ready: float) -> int:
     """Return the free replica used last, so that the others may fall idle, or the next one free."""
     best = -1
     for replica in range(free_s.size):
@@ -154,7 +156,7 @@ def _rented_for(free_s: Any, since_s: Any, ready: float) -> int:  # noqa: ANN401
 
 
 @compiled
-def _longest_idle(free_s: Any, since_s: Any) -> int:  # noqa: ANN401
+def _longest_idle(free_s: Array, since_s: Array) -> int:
     """Return the rented replica that was free first."""
     best = -1
     for replica in range(free_s.size):
@@ -165,28 +167,28 @@ def _longest_idle(free_s: Any, since_s: Any) -> int:  # noqa: ANN401
 
 @compiled
 def serve_in_batches(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - state in registers
-    arrivals_s: Any,  # noqa: ANN401
-    lines: Any,  # noqa: ANN401
-    ratios: Any,  # noqa: ANN401
-    occupancy_s: Any,  # noqa: ANN401
-    latency_s: Any,  # noqa: ANN401
-    priorities: Any,  # noqa: ANN401
+    arrivals_s: Array,
+    lines: Array,
+    ratios: Array,
+    occupancy_s: Array,
+    latency_s: Array,
+    priorities: Array,
     images: int,
-    policy: Any,  # noqa: ANN401
-    scaling: Any,  # noqa: ANN401
-    rings: Any,  # noqa: ANN401
-    heads: Any,  # noqa: ANN401
-    lengths: Any,  # noqa: ANN401
-    ready_s: Any,  # noqa: ANN401
-    heads_s: Any,  # noqa: ANN401
-    open_left: Any,  # noqa: ANN401
-    open_last: Any,  # noqa: ANN401
-    free_s: Any,  # noqa: ANN401
-    since_s: Any,  # noqa: ANN401
-    totals: Any,  # noqa: ANN401
-    response_s: Any,  # noqa: ANN401
-    response_line: Any,  # noqa: ANN401
-    warm: Any,  # noqa: ANN401
+    policy: Array,
+    scaling: Array,
+    rings: Array,
+    heads: Array,
+    lengths: Array,
+    ready_s: Array,
+    heads_s: Array,
+    open_left: Array,
+    open_last: Array,
+    free_s: Array,
+    since_s: Array,
+    totals: Array,
+    response_s: Array,
+    response_line: Array,
+    warm: Array,
     final: bool,  # noqa: FBT001
 ) -> int:
     """Dynamic batching by line, priorities, a bounded queue, and replicas that come and go.

@@ -12,7 +12,7 @@ import numpy as np
 
 from fluxcost.capacity.demand import Demand, demand_of
 from fluxcost.capacity.engine import Rules, Run, run_once
-from fluxcost.capacity.fleet import Fleet, Served
+from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.service import Service, service_of
 from fluxcost.errors import InputError
 from fluxcost.estimate import DRAWS, LEVEL, Draws, Estimate, standard_normal
@@ -154,7 +154,7 @@ class Simulation:
 
 def simulate(
     workload: Workload,
-    fleet: Fleet | Served,
+    fleet: Fleet,
     *,
     seed: int = 0,
     requests: int = REQUESTS,
@@ -165,7 +165,7 @@ def simulate(
 
     Args:
         workload: With `arrivals`, or a deadline whose images are all there at once.
-        fleet: Replicas and batching, or a plan.
+        fleet: Replicas, their timings and batching.
         seed: Of arrivals and of the spread of calls.
         requests: Counted in one replication; a trace or a job has its own number.
         replications: Runs with their own arrivals; at least 2.
@@ -176,8 +176,6 @@ def simulate(
         MissingDataError: The calibration does not answer for a shape or batch.
         UnknownNameError: No shipped calibration has the fleet's name.
     """
-    if not isinstance(fleet, Fleet):
-        fleet = fleet.fleet
     _refuse_few("requests", requests, 100)
     _refuse_few("replications", replications, 2)
     _refuse_few("seed", seed, 0)
