@@ -18,6 +18,7 @@ from measure.environment import describe_environment
 from measure.journal import SYNTHETIC, Journal, Row
 from measure.probes.ceilings import measure_ceilings
 from measure.probes.cold_start import measure_cold_start, time_first_call
+from measure.probes.pipelined import can_pipeline, measure_pipelined
 from measure.probes.sameness import measure_sameness
 from measure.probes.soak import measure_soak
 from measure.probes.weight_scale import measure_weight_scales
@@ -59,10 +60,15 @@ class Plan:
 
     def soak_points(self) -> list[Point]:
         """Return the distinct points to soak at."""
-        wanted: dict[Quadruple, None] = {}
-        for suite in self.suites:
-            wanted |= dict.fromkeys(suite.probes.soak)
-        return [point(each) for each in wanted]
+        return self._distinct([suite.probes.soak for suite in self.suites])
+
+    def pipelined_points(self) -> list[Point]:
+        """Return the distinct points to call without a pause."""
+        return self._distinct([suite.probes.pipelined for suite in self.suites])
+
+    @staticmethod
+    def _distinct(asked: list[tuple[Quadruple, ...]]) -> list[Point]:
+        return [point(each) for each in dict.fromkeys(each for some in asked for each in some)]
 
 
 def pending_points(plan: Plan, journal: Journal) -> list[tuple[int, Point, tuple[str, ...]]]:
@@ -74,6 +80,14 @@ def pending_soaks(plan: Plan, journal: Journal) -> list[Point]:
     """Return the points the journal has no soak of."""
     done = {(s.width, s.height, s.steps, s.batch) for row in journal.rows if (s := row.soak)}
     return [each for each in plan.soak_points() if _key(each) not in done]
+
+
+def pending_pipelined(plan: Plan, journal: Journal) -> list[Point]:
+    """Return the points without an unbroken run of calls yet, on a stack that can make one."""
+    if not can_pipeline(journal.header.stack):
+        return []
+    done = {(p.width, p.height, p.steps, p.batch) for row in journal.rows if (p := row.pipelined)}
+    return [each for each in plan.pipelined_points() if _key(each) not in done]
 
 
 def pending_weight_scale(plan: Plan, journal: Journal) -> Point | None:
@@ -102,6 +116,7 @@ def is_complete(plan: Plan, journal: Journal) -> bool:
     return not (
         pending_points(plan, journal)
         or pending_soaks(plan, journal)
+        or pending_pipelined(plan, journal)
         or pending_weight_scale(plan, journal)
         or pending_sameness(plan, journal)
         or pending_cold_start(plan, journal)
@@ -136,7 +151,7 @@ class Campaign:
         self._first_call_s = self._make_first_call()
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what is left to do: sameness, ceilings, cells, soaks, weight scales, cold start.
+        """Yield what is left to do: sameness, ceilings, cells, long runs, weights, cold start.
 
         Sameness comes first: a stack that draws another picture is not worth timing. Cold start
         comes last because it writes a file as large as the weights; weight scales come near the
@@ -147,6 +162,7 @@ class Campaign:
         for order, each, names in pending_points(self.plan, self.journal):
             yield Task(str(each), each.pixel_steps, self._cell(order, each, names))
         yield from self._soaks()
+        yield from self._pipelined()
         yield from self._weight_scales()
         yield from self._cold_start()
 
@@ -200,6 +216,17 @@ class Campaign:
 
         for each in pending_soaks(self.plan, self.journal):
             yield Task(f"soak at {each}", 0, soak(each))
+
+    def _pipelined(self) -> Iterator[Task]:
+        def pipeline(each: Point) -> Callable[[], None]:
+            def execute() -> None:
+                record = measure_pipelined(self.bench, each, self.plan.protocol, self.run.id)
+                self.journal.append(Row(pipelined=record))
+
+            return execute
+
+        for each in pending_pipelined(self.plan, self.journal):
+            yield Task(f"pipelined at {each}", 0, pipeline(each))
 
     def _weight_scales(self) -> Iterator[Task]:
         where = pending_weight_scale(self.plan, self.journal)

@@ -25,6 +25,7 @@ from fluxcost.performance.calibration import (
     Encoding,
     GpuIdentity,
     Link,
+    Pipelined,
     Replica,
     Run,
     Sameness,
@@ -80,6 +81,7 @@ class Row(Record):
     cold_start: ColdStart | None = None
     cell: Cell | None = None
     soak: Soak | None = None
+    pipelined: Pipelined | None = None
     weight_scales: tuple[WeightScale, ...] | None = None
     sameness: Sameness | None = None
     replica: Replica | None = None
@@ -204,6 +206,7 @@ def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
             "runs": [_with_probes(run, rows) for run in runs],
             "cells": [row.cell for row in rows if row.cell],
             "soaks": [row.soak for row in rows if row.soak],
+            "pipelined": [row.pipelined for row in rows if row.pipelined],
             "weight_scales": [each for row in rows for each in row.weight_scales or ()],
             "sameness": [row.sameness for row in rows if row.sameness],
             "replicas": [row.replica for row in rows if row.replica],

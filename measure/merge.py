@@ -34,6 +34,7 @@ def merge(paths: Sequence[Path]) -> Calibration:
             "runs": runs,
             "cells": tuple(chain.from_iterable(part.cells for part in parts)),
             "soaks": tuple(chain.from_iterable(part.soaks for part in parts)),
+            "pipelined": tuple(chain.from_iterable(part.pipelined for part in parts)),
             "weight_scales": tuple(chain.from_iterable(part.weight_scales for part in parts)),
             "sameness": tuple(chain.from_iterable(part.sameness for part in parts)),
             "replicas": tuple(chain.from_iterable(part.replicas for part in parts)),

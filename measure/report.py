@@ -174,6 +174,11 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             f"soak {soak.width}x{soak.height} batch {soak.batch}: {len(wall)} calls in "
             f"{wall.sum():.0f} s, sustained/burst speed {ratio:.3f}"
         )
+    for line in calibration.pipelined:
+        console.print(
+            f"without a pause, {line.width}x{line.height}, {line.steps} steps, batch {line.batch}: "
+            f"{line.images_per_s:.3f} images/s over {line.done_s[-1]:.0f} s"
+        )
     for scale in calibration.weight_scales:
         console.print(
             f"weights x {scale.scale:g}: {np.median(scale.wall_s):.4f} s at "
@@ -185,6 +190,12 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             f"float32, eager bfloat16 {same.eager_error:.3%}: "
             f"{'lossless' if is_lossless(same) else 'lossy'}"
         )
+        for fault, error in same.planted_errors.items():
+            console.print(f"  with a fault planted, {fault}: {error:.3%}")
+        if same.latent_error is not None and same.eager_latent_error is not None:
+            console.print(
+                f"  latents: {same.latent_error:.3%}, eager bfloat16 {same.eager_latent_error:.3%}"
+            )
     for run in calibration.runs:
         if run.cold_start:
             parts = run.cold_start.to_dict().items()

@@ -257,6 +257,25 @@ class Soak(Record):
     telemetry: tuple[Telemetry, ...] = ()
 
 
+class Pipelined(Record):
+    """Calls launched without a pause, host work of one behind the device work of the next."""
+
+    width: Count
+    height: Count
+    steps: Count
+    batch: Count
+    run: Name
+    done_s: tuple[Positive, ...] = Field(
+        min_length=2, description="When each call's pictures were in host memory, from the start."
+    )
+    telemetry: tuple[Telemetry, ...] = ()
+
+    @property
+    def images_per_s(self) -> float:
+        """Images a second between the first call's end and the last's."""
+        return self.batch * (len(self.done_s) - 1) / (self.done_s[-1] - self.done_s[0])
+
+
 class WeightScale(Record):
     """The same cell timed with synthetic weights of another scale."""
 
@@ -273,7 +292,7 @@ class Sameness(Record):
     """How far a stack's picture is from float32's, beside how far eager bfloat16's is.
 
     Errors are the norm of the difference over the norm of the true picture's deviation from its
-    mean, from the same weights, prompt and noise.
+    mean, from the same weights, prompt and noise. Errors of latents likewise, before decoding.
     """
 
     width: Count
@@ -284,6 +303,13 @@ class Sameness(Record):
     error: NonNegative = Field(description="Of the stack.")
     eager_error: NonNegative = Field(description="Of eager bfloat16, the yardstick.")
     spread: Positive = Field(description="Standard deviation of the true picture, values 0 to 1.")
+    latent_error: NonNegative | None = Field(default=None, description="Of the stack's latents.")
+    eager_latent_error: NonNegative | None = Field(
+        default=None, description="Of eager bfloat16's latents."
+    )
+    planted_errors: dict[str, NonNegative] = Field(
+        default={}, description="Error of eager bfloat16 with one fault planted, by the fault."
+    )
 
 
 class Replica(Record):
@@ -383,6 +409,7 @@ class Calibration(Record):
     runs: tuple[Run, ...] = ()
     cells: tuple[Cell, ...] = Field(min_length=1)
     soaks: tuple[Soak, ...] = ()
+    pipelined: tuple[Pipelined, ...] = ()
     weight_scales: tuple[WeightScale, ...] = ()
     sameness: tuple[Sameness, ...] = ()
     replicas: tuple[Replica, ...] = ()

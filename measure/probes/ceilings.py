@@ -1,7 +1,9 @@
 """What this machine reaches bare: the arithmetic and bytes a stage is made of, without the stage.
 
 A floor computed from these tells how far a stack is from what the machine can do; a measured time
-under the floor of the chip's datasheet is a bug in the measurement.
+under the floor of the chip's datasheet is a bug in the measurement. Each rate is read hot, after
+the same work ran back to back: a GPU at its power limit is slower than in a burst, and a stack's
+steps run hot.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from measure.clock import Clock
 
 REPEATS = 20
 WARMUPS = 3
+HOT_S = 0.7
+"""Seconds of the same work before a rate is read; clocks settle within a few tenths."""
+
 LAUNCHES = 5000
 _BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,
@@ -64,6 +69,10 @@ def _linears(architecture: Architecture) -> tuple[tuple[int, int], ...]:
 
 def _seconds(clock: Clock, work: Callable[[], object]) -> float:
     """Return the median device seconds of a piece of work."""
+    started_s = clock.now_s()
+    while clock.now_s() - started_s < (HOT_S if clock.is_cuda else 0.0):
+        for _ in range(REPEATS):
+            work()
     for _ in range(WARMUPS):
         work()
     marks = []

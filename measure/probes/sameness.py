@@ -8,6 +8,8 @@ reads another layer is further.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,15 +18,16 @@ from fluxcost.performance.calibration import Sameness
 from measure.bench import Bench
 from measure.errors import MeasurementError
 from measure.pipelines import flux2_klein
+from measure.stacks.text_encoder import read_text_layers
 from measure.suites import Point
 
 LOSSLESS_WITHIN = 1.25
 """Times eager bfloat16's own error that a stack's may be and still count as rounding.
 
-At tiny widths a skipped block gives 1.7 to 1.8 and one text layer read for another 1.5 to 1.65
-(tests/measure/test_sameness.py). bfloat16's own error grows from step to step, so the suites ask
-for one step: at 25 blocks of width 512 on a CPU a skipped block then gave 7, another text layer 15
-and 8-bit linears 2.7, where in 4 steps they gave 1.16, 1.75 and 1.01.
+bfloat16's own error grows from step to step, so the suites ask for one step. There, at tiny widths,
+a skipped block gives 10 to 17 and one text layer read for another 1.6 to 2.5; in 4 steps, 1.5 and
+1.1 (tests/measure/test_sameness.py). At 25 blocks of width 512 a skipped block gave 7 and 8-bit
+linears 2.7 in one step, 1.16 and 1.01 in four.
 """
 
 LEAST_SPREAD = 0.01
@@ -39,16 +42,18 @@ def measure_sameness(bench: Bench, point: Point, run: str) -> Sameness:
     Raises:
         MeasurementError: The true picture hardly varies, so that anything would look the same.
     """
-    stack = _picture(bench.pipeline, point, bench)
+    draw = _Drawing(bench, point)
+    stack = draw(bench.pipeline)
     rebuilt = flux2_klein.build(bench.blueprint.document, bench.seed, bench.device, torch.bfloat16)
     # A stack's choice of attention is the process's default from then on; eager's is PyTorch's own.
     rebuilt.transformer.set_attention_backend("native")
-    eager = _picture(rebuilt, point, bench)
+    eager = draw(rebuilt)
+    faults = {fault: plant(draw, rebuilt) for fault, plant in FAULTS.items()}
     # The truth starts from the same bfloat16 weights: only the arithmetic on them is exact.
     for module in (rebuilt.transformer, rebuilt.vae, rebuilt.text_encoder):
         module.float()
-    truth = _picture(rebuilt, point, bench)
-    spread = float(truth.std())
+    truth = draw(rebuilt)
+    spread = float(truth.picture.std())
     if spread < LEAST_SPREAD:
         raise MeasurementError(
             f"the float32 picture has standard deviation {spread:.2g}; expected at least "
@@ -60,15 +65,24 @@ def measure_sameness(bench: Bench, point: Point, run: str) -> Sameness:
         steps=point.shape.steps,
         batch=point.batch,
         run=run,
-        error=relative_error(stack, truth),
-        eager_error=relative_error(eager, truth),
+        error=relative_error(stack.picture, truth.picture),
+        eager_error=relative_error(eager.picture, truth.picture),
         spread=spread,
+        latent_error=relative_error(stack.latents, truth.latents),
+        eager_latent_error=relative_error(eager.latents, truth.latents),
+        planted_errors={
+            fault: relative_error(drawn.picture, truth.picture) for fault, drawn in faults.items()
+        },
     )
 
 
 def is_lossless(same: Sameness) -> bool:
-    """Say whether a stack's error is no more than rounding in another order."""
-    return same.error <= LOSSLESS_WITHIN * same.eager_error
+    """Say whether a stack's error is no more than rounding in another order.
+
+    Where faults were planted, each must be further off than that, or nothing could be told.
+    """
+    bound = LOSSLESS_WITHIN * same.eager_error
+    return same.error <= bound and all(error > bound for error in same.planted_errors.values())
 
 
 def relative_error(picture: torch.Tensor, truth: torch.Tensor) -> float:
@@ -79,21 +93,60 @@ def relative_error(picture: torch.Tensor, truth: torch.Tensor) -> float:
     return float(torch.linalg.norm(picture - truth) / torch.linalg.norm(truth - truth.mean()))
 
 
-def _picture(pipeline: Any, point: Point, bench: Bench) -> torch.Tensor:  # noqa: ANN401 - diffusers is untyped
-    """Return one picture of fixed prompt and noise, float32 on the CPU."""
-    shape = point.shape
-    size = (pipeline.transformer.config.in_channels, shape.height // 16, shape.width // 16)
-    generator = torch.Generator().manual_seed(bench.seed)
-    # Rounded once for all three, so that they start from the same noise.
-    noise = torch.randn((point.batch, *size), generator=generator).to(torch.bfloat16)
-    pipeline.set_progress_bar_config(disable=True)
-    images = pipeline(
-        prompt=["a lighthouse on a basalt cliff"] * point.batch,
-        width=shape.width,
-        height=shape.height,
-        num_inference_steps=shape.steps,
-        guidance_scale=1.0,
-        latents=noise.to(bench.device),
-        output_type="pt",
-    ).images
-    return torch.as_tensor(images).float().cpu()
+@dataclass(frozen=True)
+class Drawn:
+    """What a pipeline made of the fixed prompt and noise, float32 on the CPU."""
+
+    latents: torch.Tensor
+    picture: torch.Tensor
+
+
+class _Drawing:
+    """The fixed prompt and noise, given to one pipeline after the other."""
+
+    def __init__(self, bench: Bench, point: Point) -> None:
+        self._bench = bench
+        self._point = point
+
+    def __call__(self, pipeline: Any, **options: Any) -> Drawn:  # noqa: ANN401 - diffusers is untyped
+        pipeline.set_progress_bar_config(disable=True)
+        return Drawn(*(self._made(pipeline, kind, options) for kind in ("latent", "pt")))
+
+    def _made(self, pipeline: Any, kind: str, options: dict[str, Any]) -> torch.Tensor:  # noqa: ANN401
+        shape, batch = self._point.shape, self._point.batch
+        size = (pipeline.transformer.config.in_channels, shape.height // 16, shape.width // 16)
+        generator = torch.Generator().manual_seed(self._bench.seed)
+        # Rounded once for all, so that they start from the same noise.
+        noise = torch.randn((batch, *size), generator=generator).to(torch.bfloat16)
+        made = pipeline(
+            prompt=["a lighthouse on a basalt cliff"] * batch,
+            width=shape.width,
+            height=shape.height,
+            num_inference_steps=shape.steps,
+            guidance_scale=1.0,
+            latents=noise.to(self._bench.device),
+            output_type=kind,
+            **options,
+        ).images
+        return torch.as_tensor(made).float().cpu()
+
+
+def _without_last_block(draw: _Drawing, pipeline: Any) -> Drawn:  # noqa: ANN401 - diffusers is untyped
+    transformer = pipeline.transformer
+    blocks = transformer.single_transformer_blocks
+    transformer.single_transformer_blocks = blocks[:-1]
+    drawn = draw(pipeline)
+    transformer.single_transformer_blocks = blocks
+    return drawn
+
+
+def _with_another_text_layer(draw: _Drawing, pipeline: Any) -> Drawn:  # noqa: ANN401 - diffusers is untyped
+    read = read_text_layers(pipeline)
+    return draw(pipeline, text_encoder_out_layers=(*read[:-1], read[-1] - 1))
+
+
+FAULTS: dict[str, Callable[[_Drawing, Any], Drawn]] = {
+    "last block skipped": _without_last_block,
+    "text layer before the last one read": _with_another_text_layer,
+}
+"""Faults planted in eager bfloat16, which the comparison must notice to prove anything."""

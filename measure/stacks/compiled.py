@@ -11,10 +11,12 @@
 - Text encoder, transformer and decoder are launched as CUDA graphs: compiled, a GPU outruns the
   CPU that launches its kernels.
 - Pixels are rounded on the device.
+- Position ids, noise schedule and device are worked out once a shape.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,6 +25,7 @@ from measure.stacks import eager_bf16
 from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.group_norm import norm_pixels_first
 from measure.stacks.host_images import convert_on_device
+from measure.stacks.host_work import remember_host_work
 from measure.stacks.recipe import Release, keep_nothing
 from measure.stacks.text_encoder import stop_after_last_read_layer
 
@@ -39,6 +42,7 @@ def settings(device: torch.device, backend: str) -> Settings:
         "attention": "cudnn" if gpu else "sdpa-default",
         "compile": f"blocks, text layers and vae.decode ({backend}, static shapes)",
         "cuda_graphs": gpu,
+        "host_work": "once a shape",
         "image_conversion": "device",
         "text_encoder_layers": "read",
         "vae_group_norm": "pixels first",
@@ -61,18 +65,28 @@ def prepare(pipeline: Any, backend: str, graphs: Graphs | None) -> Release:  # n
     transformer, text_encoder, vae = pipeline.transformer, pipeline.text_encoder, pipeline.vae
     if transformer.device.type == "cuda":
         transformer.set_attention_backend("_native_cudnn")
-        torch.backends.cudnn.benchmark = True
     transformer.compile_repeated_blocks(backend=backend, fullgraph=True, dynamic=False)
     stop_after_last_read_layer(pipeline)
     for layer in text_encoder.model.layers:
         layer.compile(backend=backend, dynamic=False)
     vae.to(memory_format=torch.channels_last)
     norm_pixels_first(vae.decoder)
-    vae.decode = torch.compile(vae.decode, backend=backend, dynamic=False)
+    vae.decode = _kernels_by_trial(torch.compile(vae.decode, backend=backend, dynamic=False))
     convert_on_device(pipeline)
+    remember_host_work(pipeline)
     if graphs is None:
         return keep_nothing
     text_encoder.forward = graphs.replaying(text_encoder.forward)
     transformer.forward = graphs.replaying(transformer.forward)
     vae.decode = graphs.replaying(vae.decode)
     return graphs.release
+
+
+def _kernels_by_trial(decode: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the decoder with cuDNN timing its kernels at each new shape, for it alone."""
+
+    def decode_by_trial(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+            return decode(*args, **kwargs)
+
+    return decode_by_trial

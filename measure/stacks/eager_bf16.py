@@ -30,6 +30,10 @@ def recipe(device: torch.device) -> Recipe:
 
 
 def _prepare(pipeline: Any) -> Release:  # noqa: ANN401 - diffusers is untyped
-    """Leave the pipeline as diffusers builds it."""
-    del pipeline
+    """Leave the pipeline as diffusers builds it.
+
+    Attention is named all the same: diffusers lets a pipeline that names none follow the last one
+    in the process that did.
+    """
+    pipeline.transformer.set_attention_backend("native")
     return keep_nothing

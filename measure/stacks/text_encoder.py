@@ -15,12 +15,12 @@ def stop_after_last_read_layer(pipeline: Any) -> None:  # noqa: ANN401 - diffuse
     normed; the norm goes too, and every state read equals the whole encoder's bit for bit.
     """
     encoder = pipeline.text_encoder
-    encoder.model.layers = encoder.model.layers[: _last_read_layer(pipeline)]
+    encoder.model.layers = encoder.model.layers[: max(read_text_layers(pipeline))]
     encoder.model.norm = torch.nn.Identity()
     encoder.lm_head = torch.nn.Identity()
 
 
-def _last_read_layer(pipeline: Any) -> int:  # noqa: ANN401 - diffusers is untyped
-    """Return the deepest of the layers the pipeline reads by default."""
+def read_text_layers(pipeline: Any) -> tuple[int, ...]:  # noqa: ANN401 - diffusers is untyped
+    """Return the layers of the text encoder that the pipeline reads by default."""
     parameters = inspect.signature(type(pipeline).__call__).parameters
-    return int(max(parameters["text_encoder_out_layers"].default))
+    return tuple(parameters["text_encoder_out_layers"].default)

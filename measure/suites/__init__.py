@@ -64,6 +64,9 @@ class Probes(Record):
     weight_scale: Quadruple | None = None
     sameness: Quadruple | None = Field(default=None, description="Point of the compared picture.")
     soak: tuple[Quadruple, ...] = ()
+    pipelined: tuple[Quadruple, ...] = Field(
+        default=(), description="Points called without a pause, on stacks that can."
+    )
 
 
 class Protocol(Record):

@@ -18,7 +18,7 @@ from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
 
 CPU = torch.device("cpu")
-POINT = Point(Shape(64, 64, 2), 1)
+POINT = Point(Shape(64, 64, 1), 1)
 
 # diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
 quiet = pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache")
@@ -49,6 +49,7 @@ def another_text_layer(bench: Bench) -> Iterator[None]:
 def test_eager_bfloat16_is_its_own_yardstick(bench: Bench):
     same = measure_sameness(bench, POINT, "r")
     assert same.error == same.eager_error
+    assert same.latent_error == same.eager_latent_error
     assert 0.001 < same.error < 0.2
     assert same.spread > 0.1
 
@@ -63,11 +64,20 @@ def test_the_compiled_stack_is_lossless():
 
 
 @pytest.mark.parametrize("planted", [skipped_block, another_text_layer])
-@pytest.mark.parametrize("point", [POINT, Point(Shape(128, 128, 4), 1)])
+@pytest.mark.parametrize("point", [POINT, Point(Shape(128, 128, 1), 1)])
 def test_a_planted_error_is_noticed(bench: Bench, planted, point: Point):
     with planted(bench):
         assert not is_lossless(measure_sameness(bench, point, "r"))
     assert is_lossless(measure_sameness(bench, point, "r"))
+
+
+def test_faults_are_planted_in_the_yardstick_and_noticed(bench: Bench):
+    same = measure_sameness(bench, POINT, "r")
+    assert len(same.planted_errors) == 2
+    assert min(same.planted_errors.values()) > 1.5 * same.eager_error
+    blind = same.model_copy(update={"planted_errors": {"a fault": same.eager_error}})
+    assert is_lossless(same)
+    assert not is_lossless(blind)  # a comparison that notices no fault proves nothing
 
 
 def test_a_flat_picture_is_refused_as_a_reference(bench: Bench, monkeypatch: pytest.MonkeyPatch):

@@ -12,7 +12,7 @@ from measure.pipelines import flux2_klein
 from measure.stacks import compiled_fp8, recipe
 from measure.stacks.fp8_linear import LARGEST, Fp8Linear, large_linears, quantize_rows
 from measure.stacks.group_norm import PixelFirstGroupNorm, norm_pixels_first
-from measure.stacks.host_images import convert_on_device, pictures
+from measure.stacks.host_images import Copying, convert_on_device
 from tests.measure.conftest import TINY_MODEL
 
 CPU = torch.device("cpu")
@@ -73,7 +73,7 @@ def test_pictures_equal_those_diffusers_makes(dtype: torch.dtype):
 def test_a_picture_lies_the_right_way():
     values = torch.zeros(1, 3, 2, 3)
     values[0, 1, 0, 2] = 1.0  # green, first row, last column
-    picture = pictures(values)[0]
+    picture = Copying(values).pictures()[0]
     assert picture.getpixel((2, 0)) == (0, 255, 0)
     assert picture.getpixel((0, 1)) == (0, 0, 0)
 
