@@ -56,7 +56,7 @@ def measure_cell(
         **head,
         warmup_s=tuple(_rounded(each) for each in warmup.calls_s),
         stable=warmup.stable,
-        samples=_samples(taken.samples),
+        samples=in_columns(taken.samples),
         memory=_memory(bench),
         energy=taken.energy,
         before=before,
@@ -135,7 +135,7 @@ def _enough(samples: list[Sample], protocol: Protocol) -> bool:
     return sum(sample.wall_s for sample in samples) >= protocol.min_duration_s
 
 
-def _samples(samples: list[Sample]) -> Samples:
+def in_columns(samples: list[Sample]) -> Samples:
     """Turn samples into columns, to the microsecond the clocks are good for."""
     return Samples(
         wall_s=tuple(_rounded(each.wall_s) for each in samples),

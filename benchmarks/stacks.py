@@ -1,0 +1,149 @@
+"""Optimization stacks side by side on one GPU, call by call in turn.
+
+    python benchmarks/stacks.py --out DIR
+
+Each stack gets the same model, weights and prompts. A round calls every stack once, the next round
+begins with another stack, so that heat and a busy host meet all of them alike. Then the GPU makes
+images without a pause, host work overlapped, one stack after the other. Every stack's samples go
+into a journal and a calibration of its own under DIR, which `python -m measure report` prints and
+`python -m measure compare` compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fluxcost.performance.calibration import Cell
+from fluxcost.workload import Shape
+from measure.bench import Bench, Sample, open_bench, open_instruments
+from measure.blueprint import load_blueprint
+from measure.campaign import start_run
+from measure.environment import describe_gpu
+from measure.journal import SYNTHETIC, Header, Journal, Row
+from measure.probes.ceilings import measure_ceilings
+from measure.probes.pipelined import can_pipeline, measure_pipelined
+from measure.protocol import in_columns, warm_up
+from measure.runner import device_of
+from measure.stacks import recipe
+from measure.suites import Point, Protocol
+
+STACKS = ("eager-bf16", "compiled-bf16", "compiled-fp8")
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One stack on the bench, with the journal its samples go to."""
+
+    bench: Bench
+    journal: Journal
+    run: str
+
+
+def main() -> None:
+    """Measure what the command line asks for and write one calibration a stack."""
+    options = _options()
+    protocol = Protocol(soak_s=options.pause_free_s)
+    entrants = [_enter(options, stack) for stack in options.stacks]
+    for point in options.points:
+        _in_turn(entrants, point, protocol, options.calls)
+    first = entrants[0]
+    ceilings = measure_ceilings(
+        first.bench.clock, first.bench.blueprint.architecture, first.bench.recipe.dtype
+    )
+    for each in entrants:
+        each.journal.append(Row(ceilings=ceilings, of_run=each.run))
+    for each in entrants:
+        for point in options.without_a_pause:
+            if can_pipeline(each.bench.recipe.stack):
+                record = measure_pipelined(each.bench, point, protocol, each.run)
+                each.journal.append(Row(pipelined=record))
+                print(f"{each.journal.header.stack.alias}, {point}: {record.images_per_s:.3f}/s")
+    for each in entrants:
+        path = options.out / f"{each.journal.header.stack.alias}.json"
+        each.journal.calibration().save(path)
+        each.journal.close()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="Folder of the records.")
+    parser.add_argument("--model", default="flux2-klein-4b", help="Name or architecture YAML.")
+    parser.add_argument("--device", default="cuda", help="cuda, cuda:N or cpu.")
+    parser.add_argument("--stacks", nargs="+", default=STACKS, help="Stacks to call in turn.")
+    parser.add_argument("--calls", type=int, default=20, help="Timed calls of each stack.")
+    parser.add_argument(
+        "--points",
+        nargs="+",
+        type=_point,
+        default=[_point("512x512x4x1"), _point("1024x1024x4x1")],
+        help="WIDTHxHEIGHTxSTEPSxBATCH, called in turn.",
+    )
+    parser.add_argument(
+        "--without-a-pause",
+        nargs="*",
+        type=_point,
+        default=[_point("1024x1024x4x1")],
+        help="Points at which each stack makes images without a pause.",
+    )
+    parser.add_argument("--pause-free-s", type=float, default=60.0, help="For how long.")
+    return parser.parse_args()
+
+
+def _point(text: str) -> Point:
+    width, height, steps, batch = (int(part) for part in text.split("x"))
+    return Point(Shape(width, height, steps), batch)
+
+
+def _enter(options: argparse.Namespace, stack: str) -> Entrant:
+    device = device_of(options.device)
+    blueprint, chosen = load_blueprint(options.model), recipe(stack, device)
+    header = Header(
+        gpu=describe_gpu(device),
+        model=blueprint.document.name,
+        architecture_hash=blueprint.hash,
+        stack=chosen.stack,
+        weights=SYNTHETIC,
+        seed=SEED,
+    )
+    instruments = open_instruments(device)
+    bench = open_bench(blueprint, chosen, device, instruments, None, SEED)
+    journal = Journal.open(options.out / stack, header)
+    return Entrant(bench, journal, start_run(bench, journal).id)
+
+
+def _in_turn(entrants: Sequence[Entrant], point: Point, protocol: Protocol, calls: int) -> None:
+    """Time a point on every stack, a call of each in turn, and append one cell a stack."""
+    warm = [warm_up(each.bench, point, protocol) for each in entrants]
+    before = [each.bench.instruments.snapshot() for each in entrants]
+    taken: list[list[Sample]] = [[] for _ in entrants]
+    for number in range(calls):
+        for place in range(len(entrants)):
+            turn = (number + place) % len(entrants)
+            taken[turn].append(entrants[turn].bench.time_call(point))
+    for each, warmed, state, samples in zip(entrants, warm, before, taken, strict=True):
+        each.journal.append(
+            Row(
+                cell=Cell(
+                    width=point.shape.width,
+                    height=point.shape.height,
+                    steps=point.shape.steps,
+                    batch=point.batch,
+                    run=each.run,
+                    suites=("in-turn",),
+                    warmup_s=tuple(round(call_s, 6) for call_s in warmed.calls_s),
+                    stable=warmed.stable,
+                    samples=in_columns(samples),
+                    before=state,
+                    after=each.bench.instruments.snapshot(),
+                )
+            )
+        )
+        print(f"{each.journal.header.stack.alias}, {point}: {sorted(s.wall_s for s in samples)}")
+
+
+if __name__ == "__main__":
+    main()
