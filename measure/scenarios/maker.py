@@ -1,0 +1,134 @@
+"""What makes images while loaded: one pipeline at one shape, in calls of a few sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fluxcost.capacity.fleet import Batching
+from fluxcost.errors import InputError
+from fluxcost.evidence.scenarios.record import WarmCalls
+from fluxcost.workload import Shape
+from measure.bench import Bench
+from measure.protocol import is_stable
+from measure.suites import Point
+from measure.suites import Protocol as WarmRule
+
+
+class Maker(Protocol):
+    """Makes images of one shape, a call at a time."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of every image."""
+        ...
+
+    def make(self, images: int) -> int:
+        """Make so many images and return how many the call made; they are on the host then."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the time on a clock that never runs backwards, once the device is idle."""
+        ...
+
+
+@dataclass(frozen=True)
+class BenchMaker:
+    """A bench at one shape.
+
+    A stack that compiles for each size is spared some by making a few sizes only: a call is then
+    filled up to the next size, and the pictures nobody asked for are thrown away.
+
+    Attributes:
+        bench: The pipeline.
+        shape: Of every image.
+        sizes: Images a call may make, rising.
+    """
+
+    bench: Bench
+    shape: Shape
+    sizes: tuple[int, ...]
+
+    def make(self, images: int) -> int:
+        """Make so many images in a call of the next size."""
+        size = next(each for each in self.sizes if each >= images)
+        self.bench.generate(Point(self.shape, size), output_type="pil")
+        return size
+
+    def now_s(self) -> float:
+        """Return the monotonic clock once the device is idle."""
+        return self.bench.clock.now_s()
+
+    def warm_calls(
+        self, rule: WarmRule, calls: int, tell: Callable[[str], None]
+    ) -> tuple[WarmCalls, ...]:
+        """Warm every size until it is stable, so that nothing compiles under load, and time it.
+
+        Args:
+            rule: When a size is warm.
+            calls: Timed calls of each size.
+            tell: Takes a line on each size.
+        """
+        return tuple(self._warm(size, rule, calls, tell) for size in self.sizes)
+
+    def _warm(
+        self, size: int, rule: WarmRule, calls: int, tell: Callable[[str], None]
+    ) -> WarmCalls:
+        spent_s = [self._timed(size)]
+        while not is_stable(spent_s, rule.window, rule.tolerance):
+            spent_s.append(self._timed(size))
+            if len(spent_s) >= rule.max_warmup_calls:
+                break
+        wall_s = tuple(round(self._timed(size), 6) for _ in range(calls))
+        tell(
+            f"{self.shape}, calls of {size}: {np.mean(wall_s):.4f} s warm, "
+            f"the first {spent_s[0]:.1f} s"
+        )
+        shape = self.shape
+        return WarmCalls(
+            width=shape.width, height=shape.height, steps=shape.steps, size=size, wall_s=wall_s
+        )
+
+    def _timed(self, size: int) -> float:
+        start_s = self.now_s()
+        self.make(size)
+        return self.now_s() - start_s
+
+
+def capacity_per_s(warm: tuple[WarmCalls, ...], batching: Batching) -> float:
+    """Return the most images a second that calls within a batching rule can make."""
+    mean_s = {each.size: float(np.mean(each.wall_s)) for each in warm}
+    sizes = sorted(mean_s)
+    return max(
+        images / mean_s[next(size for size in sizes if size >= images)]
+        for images in range(1, batching.max_batch + 1)
+    )
+
+
+def sizes_of(given: str | None, max_batch: int) -> tuple[int, ...]:
+    """Return the sizes of calls from the command line: every size up to the largest unless given.
+
+    Raises:
+        InputError: Not whole numbers, or none holds a full batch.
+    """
+    if given is None:
+        return tuple(range(1, max_batch + 1))
+    try:
+        sizes = tuple(sorted({int(each) for each in given.split(",")}))
+    except ValueError:
+        sizes = ()
+    if not sizes or sizes[0] < 1 or sizes[-1] != max_batch:
+        raise InputError(
+            f"--batch-sizes is {given!r}; expected whole numbers from 1 up to --max-batch, which "
+            f"is {max_batch}, such as {_doubling(max_batch)}."
+        )
+    return sizes
+
+
+def _doubling(most: int) -> str:
+    powers = [2**power for power in range(math.floor(math.log2(most)) + 1)]
+    return ",".join(str(each) for each in sorted({*powers, most}))
