@@ -126,8 +126,8 @@ def execute(request: ScenarioRequest, console: Console) -> Path:
 
 
 def _run_config(request: ScenarioRequest, config: Config, bench: Bench, book: Book) -> None:
+    bench.release()  # what was recorded for the configuration before
     bench.check(Point(config.shape, request.sizes[0]))
-    bench.release()  # what was recorded for the shape while it was being watched
     maker = BenchMaker(bench, config.shape, request.sizes)
     warm = maker.warm_calls(Protocol(), request.warm_calls, book.tell)
     book.add_warm_calls(warm)

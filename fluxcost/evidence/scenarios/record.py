@@ -184,6 +184,14 @@ class ScenarioRecord(Record):
             raise ValueError("runs with names of their own")
         return self
 
+    @model_validator(mode="after")
+    def _warm_calls_of_every_size(self) -> Self:
+        timed = {(each.shape, each.size) for each in self.warm_calls}
+        made = {(run.shape, size) for run in self.runs for size in run.calls.size}
+        if len(timed) != len(self.warm_calls) or made - timed:
+            raise ValueError("warm calls of every shape and size that the runs made, each once")
+        return self
+
     @property
     def calibration(self) -> str:
         """Alias of the calibration of the same GPU, model and stack."""
