@@ -26,6 +26,10 @@ from measure.stacks import recipe
 from measure.suites import Point, Protocol
 
 
+WARM = Protocol()
+"""When a size is warm."""
+
+
 @dataclass(frozen=True)
 class ScenarioRequest:
     """What the command line asked for.
@@ -129,7 +133,7 @@ def _run_config(request: ScenarioRequest, config: Config, bench: Bench, book: Bo
     bench.release()  # what was recorded for the configuration before
     bench.check(Point(config.shape, request.sizes[0]))
     maker = BenchMaker(bench, config.shape, request.sizes)
-    warm = maker.warm_calls(Protocol(), request.warm_calls, book.tell)
+    warm = maker.warm_calls(WARM, request.warm_calls, book.tell)
     book.add_warm_calls(warm)
     most = capacity_per_s(warm, request.batching)
     book.tell(
