@@ -25,7 +25,6 @@ from measure.scenarios.session import Session
 from measure.stacks import recipe
 from measure.suites import Point, Protocol
 
-
 WARM = Protocol()
 """When a size is warm."""
 

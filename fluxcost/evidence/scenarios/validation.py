@@ -172,7 +172,8 @@ class _Simulated:
         """Return one timing error a run, from the service's draws."""
         if service.factors is None:
             return [1.0] * self.runs
-        return np.random.default_rng(self.seed).choice(service.factors, self.runs).tolist()
+        random = np.random.default_rng(self.seed)
+        return [float(factor) for factor in random.choice(service.factors, self.runs)]
 
 
 def _compared(run: LoadedRun, runs: list[Run]) -> Iterable[Compared]:

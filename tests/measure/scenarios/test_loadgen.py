@@ -3,6 +3,7 @@
 import pytest
 
 from fluxcost.capacity.fleet import Batching
+from fluxcost.evidence.scenarios.record import LoadedRun
 from measure.scenarios.configs import CONFIGS
 from measure.scenarios.loadgen import Asked, overrides_of, run_loadgen, settings_of
 from measure.scenarios.session import Session, within
@@ -62,7 +63,7 @@ def test_every_changed_setting_stands_beside_its_default():
 
 
 def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
-    runs = []
+    runs: list[LoadedRun] = []
     session = Session(
         config=CONFIGS["fast"],
         maker=Sleeper(),
@@ -86,7 +87,7 @@ def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
 
 
 def test_loads_run_without_and_with_batching_and_are_kept_at_once(tmp_path):
-    runs = []
+    runs: list[LoadedRun] = []
     session = Session(
         config=CONFIGS["fast"],
         maker=Sleeper(),

@@ -1,6 +1,7 @@
 """The command, whole, on a tiny model."""
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from fluxcost.errors import FluxcostError
@@ -11,6 +12,15 @@ from measure.suites import Protocol
 from tests.measure.conftest import TINY_MODEL
 
 TINY = ["--model", TINY_MODEL, "--device", "cpu", "--size", "64x64x1"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Spare the cores: threads that wait for each other on busy cores take seconds for nothing."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def run(*arguments):
