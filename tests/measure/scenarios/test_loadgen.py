@@ -24,6 +24,11 @@ def asked(scenario, **changed):
     return Asked(scenario, **(usual | changed))
 
 
+def rate(run: LoadedRun) -> float:
+    assert run.rate_per_s is not None
+    return run.rate_per_s
+
+
 @pytest.mark.parametrize("scenario", ["single-stream", "multi-stream", "server", "offline"])
 def test_every_query_of_a_scenario_is_made_once_and_the_verdict_is_loadgens(scenario, tmp_path):
     log, verdict = run_loadgen(asked(scenario), Sleeper(), Batching(max_batch=4), tmp_path / "log")
@@ -78,10 +83,10 @@ def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
     session.run_loadgen("server")
     probes = [run for run in runs if run.searching]
     assert len(probes) == 3, "half to all of the rate, halved until 8 % is left"
-    assert all(250 <= run.rate_per_s <= 500 for run in probes)
-    held = [run.rate_per_s for run in probes if within(run)]
+    assert all(250 <= rate(run) <= 500 for run in probes)
+    held = [rate(run) for run in probes if within(run)]
     final = [run for run in runs if not run.searching]
-    assert final[0].rate_per_s == max(held, default=250.0)
+    assert rate(final[0]) == max(held, default=250.0)
     assert all(run.response_s.size >= 662 for run in final)
     assert all(not within(run) for run in final[:-1])
 
@@ -106,4 +111,4 @@ def test_loads_run_without_and_with_batching_and_are_kept_at_once(tmp_path):
         (0.9, 1),
         (0.9, 2),
     ]
-    assert all(len(run.arrived_s) == round(0.1 * run.rate_per_s) for run in runs)
+    assert all(len(run.arrived_s) == round(0.1 * rate(run)) for run in runs)
