@@ -167,7 +167,7 @@ def scenarios(
             raise InputError(f"{option} is {value}; expected a positive number of seconds.")
     if warm_calls < 2:
         raise InputError(f"--warm-calls is {warm_calls}; expected 2 or more.")
-    names = config or ["fast"]
+    names = dict.fromkeys(config or ["fast"])
     request = ScenarioRequest(
         scenarios=tuple(dict.fromkeys(scenario_of(each) for each in scenario)),
         configs=tuple(config_of(each, size, queries or (), p99_within) for each in names),
