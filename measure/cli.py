@@ -134,7 +134,9 @@ def scenarios(
     ] = 0.0,
     batch_sizes: Annotated[
         str | None,
-        typer.Option(help="Sizes calls are filled up to, such as 1,2,4; default: every size."),
+        typer.Option(
+            help="Sizes calls are filled up to; default: every size, or 1,2,4,... where compiled."
+        ),
     ] = None,
     loads: Annotated[
         str, typer.Option(help="Of the load scenario: rates over what the replica can do.")
@@ -157,7 +159,6 @@ def scenarios(
     """Load one replica: MLPerf-style by LoadGen, or at stated loads; keeps every image's times."""
     from fluxcost.capacity.fleet import Batching
     from measure.scenarios.configs import config_of, scenario_of
-    from measure.scenarios.maker import sizes_of
     from measure.scenarios.runner import ScenarioRequest, loads_of
     from measure.scenarios.runner import execute as run_scenarios
 
@@ -178,7 +179,7 @@ def scenarios(
         device=device,
         seed=seed,
         batching=Batching.parse(rule, "--max-batch and --max-wait"),
-        sizes=sizes_of(batch_sizes, max_batch),
+        batch_sizes=batch_sizes,
         loads=loads_of(loads),
         seconds=seconds,
         warm_calls=warm_calls,

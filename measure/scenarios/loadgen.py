@@ -18,7 +18,6 @@ from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
 from fluxcost.evidence.scenarios.record import Override, Scenario, Verdict
 from measure.batching import Batcher
-from measure.bench import PROMPTS
 from measure.errors import MeasurementError
 from measure.scenarios.driver import Log
 from measure.scenarios.maker import Maker
@@ -167,7 +166,7 @@ def run_loadgen(asked: Asked, maker: Maker, batching: Batching, out: Path) -> tu
     logs.enable_trace = False
     desk = _Desk(maker, Batcher(batching), zero_s=time.perf_counter())
     under_test = lg.ConstructSUT(desk.issue, desk.flush)
-    library = lg.ConstructQSL(len(PROMPTS), len(PROMPTS), _ignore, _ignore)
+    library = lg.ConstructQSL(1, 1, _ignore, _ignore)
 
     def start() -> None:
         lg.StartTestWithLogSettings(under_test, library, settings, logs)
@@ -225,7 +224,7 @@ def refuse_without_loadgen() -> None:
 
 
 def _ignore(samples: list[int]) -> None:
-    """Load or unload nothing: prompts are at hand."""
+    """Load or unload nothing: the bench has its prompts, all of them the same work."""
 
 
 def _loadgen() -> Any:  # noqa: ANN401 - LoadGen is untyped

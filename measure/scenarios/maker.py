@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,9 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from fluxcost.capacity.fleet import Batching
-from fluxcost.errors import InputError
 from fluxcost.evidence.scenarios.record import WarmCalls
 from fluxcost.workload import Shape
+from measure.batch_sizes import filled_up
 from measure.bench import Bench
 from measure.protocol import is_stable
 from measure.suites import Point
@@ -55,7 +54,7 @@ class BenchMaker:
 
     def make(self, images: int) -> int:
         """Make so many images in a call of the next size."""
-        size = next(each for each in self.sizes if each >= images)
+        size = filled_up(images, self.sizes)
         self.bench.generate(Point(self.shape, size), output_type="pil")
         return size
 
@@ -102,33 +101,6 @@ class BenchMaker:
 def capacity_per_s(warm: tuple[WarmCalls, ...], batching: Batching) -> float:
     """Return the most images a second that calls within a batching rule can make."""
     mean_s = {each.size: float(np.mean(each.wall_s)) for each in warm}
-    sizes = sorted(mean_s)
-    return max(
-        images / mean_s[next(size for size in sizes if size >= images)]
-        for images in range(1, batching.max_batch + 1)
-    )
-
-
-def sizes_of(given: str | None, max_batch: int) -> tuple[int, ...]:
-    """Return the sizes of calls from the command line: every size up to the largest unless given.
-
-    Raises:
-        InputError: Not whole numbers, or none holds a full batch.
-    """
-    if given is None:
-        return tuple(range(1, max_batch + 1))
-    try:
-        sizes = tuple(sorted({int(each) for each in given.split(",")}))
-    except ValueError:
-        sizes = ()
-    if not sizes or sizes[0] < 1 or sizes[-1] != max_batch:
-        raise InputError(
-            f"--batch-sizes is {given!r}; expected whole numbers from 1 up to --max-batch, which "
-            f"is {max_batch}, such as {_doubling(max_batch)}."
-        )
-    return sizes
-
-
-def _doubling(most: int) -> str:
-    powers = [2**power for power in range(math.floor(math.log2(most)) + 1)]
-    return ",".join(str(each) for each in sorted({*powers, most}))
+    sizes = tuple(sorted(mean_s))
+    asked = range(1, batching.max_batch + 1)
+    return max(images / mean_s[filled_up(images, sizes)] for images in asked)

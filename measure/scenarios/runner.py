@@ -12,7 +12,8 @@ from rich.console import Console
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
 from fluxcost.evidence.scenarios.record import LoadedRun, Scenario, ScenarioRecord, WarmCalls
-from measure.bench import Bench, open_bench, open_instruments
+from measure.batch_sizes import batch_sizes
+from measure.bench import open_bench, open_instruments
 from measure.blueprint import load_blueprint
 from measure.campaign import describe_run
 from measure.environment import describe_gpu
@@ -43,7 +44,7 @@ class ScenarioRequest:
         device: cuda, cuda:N or cpu.
         seed: Of weights and arrivals.
         batching: The rule where batching is dynamic.
-        sizes: Images a call may make.
+        batch_sizes: Images a call may make, such as "1,2,4"; None for the stack's default.
         loads: Of the load scenario.
         seconds: Of arrivals in each of its runs.
         warm_calls: Timed calls of each size.
@@ -59,7 +60,7 @@ class ScenarioRequest:
     device: str
     seed: int
     batching: Batching
-    sizes: tuple[int, ...]
+    batch_sizes: str | None
     loads: tuple[float, ...]
     seconds: float
     warm_calls: int
@@ -106,6 +107,8 @@ def execute(request: ScenarioRequest, console: Console) -> Path:
     blueprint = load_blueprint(request.model)
     device = device_of(request.device)
     chosen = recipe(request.stack, device)
+    most = request.batching.max_batch
+    sizes = batch_sizes(request.batch_sizes, most, compiles=chosen.compiles)
     instruments = open_instruments(device)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
@@ -122,16 +125,16 @@ def execute(request: ScenarioRequest, console: Console) -> Path:
     }
     book = Book(head, request.out / f"scenarios-{run.id}.json", console.print)
     for config in request.configs:
-        _run_config(request, config, bench, book)
+        _run_config(request, config, BenchMaker(bench, config.shape, sizes), book)
     print_results(book.record(), console)
     console.print(f"{len(book.runs)} runs in {book.path}")
     return book.path
 
 
-def _run_config(request: ScenarioRequest, config: Config, bench: Bench, book: Book) -> None:
+def _run_config(request: ScenarioRequest, config: Config, maker: BenchMaker, book: Book) -> None:
+    bench = maker.bench
     bench.release()  # what was recorded for the configuration before
-    bench.check(Point(config.shape, request.sizes[0]))
-    maker = BenchMaker(bench, config.shape, request.sizes)
+    bench.check(Point(config.shape, maker.sizes[0]))
     warm = maker.warm_calls(WARM, request.warm_calls, book.tell)
     book.add_warm_calls(warm)
     most = capacity_per_s(warm, request.batching)
