@@ -142,7 +142,9 @@ def scenarios(
         str, typer.Option(help="Of the load scenario: rates over what the replica can do.")
     ] = "0.5,0.7,0.85,0.95,1.1",
     seconds: Annotated[float, typer.Option(help="Of arrivals in each of its runs.")] = 18.0,
-    warm_calls: Annotated[int, typer.Option(help="Timed calls of each size before any run.")] = 12,
+    warm_calls: Annotated[
+        int, typer.Option(help="Timed calls of each size, before and after the loads.")
+    ] = 12,
     queries: Annotated[
         list[str] | None,
         typer.Option(help="SCENARIO=N: least queries of that scenario; repeatable."),

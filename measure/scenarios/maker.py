@@ -62,34 +62,35 @@ class BenchMaker:
         """Return the monotonic clock once the device is idle."""
         return self.bench.clock.now_s()
 
-    def warm_calls(
-        self, rule: WarmRule, calls: int, tell: Callable[[str], None]
-    ) -> tuple[WarmCalls, ...]:
-        """Warm every size until it is stable, so that nothing compiles under load, and time it.
+    def warm_up(self, rule: WarmRule, tell: Callable[[str], None]) -> None:
+        """Call every size until it is stable, so that nothing compiles under load.
 
         Args:
             rule: When a size is warm.
-            calls: Timed calls of each size.
             tell: Takes a line on each size.
         """
-        return tuple(self._warm(size, rule, calls, tell) for size in self.sizes)
+        for size in self.sizes:
+            spent_s = [self._timed(size)]
+            while not is_stable(spent_s, rule.window, rule.tolerance):
+                if len(spent_s) >= rule.max_warmup_calls:
+                    break
+                spent_s.append(self._timed(size))
+            tell(
+                f"{self.shape}, calls of {size}: {spent_s[-1]:.4f} s, the first {spent_s[0]:.1f} s"
+            )
 
-    def _warm(
-        self, size: int, rule: WarmRule, calls: int, tell: Callable[[str], None]
-    ) -> WarmCalls:
-        spent_s = [self._timed(size)]
-        while not is_stable(spent_s, rule.window, rule.tolerance):
-            spent_s.append(self._timed(size))
-            if len(spent_s) >= rule.max_warmup_calls:
-                break
-        wall_s = tuple(round(self._timed(size), 6) for _ in range(calls))
-        tell(
-            f"{self.shape}, calls of {size}: {np.mean(wall_s):.4f} s warm, "
-            f"the first {spent_s[0]:.1f} s"
-        )
+    def warm_calls(self, calls: int) -> tuple[WarmCalls, ...]:
+        """Time so many calls of every size, back to back."""
         shape = self.shape
-        return WarmCalls(
-            width=shape.width, height=shape.height, steps=shape.steps, size=size, wall_s=wall_s
+        return tuple(
+            WarmCalls(
+                width=shape.width,
+                height=shape.height,
+                steps=shape.steps,
+                size=size,
+                wall_s=tuple(round(self._timed(size), 6) for _ in range(calls)),
+            )
+            for size in self.sizes
         )
 
     def _timed(self, size: int) -> float:

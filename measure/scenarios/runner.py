@@ -12,6 +12,7 @@ from rich.console import Console
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
 from fluxcost.evidence.scenarios.record import LoadedRun, Scenario, ScenarioRecord, WarmCalls
+from fluxcost.workload import Shape
 from measure.batch_sizes import batch_sizes
 from measure.bench import open_bench, open_instruments
 from measure.blueprint import load_blueprint
@@ -47,7 +48,8 @@ class ScenarioRequest:
         batch_sizes: Images a call may make, such as "1,2,4"; None for the stack's default.
         loads: Of the load scenario.
         seconds: Of arrivals in each of its runs.
-        warm_calls: Timed calls of each size.
+        warm_calls: Timed calls of each size, before the runs and again after those at loads, since
+            a machine that drifts would be told by neither alone.
         min_s: Least seconds of a LoadGen run.
     """
 
@@ -74,12 +76,15 @@ class Book:
     head: dict[str, Any]
     path: Path
     tell: Callable[[str], None]
-    warm_calls: list[WarmCalls] = field(default_factory=list)
+    warm_calls: dict[tuple[Shape, int], WarmCalls] = field(default_factory=dict)
     runs: list[LoadedRun] = field(default_factory=list)
 
     def add_warm_calls(self, warm: tuple[WarmCalls, ...]) -> None:
-        """Add the warm calls of a shape."""
-        self.warm_calls += warm
+        """Add warm calls, to those of the same shape and size if there are any."""
+        for each in warm:
+            earlier = self.warm_calls.get((each.shape, each.size))
+            walls = (*(earlier.wall_s if earlier else ()), *each.wall_s)
+            self.warm_calls[each.shape, each.size] = each.model_copy(update={"wall_s": walls})
         self.record().write(self.path)
 
     def add(self, run: LoadedRun) -> None:
@@ -90,7 +95,8 @@ class Book:
 
     def record(self) -> ScenarioRecord:
         """Return the record of what was added."""
-        return ScenarioRecord(**self.head, warm_calls=tuple(self.warm_calls), runs=tuple(self.runs))
+        warm = tuple(self.warm_calls.values())
+        return ScenarioRecord(**self.head, warm_calls=warm, runs=tuple(self.runs))
 
 
 def execute(request: ScenarioRequest, console: Console) -> Path:
@@ -135,7 +141,8 @@ def _run_config(request: ScenarioRequest, config: Config, maker: BenchMaker, boo
     bench = maker.bench
     bench.release()  # what was recorded for the configuration before
     bench.check(Point(config.shape, maker.sizes[0]))
-    warm = maker.warm_calls(WARM, request.warm_calls, book.tell)
+    maker.warm_up(WARM, book.tell)
+    warm = maker.warm_calls(request.warm_calls)
     book.add_warm_calls(warm)
     most = capacity_per_s(warm, request.batching)
     book.tell(
@@ -158,6 +165,7 @@ def _run_config(request: ScenarioRequest, config: Config, maker: BenchMaker, boo
             continue
         if scenario == "load":
             session.run_loads(request.loads, request.seconds)
+            book.add_warm_calls(maker.warm_calls(request.warm_calls))
         else:
             session.run_loadgen(scenario)
 

@@ -30,7 +30,7 @@ OPEN: tuple[Scenario, ...] = ("load", "server")
 
 
 class WarmCalls(Record):
-    """Calls of one size, back to back on the warm replica, before any run."""
+    """Calls of one size on the warm replica, back to back, before the runs and between them."""
 
     width: Count
     height: Count

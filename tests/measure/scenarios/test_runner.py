@@ -40,7 +40,7 @@ def test_one_command_measures_every_scenario_into_one_record(tmp_path, monkeypat
     (path,) = tmp_path.glob("scenarios-*.json")
     record = read_scenario(path)
     assert record.calibration == "cpu/flux2-klein-tiny/eager-bf16"
-    assert [each.size for each in record.warm_calls] == [2]
+    assert [(each.size, len(each.wall_s)) for each in record.warm_calls] == [(2, 4)]
     assert [each.scenario for each in record.runs] == ["load", "load", *scenarios[1:]]
     assert {size for each in record.runs for size in each.calls.size} == {2}
     for each in record.runs[2:]:
