@@ -116,7 +116,7 @@ def scenarios(
         list[str],
         typer.Option(help="load, single-stream, multi-stream, server or offline; may be repeated."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the record and of LoadGen's logs.")],
+    out: Annotated[Path, typer.Option(help="Folder of the record.")],
     config: Annotated[
         list[str] | None,
         typer.Option(help="standard (1024x1024) or fast (512x512, the default); repeatable."),
@@ -154,6 +154,9 @@ def scenarios(
         float | None,
         typer.Option(help="Seconds the server's p99 must hold; default: the config's."),
     ] = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Folder for LoadGen's own logs; default: not kept.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHTxSTEPS in place of the configuration's.")
     ] = None,
@@ -175,6 +178,7 @@ def scenarios(
         scenarios=tuple(dict.fromkeys(scenario_of(each) for each in scenario)),
         configs=tuple(config_of(each, size, queries or (), p99_within) for each in names),
         out=out,
+        logs=logs,
         model=model,
         stack=stack,
         weights=weights,

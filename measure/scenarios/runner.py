@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,8 @@ class ScenarioRequest:
     Attributes:
         scenarios: Which, in any order.
         configs: Shapes and lengths.
-        out: Folder of the record and of LoadGen's logs.
+        out: Folder of the record.
+        logs: Where LoadGen's own logs are kept; None if they are not.
         model: Name or architecture file.
         stack: Its alias.
         weights: A checkpoint; None for synthetic ones.
@@ -56,6 +58,7 @@ class ScenarioRequest:
     scenarios: tuple[Scenario, ...]
     configs: tuple[Config, ...]
     out: Path
+    logs: Path | None
     model: str
     stack: str
     weights: str | None
@@ -130,14 +133,18 @@ def execute(request: ScenarioRequest, console: Console) -> Path:
         "run": run,
     }
     book = Book(head, request.out / f"scenarios-{run.id}.json", console.print)
-    for config in request.configs:
-        _run_config(request, config, BenchMaker(bench, config.shape, sizes), book)
+    with tempfile.TemporaryDirectory(prefix="fluxcost-loadgen-") as passing:
+        logs = request.logs or Path(passing)
+        for config in request.configs:
+            _run_config(request, config, BenchMaker(bench, config.shape, sizes), book, logs)
     print_results(book.record(), console)
     console.print(f"{len(book.runs)} runs in {book.path}")
     return book.path
 
 
-def _run_config(request: ScenarioRequest, config: Config, maker: BenchMaker, book: Book) -> None:
+def _run_config(
+    request: ScenarioRequest, config: Config, maker: BenchMaker, book: Book, logs: Path
+) -> None:
     bench = maker.bench
     bench.release()  # what was recorded for the configuration before
     bench.check(Point(config.shape, maker.sizes[0]))
@@ -155,7 +162,7 @@ def _run_config(request: ScenarioRequest, config: Config, maker: BenchMaker, boo
         warm=warm,
         batching=request.batching,
         instruments=bench.instruments,
-        out=request.out,
+        logs=logs,
         seed=request.seed,
         min_s=request.min_s,
         keep=book.add,

@@ -40,7 +40,7 @@ class Session:
         warm: Its calls of each size.
         batching: The rule where batching is dynamic.
         instruments: Read before and after each run.
-        out: Folder of LoadGen's own logs.
+        logs: Folder of LoadGen's own logs.
         seed: Of the arrivals.
         min_s: Least seconds of a LoadGen run.
         keep: Takes each run as soon as it is done.
@@ -51,7 +51,7 @@ class Session:
     warm: tuple[WarmCalls, ...]
     batching: Batching
     instruments: Instruments
-    out: Path
+    logs: Path
     seed: int
     min_s: float
     keep: Callable[[LoadedRun], None]
@@ -106,7 +106,7 @@ class Session:
         )
 
     def _tested(self, asked: Asked, name: str, *, searching: bool = False) -> LoadedRun:
-        folder = self.out / "loadgen" / name.replace(",", "").replace(" ", "-")
+        folder = self.logs / name.replace(",", "").replace(" ", "-")
         facts: dict[str, Any] = {"searching": searching}
         if asked.scenario == "server":
             facts |= {"rate_per_s": asked.rate_per_s, "within_s": asked.within_s}
