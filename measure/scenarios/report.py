@@ -10,6 +10,7 @@ from rich.table import Table
 
 from fluxcost.evidence.scenarios.record import LoadedRun, ScenarioRecord
 from measure.scenarios.configs import EARLY_STOPPING
+from measure.scenarios.session import within
 
 PERCENTILES = (50, 90, 99)
 
@@ -41,7 +42,8 @@ def print_results(record: ScenarioRecord, console: Console) -> None:
 
 def _row(run: LoadedRun) -> Sequence[str]:
     slow = (f"{_percentile(run, each):.3f}" for each in PERCENTILES)
-    bound = "" if run.within_s is None else f" (p99 within {run.within_s:g} s)"
+    held = "held" if within(run) else "not held"
+    bound = "" if run.within_s is None else f" (p99 within {run.within_s:g} s: {held})"
     assert run.loadgen is not None  # noqa: S101 - asked only of LoadGen's runs
     queries = str(run.response_s.size)
     rate = f"{run.throughput_per_s:.2f}"

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from fluxcost.errors import FluxcostError
 from fluxcost.evidence.scenarios.record import read_scenario
 from measure.cli import app
-from measure.scenarios import runner
+from measure.scenarios import runner, session
 from measure.suites import Protocol
 from tests.measure.conftest import TINY_MODEL
 
@@ -50,6 +50,18 @@ def test_one_command_measures_every_scenario_into_one_record(tmp_path, monkeypat
     assert "MLPerf-style" in result.output
     assert "shortened: 3 queries of the 64 that early stopping needs" in result.output
     assert "min_query_count 3 (default 100)" in " ".join(result.output.split())
+
+
+def test_a_run_that_is_stopped_loses_the_one_in_flight_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "WARM", Protocol(window=1, max_warmup_calls=2))
+    schedules = iter([[0.0, 0.01], [0.0, 0.01]])
+    monkeypatch.setattr(session, "poisson_schedule", lambda *_: next(schedules))
+    short = ["--loads", "0.5,0.7", "--warm-calls", "2", "--max-batch", "2", "--batch-sizes", "2"]
+    result = run("--scenario", "load", *short, "--out", str(tmp_path))
+    assert isinstance(result.exception, StopIteration), "the third schedule is not to be had"
+    (path,) = tmp_path.glob("scenarios-*.json")
+    record = read_scenario(path)
+    assert [(each.load, len(each.arrived_s)) for each in record.runs] == [(0.5, 2), (0.5, 2)]
 
 
 @pytest.mark.parametrize(
