@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from fluxcost.evidence.batch_choice import choose_batches
     from fluxcost.evidence.claims.report import AuditReport
     from fluxcost.evidence.report import ValidationReport
+    from fluxcost.evidence.scenarios.library import load_scenario
+    from fluxcost.evidence.scenarios.record import ScenarioRecord
+    from fluxcost.evidence.scenarios.report import ScenarioReport
+    from fluxcost.evidence.scenarios.validation import validate_scenario
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
@@ -66,6 +70,8 @@ __all__ = [
     "Plans",
     "Rejected",
     "Scaling",
+    "ScenarioRecord",
+    "ScenarioReport",
     "Shape",
     "Simulation",
     "Source",
@@ -86,6 +92,7 @@ __all__ = [
     "largest_batch",
     "load_calibration",
     "load_catalog",
+    "load_scenario",
     "load_workload",
     "plan",
     "reconcile",
@@ -96,6 +103,7 @@ __all__ = [
     "validate",
     "validate_against",
     "validate_all",
+    "validate_scenario",
 ]
 
 _ROOMS = {
@@ -124,6 +132,10 @@ _ROOMS = {
     "fluxcost.evidence.batch_choice": ("choose_batches",),
     "fluxcost.evidence.claims.report": ("AuditReport",),
     "fluxcost.evidence.report": ("ValidationReport",),
+    "fluxcost.evidence.scenarios.library": ("load_scenario",),
+    "fluxcost.evidence.scenarios.record": ("ScenarioRecord",),
+    "fluxcost.evidence.scenarios.report": ("ScenarioReport",),
+    "fluxcost.evidence.scenarios.validation": ("validate_scenario",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),

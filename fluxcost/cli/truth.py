@@ -9,6 +9,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.cli.replaying import show_scenario
 from fluxcost.errors import InputError
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
@@ -25,12 +26,27 @@ def validate(
     against: Annotated[
         str | None, typer.Option(help="Alias, hash or path of a record to predict instead.")
     ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Record of a loaded GPU, by name or path, to serve again simulated."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
-    """Errors of the fit on cells held out of it."""
+    """Errors of the fit on cells held out of it, or of the simulator on a loaded GPU."""
+    if scenario is not None:
+        if against is not None:
+            raise InputError(
+                f"--against is {against!r} and --scenario is {scenario!r}; give one of the two."
+            )
+        show_scenario(scenario, calibration, json=json)
+        return
     if against is not None:
         _validate_against(calibration, against, json=json)
-        return
+    else:
+        _validate_all(calibration, json=json)
+
+
+def _validate_all(calibration: str | None, *, json: bool) -> None:
     if calibration is not None:
         names = [calibration]
     else:

@@ -12,12 +12,12 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import read_json, write_atomically
-from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.documents import content_hash, read_sealed, refuse_broken_seal, write_sealed
+from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
 from fluxcost.workload import Shape
@@ -425,7 +425,7 @@ class Calibration(Record):
     @property
     def content_hash(self) -> str:
         """SHA-256 of the canonical JSON of everything in the record, 64 hex digits."""
-        return _hash(self.model_dump(mode="json", exclude_defaults=True))
+        return content_hash(self.model_dump(mode="json", exclude_defaults=True))
 
     @property
     def ok_cells(self) -> tuple[Cell, ...]:
@@ -442,8 +442,7 @@ class Calibration(Record):
         if path.exists():
             raise InputError(f"{path} exists; choose another name or remove it first.")
         body = self.model_dump(mode="json", exclude_defaults=True)
-        head = {"format": FORMAT, "version": VERSION, "content_hash": _hash(body)}
-        write_atomically(path, _dump_by_line(head | body))
+        write_sealed(path, body, kind=FORMAT, version=VERSION)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -454,36 +453,7 @@ def read_calibration(path: Path) -> Calibration:
         FormatVersionError: Written in a newer format.
         InputError: A field is missing or out of range.
     """
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not a {FORMAT} file; give a file that measure wrote.")
-    version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
-        )
-    stated = document.pop("content_hash", None)
+    document, stated = read_sealed(path, kind=FORMAT, version=VERSION)
     calibration = Calibration.parse(document, str(path))
-    if stated != calibration.content_hash:
-        raise DocumentError(
-            f"{path}: content_hash is {stated!r} but the content hashes to "
-            f"{calibration.content_hash!r}; the file was edited or damaged: fetch it again."
-        )
+    refuse_broken_seal(path, stated, calibration.content_hash)
     return calibration
-
-
-def _hash(body: dict[str, Any]) -> str:
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _dump_by_line(document: dict[str, Any]) -> str:
-    """Render JSON with one line per list entry, so that a diff shows cells."""
-    lines = []
-    for key, value in document.items():
-        if isinstance(value, list) and value:
-            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in value)
-            lines.append(f"{json.dumps(key)}: [\n{rows}\n]")
-        else:
-            lines.append(f"{json.dumps(key)}: {json.dumps(value)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
