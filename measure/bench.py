@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 
+from fluxcost.workload import Shape
 from measure.blueprint import Blueprint
 from measure.clock import Clock
 from measure.pipelines import flux2_klein
@@ -73,11 +75,26 @@ class Bench:
         prompts = [PROMPTS[(self.calls + i) % len(PROMPTS)] for i in range(point.batch)]
         generator = torch.Generator(self.device).manual_seed(self.seed + self.calls)
         self.calls += 1
+        return self._call(point.shape, prompts, generator, output_type)
+
+    def make(self, shape: Shape, prompts: list[str], seeds: list[int]) -> list[Image.Image]:
+        """Make one batch of given prompts; an image's noise is its seed's, whatever its company."""
+        generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+        made: list[Image.Image] = self._call(shape, prompts, generators, "pil")
+        return made
+
+    def _call(
+        self,
+        shape: Shape,
+        prompts: list[str],
+        generator: torch.Generator | list[torch.Generator],
+        output_type: str,
+    ) -> Any:  # noqa: ANN401 - diffusers is untyped
         return self.pipeline(
             prompt=prompts,
-            width=point.shape.width,
-            height=point.shape.height,
-            num_inference_steps=point.shape.steps,
+            width=shape.width,
+            height=shape.height,
+            num_inference_steps=shape.steps,
             guidance_scale=1.0,
             generator=generator,
             output_type=output_type,

@@ -22,6 +22,11 @@ class Recipe:
     dtype: torch.dtype
     prepare: Callable[[Any], Release]
 
+    @property
+    def compiles(self) -> bool:
+        """Whether every shape and batch is compiled apart, when first seen."""
+        return self.stack.settings["compile"] != "none"
+
 
 def keep_nothing() -> None:
     """Free nothing: the release of a stack that keeps nothing for a shape."""

@@ -1,0 +1,165 @@
+"""One replica: a pipeline on one device that makes the images of a call.
+
+A compiled stack compiles and records every shape and batch apart, which takes up to minutes. So
+it makes only the batch sizes it was warmed at: a call of another size is filled up to the next one
+and the extra images are thrown away. The simulator assumes the same of batches nobody timed. Taking
+fewer images instead would change which images are made together, and two short calls seldom beat
+one that is filled up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, product, takewhile
+from typing import Protocol
+
+import torch
+from PIL import Image
+
+from fluxcost.errors import InputError
+from fluxcost.performance.calibration import Environment, GpuIdentity
+from fluxcost.workload import Shape
+from measure.bench import PROMPTS, Bench, open_bench, open_instruments
+from measure.blueprint import Blueprint
+from measure.environment import describe_environment, describe_gpu
+from measure.errors import MeasurementError
+from measure.stacks import Recipe
+from measure.suites import Point
+
+WARM_CALLS = 2
+"""Of each shape and batch: the first compiles and records, the second is as all later ones."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One image of a call."""
+
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes the images, for records and answers."""
+
+    gpu: GpuIdentity
+    environment: Environment
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the weights are made up, so that pictures mean nothing."""
+        return self.environment.weights.startswith("synthetic")
+
+
+class Maker(Protocol):
+    """What a worker thread drives."""
+
+    identity: Identity
+
+    def make(self, shape: Shape, wanted: Sequence[Wanted]) -> list[Image.Image]:
+        """Return one picture each; anything raised fails this call only."""
+        ...
+
+
+class PipelineMaker:
+    """A bench that fills calls up to the batch sizes it was warmed at."""
+
+    def __init__(self, bench: Bench, sizes: tuple[int, ...]) -> None:
+        self.bench = bench
+        self.sizes = sizes
+        environment = describe_environment(bench.device, bench.instruments, bench.weights)
+        self.identity = Identity(describe_gpu(bench.device), environment)
+
+    def make(self, shape: Shape, wanted: Sequence[Wanted]) -> list[Image.Image]:
+        """Return one picture each.
+
+        Raises:
+            MeasurementError: The device has too little memory for them.
+        """
+        missing = filled_up(len(wanted), self.sizes) - len(wanted)
+        whole = [*wanted, *[wanted[-1]] * missing]
+        prompts, seeds = [each.prompt for each in whole], [each.seed for each in whole]
+        try:
+            return self.bench.make(shape, prompts, seeds)[: len(wanted)]
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            point = Point(shape, len(whole))
+            raise MeasurementError(f"{point} does not fit into the GPU's memory") from None
+
+    def warm(self, shapes: Sequence[Shape]) -> Iterator[tuple[Point, float]]:
+        """Make every shape at every batch size; yield each with the seconds of its last call."""
+        for shape, size in product(shapes, self.sizes):
+            prompts = (PROMPTS * size)[:size]
+            wanted = [Wanted(prompt, seed) for seed, prompt in enumerate(prompts)]
+            for _ in range(WARM_CALLS):
+                started_s = time.perf_counter()
+                self.make(shape, wanted)
+            yield Point(shape, size), time.perf_counter() - started_s
+
+
+def open_maker(
+    blueprint: Blueprint,
+    recipe: Recipe,
+    device: torch.device,
+    weights: str | None,
+    seed: int,
+    sizes: tuple[int, ...],
+    shapes: Sequence[Shape],
+    say: Callable[[str], None],
+) -> PipelineMaker:
+    """Build a pipeline on a device, check that its weights behave, and warm it.
+
+    Args:
+        blueprint: The network's exact shapes.
+        recipe: The optimization stack.
+        device: Where to run.
+        weights: A checkpoint's folder or hub name; None builds seeded synthetic weights.
+        seed: Of synthetic weights.
+        sizes: Batch sizes that calls are filled up to.
+        shapes: Shapes to warm, at least one.
+        say: Told each shape and batch that is warm.
+
+    Raises:
+        MeasurementError: The weights put out values that are not finite or do not vary.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # of this thread; recordings use its current stream
+    bench = open_bench(blueprint, recipe, device, open_instruments(device), weights, seed)
+    bench.check(Point(shapes[0], sizes[0]))
+    maker = PipelineMaker(bench, sizes)
+    for point, seconds in maker.warm(shapes):
+        say(f"{device}: {point}: {seconds:.3f} s")
+    return maker
+
+
+def filled_up(images: int, sizes: tuple[int, ...]) -> int:
+    """Return the least batch size of a rising list that holds so many images."""
+    return next(size for size in sizes if size >= images)
+
+
+def batch_sizes(text: str | None, max_batch: int, *, compiles: bool) -> tuple[int, ...]:
+    """Return the batch sizes to warm, rising, the largest batch last.
+
+    Args:
+        text: Such as "1,2,4"; None for the powers of two of a stack that compiles each batch size,
+            every size of one that does not.
+        max_batch: The largest batch.
+        compiles: Whether the stack compiles each batch size.
+
+    Raises:
+        InputError: Not rising whole numbers that end with the largest batch.
+    """
+    if text is None:
+        powers = takewhile(lambda size: size < max_batch, (2**power for power in count()))
+        return (*powers, max_batch) if compiles else tuple(range(1, max_batch + 1))
+    parts = text.split(",")
+    sizes = tuple(int(part) for part in parts if part.strip().isdecimal())
+    rising = all(low < high for low, high in zip((0, *sizes), sizes, strict=False))
+    if len(sizes) < len(parts) or not rising or sizes[-1] != max_batch:
+        raise InputError(
+            f"--batch-sizes is {text!r}; expected rising whole numbers that end with --max-batch, "
+            f"{max_batch}, such as {','.join(map(str, sorted({1, max_batch})))}."
+        )
+    return sizes
