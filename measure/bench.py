@@ -14,19 +14,12 @@ from measure.blueprint import Blueprint
 from measure.clock import Clock
 from measure.pipelines import flux2_klein
 from measure.pipelines.weights import check_activations, watched_activations
+from measure.prompts import PROMPTS
 from measure.spans import CallSpans, SpanRecorder
 from measure.stacks import Recipe
 from measure.stacks.recipe import Release, keep_nothing
 from measure.suites import Point
 from measure.telemetry import Instruments, NullTelemetry, NvmlTelemetry
-
-PROMPTS = (
-    "a ceramic teapot on a linen tablecloth, morning light from the left",
-    "three red bicycles leaning against a yellow wall, wide shot",
-    "an exploded drawing of a mechanical watch, ink on paper",
-    "a lighthouse on a basalt cliff during a storm, long exposure",
-)
-"""Original prompts, used in turn; each is padded to the model's full text length."""
 
 
 @dataclass(frozen=True)

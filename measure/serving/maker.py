@@ -21,10 +21,11 @@ from PIL import Image
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Environment, GpuIdentity
 from fluxcost.workload import Shape
-from measure.bench import PROMPTS, Bench, open_bench, open_instruments
+from measure.bench import Bench, open_bench, open_instruments
 from measure.blueprint import Blueprint
 from measure.environment import describe_environment, describe_gpu
 from measure.errors import MeasurementError
+from measure.prompts import PROMPTS
 from measure.stacks import Recipe
 from measure.suites import Point
 

@@ -1,0 +1,222 @@
+"""From a request on the command line to a record of a server's times."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from fluxcost.errors import InputError
+from fluxcost.performance.calibration import (
+    Calibration,
+    Cell,
+    Environment,
+    GpuIdentity,
+    Run,
+    Stack,
+)
+from fluxcost.workload import Shape
+from measure.endpoint.client import Reply, Target, read_about
+from measure.endpoint.load import WARM_CALLS, Sent, call_in_turn, send_on_schedule
+from measure.endpoint.report import print_loads
+from measure.endpoint.schedule import Schedule, drawn, replayed
+from measure.shapes import parse_shape
+
+
+@dataclass(frozen=True)
+class EndpointRequest:
+    """What the command line asked for; see its help. `gpu` is (key, name, GiB)."""
+
+    url: str
+    out: Path
+    shapes: tuple[str, ...]
+    images: int
+    calls: int
+    rates: tuple[float, ...]
+    requests: int
+    arrivals: str
+    seed: int
+    timeout_s: float
+    model: str | None
+    stack: str | None
+    gpu: tuple[str | None, str | None, float | None]
+    extra: str | None
+    api_key_env: str | None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Everything timed."""
+
+    alone: dict[Shape, list[Reply]]
+    loads: tuple[Sent, ...]
+
+
+def measure_endpoint(request: EndpointRequest, console: Console) -> None:
+    """Time a server and write the record.
+
+    Raises:
+        InputError: An option cannot be used, or nothing answers.
+        MeasurementError: The server does not answer a lone request with pictures.
+    """
+    if request.out.exists():
+        raise InputError(f"{request.out} exists; choose another name or remove it first.")
+    shapes = tuple(parse_shape("--shape", each) for each in request.shapes)
+    schedules = _schedules(request, shapes)
+    about, target, taken = asyncio.run(_take(request, shapes, schedules, console))
+    calibration = record(request, about, target, taken)
+    calibration.save(request.out)
+    if taken.loads:
+        print_loads(taken.loads, target.images, console)
+    console.print(
+        f"{len(calibration.cells)} cells and {len(calibration.loads)} loads in {request.out}"
+    )
+
+
+def _schedules(request: EndpointRequest, shapes: tuple[Shape, ...]) -> tuple[Schedule, ...]:
+    if request.calls < 1 or request.images < 1:
+        raise InputError(
+            f"--calls is {request.calls} and --images is {request.images}; expected at least 1."
+        )
+    if request.arrivals.endswith(".csv"):
+        return (replayed(Path(request.arrivals)),)
+    return tuple(
+        drawn(request.arrivals, rate, request.requests, shapes, request.seed)
+        for rate in request.rates
+    )
+
+
+async def _take(
+    request: EndpointRequest,
+    shapes: tuple[Shape, ...],
+    schedules: tuple[Schedule, ...],
+    console: Console,
+) -> tuple[dict[str, Any] | None, Target, Taken]:
+    asked = _target(request)
+    async with asked.client() as client:
+        about = await read_about(client)
+        target = _told(asked, about, request)
+        alone = {}
+        for shape in shapes:
+            alone[shape] = await call_in_turn(client, target, shape, request.calls)
+            wall_s = statistics.median(reply.wall_s for reply in alone[shape][WARM_CALLS:])
+            console.print(f"{shape}, one request at a time: {wall_s:.3f} s (median)")
+        loads = []
+        for schedule in schedules:
+            rate = f"{schedule.requests_per_s:.2f} requests/s for {schedule.due_s[-1]:.0f} s"
+            console.print(f"{schedule.arrivals}: {rate}")
+            loads.append(await send_on_schedule(client, target, schedule))
+    return about, target, Taken(alone, tuple(loads))
+
+
+def _target(request: EndpointRequest) -> Target:
+    try:
+        extra = json.loads(request.extra or "{}")
+        httpx.URL(request.url)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise InputError(f"--extra or the address cannot be used ({error}).") from None
+    if not isinstance(extra, dict):
+        raise InputError(f"--extra is {request.extra!r}; expected a JSON object.")
+    headers = {}
+    if request.api_key_env is not None:
+        if not (key := os.environ.get(request.api_key_env)):
+            raise InputError(f"--api-key-env names {request.api_key_env}, which is not set.")
+        headers["Authorization"] = f"Bearer {key}"
+    if not 0 < request.timeout_s < float("inf"):
+        raise InputError(f"--timeout is {request.timeout_s}; expected seconds over 0.")
+    return Target(
+        url=request.url.rstrip("/"),
+        model=request.model,
+        images=request.images,
+        extra=extra,
+        headers=headers,
+        timeout_s=request.timeout_s,
+    )
+
+
+def _told(target: Target, about: dict[str, Any] | None, request: EndpointRequest) -> Target:
+    """Return the target as the server wants to be asked."""
+    fields = vars(target) | {"extensions": about is not None}
+    if about is not None and request.model is None:
+        fields["model"] = about["model"]
+    return Target(**fields)
+
+
+def record(
+    request: EndpointRequest, about: dict[str, Any] | None, target: Target, taken: Taken
+) -> Calibration:
+    """Return whole calls and loads as a calibration that names the endpoint.
+
+    Raises:
+        InputError: The server does not say what makes its images, and the options do not either.
+    """
+    known = about or {}
+    started_at = dt.datetime.now(dt.UTC)
+    run = f"endpoint {started_at:%Y-%m-%dT%H:%M:%SZ}"
+    environment = known.get("environment")
+    runs = ()
+    if environment is not None:
+        runs = (
+            Run(
+                id=run,
+                started_at=started_at,
+                environment=Environment.parse(environment, f"{target.url}/about"),
+            ),
+        )
+    cells = [_cell(shape, replies, target.images, run) for shape, replies in taken.alone.items()]
+    document = {
+        "gpu": _gpu(request, known),
+        "model": request.model or known.get("model"),
+        "stack": _stack(request, known),
+        "reference": target.url,
+        "runs": runs,
+        "cells": cells,
+        "loads": [sent.load(run, target) for sent in taken.loads],
+    }
+    if document["model"] is None:
+        raise InputError(f"{target.url} does not say which model it serves; add --model.")
+    return Calibration.parse(document, f"what {target.url} showed")
+
+
+def _gpu(request: EndpointRequest, known: dict[str, Any]) -> GpuIdentity:
+    key, name, memory_gib = request.gpu
+    if key is None and known.get("gpu") is not None:
+        return GpuIdentity.parse(known["gpu"], f"{request.url}/about")
+    if key is None or name is None or memory_gib is None:
+        raise InputError(
+            f"{request.url} does not say which GPU it runs on; add --gpu, --gpu-name and "
+            "--memory-gib."
+        )
+    return GpuIdentity(key=key, name=name, memory_gib=memory_gib)
+
+
+def _stack(request: EndpointRequest, known: dict[str, Any]) -> Stack:
+    """Return the server's stack, named apart from the same stack called in process."""
+    if known.get("stack") is None and request.stack is None:
+        raise InputError(f"{request.url} does not say which stack it runs; add --stack.")
+    found = known.get("stack") or {"alias": request.stack, "settings": {}}
+    batching = known.get("batching") or {}
+    served = {"served": "http"} | {f"served_{name}": value for name, value in batching.items()}
+    alias = request.stack or f"{found['alias']}-http"
+    return Stack(alias=alias, settings=found["settings"] | served)
+
+
+def _cell(shape: Shape, replies: list[Reply], images: int, run: str) -> Cell:
+    walls = [round(reply.wall_s, 6) for reply in replies]
+    return Cell(
+        width=shape.width,
+        height=shape.height,
+        steps=shape.steps,
+        batch=images,
+        run=run,
+        warmup_s=tuple(walls[:WARM_CALLS]),
+        reported_wall_s=tuple(walls[WARM_CALLS:]),
+    )
