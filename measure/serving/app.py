@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +22,8 @@ from measure.serving.service import Service, State
 
 BODY_S = 30.0
 """Longest a client may take to send its body."""
+
+Headers = Mapping[str, str] | None
 
 GENERATIONS = "/v1/images/generations"
 
@@ -50,6 +52,7 @@ def make_app(service: Service, stop: Callable[[], None]) -> FastAPI:
         """Make images."""
         order = service.accept(parse_ask(await _read_body(request)))
         await service.answer(order, gone=_disconnected(request))
+        service.metrics.request(200)
         return _answer(order, service)
 
     return app
@@ -154,6 +157,10 @@ async def _disconnected(request: Request) -> None:
 
 
 def _handle_errors(app: FastAPI, service: Service) -> None:
+    def said(status: int, code: str, message: str, headers: Headers = None) -> Response:
+        service.metrics.request(status)
+        return _error(status, code, message, headers)
+
     @app.exception_handler(RefusedError)
     async def refused(_: Request, error: RefusedError) -> Response:
         headers = {}
@@ -161,32 +168,28 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
             headers["Retry-After"] = str(math.ceil(error.retry_after_s))
         if service.state is State.DRAINING or error.status in {408, 413}:
             headers["Connection"] = "close"
-        return _error(error.status, error.code, str(error), headers)
+        return said(error.status, error.code, str(error), headers)
 
     @app.exception_handler(InputError)
     async def wrong(_: Request, error: InputError) -> Response:
-        return _error(400, "invalid_request", str(error))
+        return said(400, "invalid_request", str(error))
 
     @app.exception_handler(HTTPException)
     async def elsewhere(request: Request, error: HTTPException) -> Response:
         phrase = HTTPStatus(error.status_code).phrase.lower()
         message = (
-            f"{request.method} {request.url.path[:100]}: {phrase}; expected POST {GENERATIONS}."
+            f"{request.method} {request.url.path[:100]!r}: {phrase}; expected POST {GENERATIONS}."
         )
-        return _error(error.status_code, phrase.replace(" ", "_"), message, error.headers)
+        return said(error.status_code, phrase.replace(" ", "_"), message, error.headers)
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:
-        return _error(500, "internal", f"the server failed at this: {type(error).__name__}.")
+        return said(500, "internal", f"the server failed at this: {type(error).__name__}.")
 
 
-def _error(
-    status: int,
-    code: str,
-    message: str,
-    headers: Any = None,  # noqa: ANN401 - a mapping or None
-) -> Response:
-    kind = "invalid_request_error" if status < 500 and status != 429 else "server_error"
+def _error(status: int, code: str, message: str, headers: Headers) -> Response:
+    """Return an error in OpenAI's shape."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
     if status == 429:
         kind = "rate_limit_error"
     content = {"error": {"message": message, "type": kind, "param": None, "code": code}}

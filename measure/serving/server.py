@@ -109,12 +109,12 @@ def run(
     say: Callable[[str], None],
 ) -> None:
     """Serve what builders make, one replica each, in the main thread until told to stop."""
-    with _listening(host, port) as listening:
+    with listen(host, port) as listening:
         service = Service(offered, builders, None if log is None else RequestLog(log), say)
         where = "[{}]:{}" if ":" in host else "{}:{}"
         address = where.format(*listening.getsockname()[:2])
         say(f"{offered.model}, {offered.stack.alias}, {offered.batching} on http://{address}")
-        server = _Server(service)
+        server = Server(service)
         server.run(sockets=[listening])
     if service.failure is not None:
         raise service.failure
@@ -122,7 +122,7 @@ def run(
         os._exit(0)  # leaving as usual would tear the runtime down under a compiler at work
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Uvicorn, except that a signal first lets the service answer what it has accepted.
 
     The socket keeps listening meanwhile, so that a client gets a refusal and not a closed door; a
@@ -150,7 +150,12 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; port 0 takes a free one.
+
+    Raises:
+        InputError: The address cannot be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's delay, 40 ms an answer, off only where the protocol is spelled out.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -133,7 +133,7 @@ class Service:
         self._encoders = ThreadPoolExecutor(min(ENCODERS, os.cpu_count() or 1), "encode")
         served = {"model": offered.model, "stack": offered.stack.alias}
         self.metrics = Metrics(
-            served, lambda: self._dispatcher.waiting, lambda: len(builders) - self._dispatcher.idle
+            served, lambda: self.waiting, lambda: len(builders) - self._dispatcher.idle
         )
 
     # --- starting and stopping
@@ -159,6 +159,11 @@ class Service:
         self._say(f"stopping once {len(self._open)} accepted requests are answered")
         self._dispatcher.hold_no_longer()
         self._stop_if_drained()
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait."""
+        return self._dispatcher.waiting
 
     @property
     def building(self) -> bool:
@@ -261,7 +266,7 @@ class Service:
     def _queue_full(self, order: Order) -> RefusedError | None:
         if self._dispatcher.offer(order.line, order.pieces, order.arrived_s):
             return None
-        waiting = self._dispatcher.waiting
+        waiting = self.waiting
         retry_s = max(1, math.ceil(waiting * self._image_s / len(self._builders)))
         return RefusedError(
             429,
@@ -279,7 +284,6 @@ class Service:
     def _close(self, order: Order) -> None:
         order.closed = True
         order.ended_s = time.perf_counter()
-        self.metrics.request(order.status)
         if order.status == 200 and order.began_s is not None:
             self.metrics.answered(order.began_s - order.arrived_s, order.ended_s - order.arrived_s)
         self._settle(order)
