@@ -37,9 +37,9 @@ def _row(sent: Sent, images: int) -> list[str]:
     replies = sent.replies
     answered = latencies_s(sent)
     refused = sum(reply.status in REFUSALS for reply in replies)
-    percentiles = ("-",) * 3
+    percentiles = ["-"] * 3
     if answered.size:
-        percentiles = tuple(f"{value:.3f}" for value in percentiles_of(answered, (50, 95, 99)))
+        percentiles = [f"{value:.3f}" for value in percentiles_of(answered, (50, 95, 99))]
     span_s = max(reply.ended_s for reply in replies) - sent.began_s
     counts = (len(replies), answered.size, refused, len(replies) - answered.size - refused)
     rate = f"{sent.schedule.requests_per_s:.2f}"

@@ -162,7 +162,7 @@ def record(
     started_at = dt.datetime.now(dt.UTC)
     run = f"endpoint {started_at:%Y-%m-%dT%H:%M:%SZ}"
     environment = known.get("environment")
-    runs = ()
+    runs: tuple[Run, ...] = ()
     if environment is not None:
         runs = (
             Run(
