@@ -7,7 +7,8 @@ import datetime as dt
 import json
 import os
 import statistics
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ class EndpointRequest:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What answers: as it says itself, or as the command line says."""
+
+    gpu: GpuIdentity
+    model: str
+    stack: Stack
+    environment: Environment | None
+
+
+@dataclass(frozen=True)
 class Taken:
     """Everything timed."""
 
@@ -64,21 +75,45 @@ def measure_endpoint(request: EndpointRequest, console: Console) -> None:
     """Time a server and write the record.
 
     Raises:
-        InputError: An option cannot be used, or nothing answers.
+        InputError: An option cannot be used, nothing answers, or neither the server nor the options
+            say what makes its images.
         MeasurementError: The server does not answer a lone request with pictures.
     """
     if request.out.exists():
         raise InputError(f"{request.out} exists; choose another name or remove it first.")
     shapes = tuple(parse_shape("--shape", each) for each in request.shapes)
     schedules = _schedules(request, shapes)
-    about, target, taken = asyncio.run(_take(request, shapes, schedules, console))
-    calibration = record(request, about, target, taken)
+    calibration = asyncio.run(_measure(request, shapes, schedules, console))
     calibration.save(request.out)
-    if taken.loads:
-        print_loads(taken.loads, target.images, console)
-    console.print(
-        f"{len(calibration.cells)} cells and {len(calibration.loads)} loads in {request.out}"
-    )
+    told = f"{len(calibration.cells)} cells and {len(calibration.loads)} loads in {request.out}"
+    console.print(told)
+
+
+async def _measure(
+    request: EndpointRequest,
+    shapes: tuple[Shape, ...],
+    schedules: tuple[Schedule, ...],
+    console: Console,
+) -> Calibration:
+    target = _target(request)
+    async with target.client() as client:
+        about = await read_about(client)
+        subject = _subject(request, about or {})
+        model = request.model if about is None else subject.model
+        target = replace(target, extensions=about is not None, model=model)
+        alone = {}
+        for shape in shapes:
+            alone[shape] = await call_in_turn(client, target, shape, request.calls)
+            wall_s = statistics.median(reply.wall_s for reply in alone[shape][WARM_CALLS:])
+            console.print(f"{shape}, one request at a time: {wall_s:.3f} s (median)")
+        loads = []
+        for schedule in schedules:
+            rate = f"{schedule.requests_per_s:.2f} requests/s for {schedule.due_s[-1]:.0f} s"
+            console.print(f"{schedule.arrivals}: {rate}")
+            loads.append(await send_on_schedule(client, target, schedule))
+    if loads:
+        print_loads(tuple(loads), target.images, console)
+    return _record(subject, target, Taken(alone, tuple(loads)))
 
 
 def _schedules(request: EndpointRequest, shapes: tuple[Shape, ...]) -> tuple[Schedule, ...]:
@@ -92,29 +127,6 @@ def _schedules(request: EndpointRequest, shapes: tuple[Shape, ...]) -> tuple[Sch
         drawn(request.arrivals, rate, request.requests, shapes, request.seed)
         for rate in request.rates
     )
-
-
-async def _take(
-    request: EndpointRequest,
-    shapes: tuple[Shape, ...],
-    schedules: tuple[Schedule, ...],
-    console: Console,
-) -> tuple[dict[str, Any] | None, Target, Taken]:
-    asked = _target(request)
-    async with asked.client() as client:
-        about = await read_about(client)
-        target = _told(asked, about, request)
-        alone = {}
-        for shape in shapes:
-            alone[shape] = await call_in_turn(client, target, shape, request.calls)
-            wall_s = statistics.median(reply.wall_s for reply in alone[shape][WARM_CALLS:])
-            console.print(f"{shape}, one request at a time: {wall_s:.3f} s (median)")
-        loads = []
-        for schedule in schedules:
-            rate = f"{schedule.requests_per_s:.2f} requests/s for {schedule.due_s[-1]:.0f} s"
-            console.print(f"{schedule.arrivals}: {rate}")
-            loads.append(await send_on_schedule(client, target, schedule))
-    return about, target, Taken(alone, tuple(loads))
 
 
 def _target(request: EndpointRequest) -> Target:
@@ -142,60 +154,31 @@ def _target(request: EndpointRequest) -> Target:
     )
 
 
-def _told(target: Target, about: dict[str, Any] | None, request: EndpointRequest) -> Target:
-    """Return the target as the server wants to be asked."""
-    fields = vars(target) | {"extensions": about is not None}
-    if about is not None and request.model is None:
-        fields["model"] = about["model"]
-    return Target(**fields)
-
-
-def record(
-    request: EndpointRequest, about: dict[str, Any] | None, target: Target, taken: Taken
-) -> Calibration:
-    """Return whole calls and loads as a calibration that names the endpoint.
-
-    Raises:
-        InputError: The server does not say what makes its images, and the options do not either.
-    """
-    known = about or {}
-    started_at = dt.datetime.now(dt.UTC)
-    run = f"endpoint {started_at:%Y-%m-%dT%H:%M:%SZ}"
+def _subject(request: EndpointRequest, known: dict[str, Any]) -> Subject:
+    where = f"{request.url}/about"
     environment = known.get("environment")
-    runs: tuple[Run, ...] = ()
-    if environment is not None:
-        runs = (
-            Run(
-                id=run,
-                started_at=started_at,
-                environment=Environment.parse(environment, f"{target.url}/about"),
-            ),
-        )
-    cells = [_cell(shape, replies, target.images, run) for shape, replies in taken.alone.items()]
-    document = {
-        "gpu": _gpu(request, known),
-        "model": request.model or known.get("model"),
-        "stack": _stack(request, known),
-        "reference": target.url,
-        "runs": runs,
-        "cells": cells,
-        "loads": [sent.load(run, target) for sent in taken.loads],
-    }
-    if document["model"] is None:
-        raise InputError(f"{target.url} does not say which model it serves; add --model.")
-    return Calibration.parse(document, f"what {target.url} showed")
+    model = request.model or known.get("model")
+    if model is None:
+        raise InputError(f"{request.url} does not say which model it serves; add --model.")
+    return Subject(
+        gpu=_gpu(request, known, where),
+        model=model,
+        stack=_stack(request, known),
+        environment=None if environment is None else Environment.parse(environment, where),
+    )
 
 
-def _gpu(request: EndpointRequest, known: dict[str, Any]) -> GpuIdentity:
+def _gpu(request: EndpointRequest, known: dict[str, Any], where: str) -> GpuIdentity:
     key, name, memory_gib = request.gpu
     if key is None and known.get("gpu") is not None:
-        return GpuIdentity.parse(known["gpu"], f"{request.url}/about")
+        return GpuIdentity.parse(known["gpu"], where)
     if key is None or name is None or memory_gib is None:
         raise InputError(
             f"{request.url} does not say which GPU it runs on; add --gpu, --gpu-name and "
             "--memory-gib."
         )
-    return GpuIdentity(key=key, name=name, memory_gib=memory_gib)
+    document = {"key": key, "name": name, "memory_gib": memory_gib}
+    return GpuIdentity.parse(document, "the GPU given")
 
 
 def _stack(request: EndpointRequest, known: dict[str, Any]) -> Stack:
@@ -206,7 +189,28 @@ def _stack(request: EndpointRequest, known: dict[str, Any]) -> Stack:
     batching = known.get("batching") or {}
     served = {"served": "http"} | {f"served_{name}": value for name, value in batching.items()}
     alias = request.stack or f"{found['alias']}-http"
-    return Stack(alias=alias, settings=found["settings"] | served)
+    document = {"alias": alias, "settings": found["settings"] | served}
+    return Stack.parse(document, f"{request.url}/about")
+
+
+def _record(subject: Subject, target: Target, taken: Taken) -> Calibration:
+    """Return whole calls and loads as a calibration that names the endpoint."""
+    started_at = dt.datetime.now(dt.UTC)
+    run = f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+    runs: tuple[Run, ...] = ()
+    if subject.environment is not None:
+        runs = (Run(id=run, started_at=started_at, environment=subject.environment),)
+    return Calibration(
+        gpu=subject.gpu,
+        model=subject.model,
+        stack=subject.stack,
+        reference=target.url,
+        runs=runs,
+        cells=tuple(
+            _cell(shape, replies, target.images, run) for shape, replies in taken.alone.items()
+        ),
+        loads=tuple(sent.load(run, target) for sent in taken.loads),
+    )
 
 
 def _cell(shape: Shape, replies: list[Reply], images: int, run: str) -> Cell:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,7 +44,8 @@ class Painter:
 
     identity = Identity(GPU, ENVIRONMENT)
 
-    def __init__(self, *, held: bool = False) -> None:
+    def __init__(self, *, held: bool = False, call_s: float = 0.0) -> None:
+        self.call_s = call_s
         self.gate = threading.Event()
         if not held:
             self.gate.set()
@@ -55,6 +57,7 @@ class Painter:
         self.calls.append((shape, tuple(each.prompt for each in wanted)))
         self.begun.release()
         assert self.gate.wait(PATIENCE_S)
+        time.sleep(self.call_s)
         if self.error is not None:
             raise self.error
         return [Image.new("RGB", (shape.width, shape.height), color(each.seed)) for each in wanted]
@@ -117,10 +120,11 @@ def serving(
     shapes: tuple[Shape, ...] | None = None,
     log: Path | None = None,
     ready: bool = True,
+    model: str = "painter",
 ) -> Iterator[Served]:
     """Serve what builders make until the block is left, then drain."""
     offered = Offered(
-        model="painter",
+        model=model,
         stack=STACK,
         batching=Batching(max_batch=max_batch, max_wait_s=max_wait_s),
         queue_limit=queue_limit,
