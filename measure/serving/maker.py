@@ -1,5 +1,8 @@
 """One replica: a pipeline on one device that makes the images of a call.
 
+It is built in the thread that makes its calls, since PyTorch keeps the current device and the
+compiler's settings for each thread apart.
+
 A compiled stack compiles and records every shape and batch apart, which takes up to minutes. So
 it makes only the batch sizes it was warmed at: a call of another size is filled up to the next one
 and the extra images are thrown away. The simulator assumes the same of batches nobody timed. Taking
