@@ -14,10 +14,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from fluxcost.errors import InputError
 from measure.serving.ask import MAX_BODY_BYTES, Ask, parse_ask
-from measure.serving.order import Order, RefusedError
+from measure.serving.order import CLIENT_GONE, Order, RefusedError
 from measure.serving.service import Service, State
 
 BODY_S = 30.0
@@ -128,7 +129,7 @@ async def _read_body(request: Request) -> bytes:
     """Read a body of bounded size in bounded time.
 
     Raises:
-        RefusedError: It is larger, or slower.
+        RefusedError: It is larger, or slower, or breaks off.
     """
     body = bytearray()
     try:
@@ -141,6 +142,8 @@ async def _read_body(request: Request) -> bytes:
                         "too_large",
                         f"the body is over {MAX_BODY_BYTES} bytes; expected a shorter prompt.",
                     )
+    except ClientDisconnect:
+        raise RefusedError(CLIENT_GONE, "client_gone", "the client is gone.") from None
     except TimeoutError:
         raise RefusedError(
             408, "too_slow", f"the body took over {BODY_S:g} s to come; send it at once."

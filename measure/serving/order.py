@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from fluxcost.errors import FluxcostError
 from fluxcost.workload import Shape
 from measure.serving.ask import Ask
-from measure.serving.batcher import Line
 
 CLIENT_GONE = 499
 """Status in the log of a request whose client left; nginx's number."""
@@ -26,7 +25,7 @@ class RefusedError(FluxcostError):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
     """One image of an order."""
 
@@ -50,6 +49,7 @@ class Order:
         arrived_s: When it came, by `perf_counter`.
         done: Set when every picture is encoded, or to why there are none.
         unmade: Images whose call is not through.
+        pieces: Its images.
         closed: Whether its handler is through with it.
     """
 
@@ -59,6 +59,7 @@ class Order:
     arrived_s: float
     done: asyncio.Future[None]
     unmade: int = field(init=False)
+    pieces: tuple[Piece, ...] = field(init=False)
     made: int = 0
     gpu_s: float = 0.0
     batch: int = 0
@@ -71,16 +72,7 @@ class Order:
 
     def __post_init__(self) -> None:
         self.unmade = self.ask.n
-
-    @property
-    def line(self) -> Line:
-        """Where it waits."""
-        return Line(self.shape, self.ask.priority)
-
-    @property
-    def pieces(self) -> tuple[Piece, ...]:
-        """Its images."""
-        return tuple(Piece(self, index) for index in range(self.ask.n))
+        self.pieces = tuple(Piece(self, index) for index in range(self.ask.n))
 
     def was_in_call(self, images: int, began_s: float, ended_s: float) -> None:
         """Note that a call of so many images made, or failed to make, one of this order's."""

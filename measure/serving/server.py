@@ -15,11 +15,12 @@ import uvicorn
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
 from fluxcost.workload import Shape
+from measure.batch_sizes import batch_sizes
 from measure.blueprint import load_blueprint
 from measure.runner import device_of
 from measure.serving.app import make_app
 from measure.serving.log import RequestLog
-from measure.serving.maker import Maker, batch_sizes, open_maker
+from measure.serving.maker import Maker, open_maker
 from measure.serving.service import Offered, Service, State
 from measure.shapes import parse_shape
 from measure.stacks import recipe

@@ -24,8 +24,8 @@ from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import FluxcostError
 from fluxcost.performance.calibration import Stack
 from fluxcost.workload import Shape
+from measure.serving.admission import Admission
 from measure.serving.ask import MAX_SEED, Ask
-from measure.serving.batcher import Batcher, Call
 from measure.serving.dispatcher import Dispatcher
 from measure.serving.log import RequestLog, Row, WallClock
 from measure.serving.maker import Identity, Maker, Wanted
@@ -90,7 +90,7 @@ class Offered:
 class Made:
     """A call that is through: its pictures, or why there are none."""
 
-    call: Call[Piece]
+    call: tuple[Piece, ...]
     began_s: float
     ended_s: float
     result: list[Image.Image] | Exception
@@ -118,8 +118,8 @@ class Service:
         self.state = State.STARTING
         self.failure: BaseException | None = None
         self.identity: Identity | None = None
-        batcher: Batcher[Piece] = Batcher(offered.batching, offered.queue_limit, len(builders))
-        self._dispatcher = Dispatcher(batcher)
+        admission = Admission[Piece](offered.batching, offered.queue_limit, len(builders))
+        self._dispatcher = Dispatcher(admission)
         self._builders = builders
         self._log = log
         self._say = say
@@ -264,7 +264,7 @@ class Service:
         return None
 
     def _queue_full(self, order: Order) -> RefusedError | None:
-        if self._dispatcher.offer(order.line, order.pieces, order.arrived_s):
+        if self._dispatcher.offer(order.pieces, order.shape, order.ask.priority, order.arrived_s):
             return None
         waiting = self.waiting
         retry_s = max(1, math.ceil(waiting * self._image_s / len(self._builders)))
@@ -278,7 +278,7 @@ class Service:
 
     def _give_up(self, order: Order, refusal: RefusedError) -> None:
         """Drop what no call has begun; what is being made harms nobody and is thrown away."""
-        order.unmade -= self._dispatcher.withdraw(order.line, order.pieces)
+        order.unmade -= self._dispatcher.withdraw(order.pieces)
         order.fail(refusal)
 
     def _close(self, order: Order) -> None:
@@ -327,12 +327,12 @@ class Service:
             self._post(self._not_built, error)
             return
         self._post(self._is_built, maker.identity)
-        while (call := self._dispatcher.take()) is not None:
-            wanted = [Wanted(piece.order.ask.prompt, piece.seed) for piece in call.items]
+        while call := self._dispatcher.take():
+            wanted = [Wanted(piece.order.ask.prompt, piece.seed) for piece in call]
             began_s = time.perf_counter()
             result: list[Image.Image] | Exception
             try:
-                result = maker.make(call.line.shape, wanted)
+                result = maker.make(call[0].order.shape, wanted)
             except Exception as error:  # whatever it is, it is this call's answer
                 result = error
             ended_s = time.perf_counter()
@@ -356,7 +356,7 @@ class Service:
         self._stop()
 
     def _finished(self, made: Made) -> None:
-        pieces = made.call.items
+        pieces = made.call
         seconds = made.ended_s - made.began_s
         failed = isinstance(made.result, Exception)
         self.metrics.call(len(pieces), seconds, failed=failed)

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import read_calibration
 from fluxcost.workload import Shape
+from measure.batch_sizes import batch_sizes, filled_up
 from measure.cli import app
-from measure.serving.maker import batch_sizes, filled_up
 from tests.commands import Files, shown_json
 from tests.measure.conftest import TINY_MODEL
 from tests.measure.serving.served import pictures, wait_until

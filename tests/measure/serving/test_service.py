@@ -168,6 +168,7 @@ def test_half_a_request_harms_nobody():
             connection.sendall(b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\n")
             connection.sendall(b"Content-Length: 500\r\n\r\n{")
         assert pictures(served.post())
+        wait_until(lambda: 'requests_total{status="499"} 1.0' in metrics_text(served))
 
 
 def metrics_text(served: Served) -> str:

@@ -1,4 +1,4 @@
-"""The batcher against the simulator: over the same arrivals the same calls, to the last one."""
+"""Admission and replicas against the simulator: over the same arrivals the same calls."""
 
 import heapq
 from itertools import count
@@ -13,9 +13,9 @@ from fluxcost.capacity.engine import Rules, run_once
 from fluxcost.capacity.fleet import Batching
 from fluxcost.capacity.service import Service, no_spread
 from fluxcost.workload import Shape
-from measure.serving.batcher import Batcher, Call, Line
+from measure.serving.admission import Admission
 
-SQUARE, WIDE, TALL = Shape(512, 512, 4), Shape(1024, 512, 4), Shape(512, 1024, 4)
+SQUARE, WIDE = Shape(512, 512, 4), Shape(1024, 512, 4)
 NO_LIMIT = 10**9
 
 
@@ -30,37 +30,37 @@ class Happened:
         self.lost = 0
 
 
-def replayed(times, lines, seconds, rules: Rules, queues: list[Line]) -> Happened:
-    """Drive a batcher by events: a request comes, a replica is through, a wait is over."""
+def replayed(times, lines, seconds, rules: Rules, shapes: list[Shape]) -> Happened:
+    """Drive admission by events: a request comes, a replica is through, a wait is over."""
     happened = Happened()
-    batcher: Batcher[tuple[int, int]] = Batcher(rules.batching, rules.queue_limit, rules.replicas)
+    door = Admission[tuple[int, int]](rules.batching, rules.queue_limit, rules.replicas)
     left: dict[int, int] = {}
     ends: dict[int, float] = {}
     tick = count()
     through: list[tuple[float, int]] = []
     pending = list(zip(times, lines, range(len(times)), strict=True))[::-1]
     now = 0.0
-    while pending or batcher.waiting:
-        ready_s = batcher.next_ready_s()
+    while pending or door.waiting:
+        ready_s = door.next_ready_s()
         events = [each[-1 if each is pending else 0][0] for each in (pending, through) if each]
-        if ready_s is not None and batcher.idle:
+        if ready_s is not None and door.idle:
             events.append(max(now, ready_s))
         now = min(events)
         while through and through[0][0] <= now:
             heapq.heappop(through)
-            batcher.end()
+            door.end()
         while pending and pending[-1][0] == now:
             _, line, index = pending.pop()
             items = [(index, image) for image in range(rules.images)]
             left[index], ends[index] = rules.images, 0.0
-            happened.lost += not batcher.offer(queues[line], items, now)
-        while (call := batcher.begin(now)) is not None:
-            size, line = len(call.items), queues.index(call.line)
+            happened.lost += not door.offer(items, shapes[line], rules.priorities[line], now)
+        while call := door.begin(now):
+            size, line = len(call), lines[call[0][0]]
             busy = seconds[line][size - 1]
             happened.batches.append((now, size))
             happened.busy_s += busy
             heapq.heappush(through, (now + busy, next(tick)))
-            for index, _ in call.items:
+            for index, _ in call:
                 happened.wait_s += now - times[index]
                 left[index] -= 1
                 ends[index] = max(ends[index], now + busy)
@@ -98,8 +98,7 @@ def test_the_same_calls_as_the_simulator(
     )
     service = Service(seconds, seconds, no_spread)
     run = run_once(Replay(times, lines), requests, service, rules, seed=0)
-    queues = [Line(SQUARE, priorities[0]), Line(WIDE, priorities[1])]
-    found = replayed(times.tolist(), lines.tolist(), seconds.tolist(), rules, queues)
+    found = replayed(times.tolist(), lines.tolist(), seconds.tolist(), rules, [SQUARE, WIDE])
     assert len(found.batches) == run.calls
     assert sum(size for _, size in found.batches) == run.images
     assert found.lost == run.lost
@@ -118,43 +117,37 @@ def _responses(run) -> list[float]:
     return [run.percentile_s(100 * (place + 0.5) / total) for place in range(total)]
 
 
-def test_what_waits_together_is_made_together():
-    batcher: Batcher[str] = Batcher(Batching(max_batch=3), None, replicas=1)
-    assert batcher.offer(Line(SQUARE), ["a"], 0.0)
-    assert batcher.begin(0.0) == Call(Line(SQUARE), ("a",))
-    for index, name in enumerate("bcde"):
-        assert batcher.offer(Line(SQUARE), [name], 0.1 + index)
-    assert batcher.offer(Line(TALL), ["tall"], 0.05)
-    assert batcher.begin(5.0) is None
-    batcher.end()
-    assert batcher.begin(5.0) == Call(Line(TALL), ("tall",))
-    batcher.end()
-    assert batcher.begin(5.0) == Call(Line(SQUARE), ("b", "c", "d"))
-    assert batcher.waiting == 1
+def test_a_request_larger_than_the_queue_needs_an_idle_replica():
+    door = Admission[str](Batching(max_batch=2), 1, replicas=1)
+    assert door.offer(["a", "b", "c"], SQUARE, 0, 0.0)
+    assert not door.offer(["d"], SQUARE, 0, 0.0)
+    assert door.begin(0.0) == ("a", "b")
+    assert door.begin(0.0) == ()
+    door.end()
+    assert door.begin(1.0) == ("c",)
+    assert not door.offer(["e", "f"], SQUARE, 0, 1.0)
+    assert door.offer(["e"], SQUARE, 0, 1.0)
 
 
-def test_a_head_is_held_back_for_company_but_not_longer():
-    batcher: Batcher[str] = Batcher(Batching(max_batch=2, max_wait_s=1.0), None, replicas=2)
-    batcher.offer(Line(SQUARE), ["a"], 0.0)
-    assert batcher.begin(0.99) is None
-    assert batcher.next_ready_s() == 1.0
-    batcher.offer(Line(SQUARE), ["b"], 0.5)
-    assert batcher.next_ready_s() == 0.5
-    assert batcher.begin(0.5) == Call(Line(SQUARE), ("a", "b"))
-    batcher.offer(Line(SQUARE), ["c"], 0.6)
-    assert batcher.begin(0.7) is None
-    batcher.hold_no_longer()
-    assert batcher.begin(0.7) == Call(Line(SQUARE), ("c",))
+def test_when_nothing_more_will_come_a_head_is_not_held_back():
+    door = Admission[str](Batching(max_batch=2, max_wait_s=1.0), None, replicas=1)
+    door.offer(["a"], SQUARE, 0, 0.0)
+    assert door.begin(0.5) == ()
+    assert door.next_ready_s() == 1.0
+    door.hold_no_longer()
+    assert door.begin(0.5) == ("a",)
+    assert door.next_ready_s() is None
 
 
-def test_withdrawn_images_leave_the_others_in_their_order():
-    batcher: Batcher[str] = Batcher(Batching(max_batch=4), 4, replicas=0)
-    for name in "abcd":
-        batcher.offer(Line(SQUARE), [name], 0.0)
-    assert not batcher.offer(Line(SQUARE), ["e"], 0.0)
-    assert batcher.withdraw(Line(SQUARE), ["b", "d", "unknown"]) == 2
-    assert batcher.withdraw(Line(TALL), ["a"]) == 0
-    assert batcher.offer(Line(SQUARE), ["e"], 0.0)
-    batcher.end()
-    assert batcher.begin(1.0) == Call(Line(SQUARE), ("a", "c", "e"))
-    assert batcher.next_ready_s() is None
+def test_withdrawn_images_make_room_and_those_begun_are_not_touched():
+    door = Admission[str](Batching(max_batch=4), 4, replicas=1)
+    begun, a, b, c, d, e = names = ("begun", "a", "b", "c", "d", "e")
+    door.offer([begun], SQUARE, 0, 0.0)
+    assert door.begin(0.0) == (begun,)
+    for name in names[1:5]:
+        assert door.offer([name], SQUARE, 0, 0.1)
+    assert not door.offer([e], SQUARE, 0, 0.2)
+    assert door.withdraw([b, begun, d, "unknown"]) == 2
+    assert door.offer([e], SQUARE, 0, 0.2)
+    door.end()
+    assert door.begin(1.0) == (a, c, e)
