@@ -49,8 +49,6 @@ OVERLOAD = 1.5
 BURST = 6
 """Requests open when the server is told to stop."""
 
-READY_S = 300.0
-
 
 def main() -> None:
     """Run the server's part, or the client's where --client says so."""
@@ -83,8 +81,8 @@ def _measure(options: argparse.Namespace) -> None:
     from measure.blueprint import load_blueprint
     from measure.runner import device_of
     from measure.serving.maker import PipelineMaker, open_maker
+    from measure.serving.offered import Offered
     from measure.serving.server import run
-    from measure.serving.service import Offered
     from measure.stacks import recipe
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -172,16 +170,13 @@ def _asking(
 ) -> Iterator[None]:
     """Let a process of its own ask the server of this one, once its bare calls are timed."""
     failed: list[int] = []
+    over = threading.Event()
 
     def ask() -> None:
         url = f"http://127.0.0.1:{port}"
-        until_s = time.perf_counter() + READY_S
         while not (timed() and _ready(url)):
-            if time.perf_counter() > until_s:
-                failed.append(1)
-                os.kill(os.getpid(), signal.SIGTERM)
+            if over.wait(0.2):  # it could not be built, which `run` tells
                 return
-            time.sleep(0.2)
         told = {
             "--client": url,
             "--pid": os.getpid(),
@@ -198,8 +193,11 @@ def _asking(
 
     thread = threading.Thread(target=ask)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
     if failed:
         raise SystemExit(f"the asking process failed with exit code {failed[0]}")
 

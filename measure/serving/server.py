@@ -20,8 +20,10 @@ from measure.blueprint import load_blueprint
 from measure.runner import device_of
 from measure.serving.app import make_app
 from measure.serving.log import RequestLog
-from measure.serving.maker import Maker, open_maker
-from measure.serving.service import Offered, Service, State
+from measure.serving.maker import open_maker
+from measure.serving.offered import Offered
+from measure.serving.replicas import Builder
+from measure.serving.service import Service, State
 from measure.shapes import parse_shape
 from measure.stacks import recipe
 
@@ -103,7 +105,7 @@ def serve(request: ServeRequest, say: Callable[[str], None]) -> None:
 
 def run(
     offered: Offered,
-    builders: tuple[Callable[[], Maker], ...],
+    builders: tuple[Builder, ...],
     host: str,
     port: int,
     log: Path | None,

@@ -10,34 +10,25 @@ import asyncio
 import math
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from PIL import Image
 
-from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import FluxcostError
-from fluxcost.performance.calibration import Stack
-from fluxcost.workload import Shape
 from measure.serving.admission import Admission
 from measure.serving.ask import MAX_SEED, Ask
 from measure.serving.dispatcher import Dispatcher
 from measure.serving.log import RequestLog, Row, WallClock
-from measure.serving.maker import Identity, Maker, Wanted
+from measure.serving.maker import Identity
 from measure.serving.metrics import Metrics
+from measure.serving.offered import Offered
 from measure.serving.order import CLIENT_GONE, Order, Piece, RefusedError
 from measure.serving.pictures import encoded
-
-MAX_PIXELS = 2048 * 2048
-"""Of one image where no shapes are named: what FLUX.2 is made for."""
-
-MAX_STEPS = 50
-"""Of one image where no shapes are named; more would keep a replica from everyone else."""
+from measure.serving.replicas import Builder, Made, Replicas
 
 FAILURES_IN_A_ROW = 3
 """Calls that broke after which the service says so: a GPU that is lost stays lost."""
@@ -65,44 +56,13 @@ class State(StrEnum):
     DRAINING = "draining"
 
 
-@dataclass(frozen=True)
-class Offered:
-    """What is served and how.
-
-    Attributes:
-        model: Name of the model.
-        stack: The optimization stack.
-        batching: The policy; the simulator's.
-        queue_limit: Images that may wait.
-        default: Size and steps of a request that states none.
-        shapes: The only shapes served; None for any within reason.
-    """
-
-    model: str
-    stack: Stack
-    batching: Batching
-    queue_limit: int
-    default: Shape
-    shapes: tuple[Shape, ...] | None
-
-
-@dataclass(frozen=True)
-class Made:
-    """A call that is through: its pictures, or why there are none."""
-
-    call: tuple[Piece, ...]
-    began_s: float
-    ended_s: float
-    result: list[Image.Image] | Exception
-
-
 class Service:
     """Replicas behind one queue."""
 
     def __init__(
         self,
         offered: Offered,
-        builders: tuple[Callable[[], Maker], ...],
+        builders: tuple[Builder, ...],
         log: RequestLog | None,
         say: Callable[[str], None],
     ) -> None:
@@ -110,7 +70,7 @@ class Service:
 
         Args:
             offered: What is served.
-            builders: One a replica, called in the thread that will drive what it returns.
+            builders: One a replica.
             log: Where settled requests are written.
             say: Told when the service is ready and when it begins to stop.
         """
@@ -120,16 +80,14 @@ class Service:
         self.identity: Identity | None = None
         admission = Admission[Piece](offered.batching, offered.queue_limit, len(builders))
         self._dispatcher = Dispatcher(admission)
-        self._builders = builders
+        self._replicas = Replicas(builders, self._dispatcher, self)
         self._log = log
         self._say = say
         self._wall = WallClock()
         self._open: set[Order] = set()
         self._built = 0
-        self._abandoned = False
         self._failures = 0
         self._image_s = FIRST_IMAGE_S
-        self._building = threading.Lock()
         self._encoders = ThreadPoolExecutor(min(ENCODERS, os.cpu_count() or 1), "encode")
         served = {"model": offered.model, "stack": offered.stack.alias}
         self.metrics = Metrics(
@@ -142,12 +100,7 @@ class Service:
         """Let every replica build, warm and wait for calls; `stop` is told when all is over."""
         self._loop = loop
         self._stop = stop
-        self._threads = [
-            threading.Thread(target=self._work, args=(each,), name=f"replica-{rank}", daemon=True)
-            for rank, each in enumerate(self._builders)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._replicas.start(loop)
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Call a function on the event loop; for signal handlers and other threads."""
@@ -168,15 +121,11 @@ class Service:
     @property
     def building(self) -> bool:
         """Whether a replica is still being built, which nothing can interrupt."""
-        return self._building.locked()
+        return self._replicas.building
 
     def close(self) -> None:
         """Let the threads go; call when no request is open."""
-        self._abandoned = True
-        self._dispatcher.close()
-        if not self.building:
-            for thread in self._threads:
-                thread.join()
+        self._replicas.close()
         self._encoders.shutdown()
         if self._log is not None:
             self._log.close()
@@ -195,14 +144,7 @@ class Service:
             RefusedError: It is for something not served here, there is no room, or the service is
                 not taking requests.
         """
-        if ask.model not in {None, self.offered.model}:
-            raise RefusedError(
-                404,
-                "model_not_found",
-                f"model is {ask.model!r}; expected {self.offered.model!r}, the one served here.",
-            )
-        shape = ask.shape(self.offered.default)
-        self._check_shape(shape)
+        shape = self.offered.shape_of(ask)
         seed = secrets.randbelow(MAX_SEED) if ask.seed is None else ask.seed
         order = Order(ask, shape, seed, time.perf_counter(), self._loop.create_future())
         refusal = self._closed_to() or self._queue_full(order)
@@ -240,20 +182,6 @@ class Service:
             watcher.cancel()
             self._close(order)
 
-    def _check_shape(self, shape: Shape) -> None:
-        if self.offered.shapes is not None and shape not in self.offered.shapes:
-            served = "; ".join(map(str, self.offered.shapes))
-            raise RefusedError(
-                400, "shape_not_served", f"{shape} is not served here; expected {served}."
-            )
-        if self.offered.shapes is None and (shape.pixels > MAX_PIXELS or shape.steps > MAX_STEPS):
-            raise RefusedError(
-                400,
-                "shape_not_served",
-                f"{shape} is too much for one request; expected at most {MAX_PIXELS} pixels and "
-                f"{MAX_STEPS} steps.",
-            )
-
     def _closed_to(self) -> RefusedError | None:
         if self.state is State.DRAINING:
             message = "this server is stopping; send the request to another one."
@@ -267,7 +195,7 @@ class Service:
         if self._dispatcher.offer(order.pieces, order.shape, order.ask.priority, order.arrived_s):
             return None
         waiting = self.waiting
-        retry_s = max(1, math.ceil(waiting * self._image_s / len(self._builders)))
+        retry_s = max(1, math.ceil(waiting * self._image_s / self._replicas.count))
         return RefusedError(
             429,
             "queue_full",
@@ -314,48 +242,23 @@ class Service:
             batch=order.batch,
         )
 
-    # --- a replica's thread
+    # --- what replicas tell
 
-    def _work(self, build: Callable[[], Maker]) -> None:
-        try:
-            with self._building:  # recording graphs allows no other work on the host's GPUs
-                if self._abandoned:
-                    return
-                maker = build()
-        except BaseException as error:  # raised again in the main thread
-            self._abandoned = True
-            self._post(self._not_built, error)
-            return
-        self._post(self._is_built, maker.identity)
-        while call := self._dispatcher.take():
-            wanted = [Wanted(piece.order.ask.prompt, piece.seed) for piece in call]
-            began_s = time.perf_counter()
-            result: list[Image.Image] | Exception
-            try:
-                result = maker.make(call[0].order.shape, wanted)
-            except Exception as error:  # whatever it is, it is this call's answer
-                result = error
-            ended_s = time.perf_counter()
-            self._dispatcher.end()
-            self._post(self._finished, Made(call, began_s, ended_s, result))
-
-    def _post(self, function: Callable[[Any], None], value: object) -> None:
-        self._loop.call_soon_threadsafe(function, value)
-
-    # --- back on the event loop
-
-    def _is_built(self, identity: Identity) -> None:
+    def is_built(self, identity: Identity) -> None:
+        """Take requests once every replica waits for calls."""
         self.identity = identity
         self._built += 1
-        if self._built == len(self._builders) and self.state is State.STARTING:
+        if self._built == self._replicas.count and self.state is State.STARTING:
             self.state = State.READY
             self._say("ready")
 
-    def _not_built(self, error: BaseException) -> None:
+    def not_built(self, error: BaseException) -> None:
+        """Stop: without a replica there is nothing to serve."""
         self.failure = error
         self._stop()
 
-    def _finished(self, made: Made) -> None:
+    def finished(self, made: Made) -> None:
+        """Pass pictures on to be encoded, or failures on to whoever waits."""
         pieces = made.call
         seconds = made.ended_s - made.began_s
         failed = isinstance(made.result, Exception)

@@ -19,8 +19,9 @@ from fluxcost.performance.calibration import Environment, GpuIdentity, Stack
 from fluxcost.workload import Shape
 from measure.serving.log import RequestLog
 from measure.serving.maker import Identity
+from measure.serving.offered import Offered
 from measure.serving.server import Server, listen
-from measure.serving.service import Offered, Service
+from measure.serving.service import Service
 
 SHAPE = Shape(64, 48, 2)
 STACK = Stack(alias="eager-bf16", settings={"dtype": "bfloat16", "compile": "none"})
