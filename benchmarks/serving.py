@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
 def _measure(options: argparse.Namespace) -> None:
     from measure.blueprint import load_blueprint
     from measure.runner import device_of
-    from measure.serving.maker import PipelineMaker, open_maker
+    from measure.serving.maker import PipelineMaker, Warmed, open_maker
     from measure.serving.offered import Offered
     from measure.serving.server import run
     from measure.stacks import recipe
@@ -97,7 +97,9 @@ def _measure(options: argparse.Namespace) -> None:
     def build() -> PipelineMaker:
         """Build in the first server's thread, which is where calls are made; keep for the next."""
         if not made:
-            made.append(open_maker(blueprint, chosen, device, None, 0, sizes, (shape,), _say))
+            made.append(
+                open_maker(blueprint, chosen, device, None, 0, Warmed(sizes, (shape,), _say))
+            )
             for size in sizes:
                 in_process[size] = _time_bare(made[0], shape, size, options.seconds / 2)
         elif device.type == "cuda":

@@ -99,11 +99,14 @@ class RequestLog:
         try:
             self._append(tuple(asdict(row).values()))
         except OSError as error:
-            _logger.warning("%s: a row is lost: %s", self._stream.name, error.strerror)
+            _logger.warning("%s: not written: %s", self._stream.name, error.strerror)
 
     def close(self) -> None:
         """Release the file."""
-        self._stream.close()
+        try:
+            self._stream.close()
+        except OSError as error:
+            _logger.warning("%s: its end is not written: %s", self._stream.name, error.strerror)
 
     def _append(self, values: tuple[object, ...]) -> None:
         line = io.StringIO()

@@ -51,6 +51,21 @@ class Identity:
         return self.environment.weights.startswith("synthetic")
 
 
+@dataclass(frozen=True)
+class Warmed:
+    """What a replica makes before it is ready.
+
+    Attributes:
+        sizes: Batch sizes, rising; later calls are filled up to them.
+        shapes: At least one.
+        say: Told each shape and batch that is warm.
+    """
+
+    sizes: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+    say: Callable[[str], None]
+
+
 class Maker(Protocol):
     """What a worker thread drives."""
 
@@ -103,9 +118,7 @@ def open_maker(
     device: torch.device,
     weights: str | None,
     seed: int,
-    sizes: tuple[int, ...],
-    shapes: Sequence[Shape],
-    say: Callable[[str], None],
+    warmed: Warmed,
 ) -> PipelineMaker:
     """Build a pipeline on a device, check that its weights behave, and warm it.
 
@@ -115,9 +128,7 @@ def open_maker(
         device: Where to run.
         weights: A checkpoint's folder or hub name; None builds seeded synthetic weights.
         seed: Of synthetic weights.
-        sizes: Batch sizes that calls are filled up to.
-        shapes: Shapes to warm, at least one.
-        say: Told each shape and batch that is warm.
+        warmed: What to make before it is ready.
 
     Raises:
         MeasurementError: The weights put out values that are not finite or do not vary.
@@ -125,8 +136,8 @@ def open_maker(
     if device.type == "cuda":
         torch.cuda.set_device(device)  # of this thread; recordings use its current stream
     bench = open_bench(blueprint, recipe, device, open_instruments(device), weights, seed)
-    bench.check(Point(shapes[0], sizes[0]))
-    maker = PipelineMaker(bench, sizes)
-    for point, seconds in maker.warm(shapes):
-        say(f"{device}: {point}: {seconds:.3f} s")
+    bench.check(Point(warmed.shapes[0], warmed.sizes[0]))
+    maker = PipelineMaker(bench, warmed.sizes)
+    for point, seconds in maker.warm(warmed.shapes):
+        warmed.say(f"{device}: {point}: {seconds:.3f} s")
     return maker

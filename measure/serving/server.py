@@ -20,7 +20,7 @@ from measure.blueprint import load_blueprint
 from measure.runner import device_of
 from measure.serving.app import make_app
 from measure.serving.log import RequestLog
-from measure.serving.maker import open_maker
+from measure.serving.maker import Warmed, open_maker
 from measure.serving.offered import Offered
 from measure.serving.replicas import Builder
 from measure.serving.service import Service, State
@@ -71,34 +71,30 @@ def serve(request: ServeRequest, say: Callable[[str], None]) -> None:
     shapes = tuple(parse_shape("--warm", each) for each in request.warm)
     devices = [device_of(each) for each in request.devices]
     recipes = [recipe(request.stack, each) for each in devices]
-    compiles = recipes[0].compiles
-    if compiles and not shapes:
+    first = recipes[0]
+    if first.compiles and not shapes:
         raise InputError(
             f"stack {request.stack} compiles every shape before it can be served; add --warm, such "
             "as --warm 1024x1024x4, for each shape to serve."
         )
-    sizes = batch_sizes(request.batch_sizes, request.max_batch, compiles=compiles)
+    warmed = Warmed(
+        sizes=batch_sizes(request.batch_sizes, request.max_batch, compiles=first.compiles),
+        shapes=shapes or (DEFAULT_SHAPE,),
+        say=say,
+    )
     builders = tuple(
         functools.partial(
-            open_maker,
-            blueprint,
-            each,
-            device,
-            request.weights,
-            request.seed,
-            sizes,
-            shapes or (DEFAULT_SHAPE,),
-            say,
+            open_maker, blueprint, each, device, request.weights, request.seed, warmed
         )
         for each, device in zip(recipes, devices, strict=True)
     )
     offered = Offered(
         model=blueprint.document.name,
-        stack=recipes[0].stack,
+        stack=first.stack,
         batching=batching,
         queue_limit=request.queue_limit,
-        default=shapes[0] if shapes else DEFAULT_SHAPE,
-        shapes=shapes if compiles else None,
+        default=warmed.shapes[0],
+        shapes=shapes if first.compiles else None,
     )
     run(offered, builders, request.host, request.port, request.log, say)
 

@@ -17,8 +17,6 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import read_calibration
-from fluxcost.workload import Shape
-from measure.batch_sizes import batch_sizes, filled_up
 from measure.cli import app
 from tests.commands import Files, shown_json
 from tests.measure.conftest import TINY_MODEL
@@ -201,30 +199,3 @@ def test_an_option_that_cannot_be_is_refused(options: list[str], reason: str):
     result = CliRunner().invoke(app, [*given, "--port", "0", *options])
     assert isinstance(result.exception, InputError)
     assert reason in str(result.exception)
-
-
-def test_a_stack_that_compiles_is_warmed_at_powers_of_two_and_calls_are_filled_up():
-    assert batch_sizes(None, 6, compiles=True) == (1, 2, 4, 6)
-    assert batch_sizes(None, 8, compiles=True) == (1, 2, 4, 8)
-    assert batch_sizes(None, 1, compiles=True) == (1,)
-    assert batch_sizes(None, 3, compiles=False) == (1, 2, 3)
-    assert batch_sizes("1, 4", 4, compiles=True) == (1, 4)
-    assert [filled_up(images, (1, 2, 4, 6)) for images in range(1, 7)] == [1, 2, 4, 4, 6, 6]
-
-
-@pytest.mark.parametrize("text", ["", "4,2", "0,4", "2,2,4", "1,x,4", "1,2"])
-def test_batch_sizes_that_cannot_be_are_refused(text: str):
-    with pytest.raises(InputError, match="expected rising whole numbers that end with"):
-        batch_sizes(text, 4, compiles=True)
-
-
-def test_a_filled_up_call_gives_the_pictures_asked_for(bench):
-    from measure.serving.maker import PipelineMaker, Wanted
-
-    maker = PipelineMaker(bench, (1, 4))
-    wanted = [Wanted("a teapot", 1), Wanted("a kettle", 2), Wanted("a cup", 3)]
-    made = maker.make(Shape(64, 64, 1), wanted)
-    assert len(made) == 3
-    assert len({picture.tobytes() for picture in made}) == 3
-    (alone,) = maker.make(Shape(64, 64, 1), wanted[:1])
-    assert max(abs(a - b) for a, b in zip(alone.tobytes(), made[0].tobytes(), strict=True)) <= 16
