@@ -39,7 +39,7 @@ from fluxcost.documents import write_atomically  # noqa: E402
 from fluxcost.workload import Shape  # noqa: E402
 from measure.endpoint.client import Target, send  # noqa: E402
 from measure.endpoint.load import WARM_CALLS, call_in_turn, send_on_schedule  # noqa: E402
-from measure.endpoint.report import latencies_s, percentiles_of  # noqa: E402
+from measure.endpoint.report import percentiles_of  # noqa: E402
 from measure.endpoint.schedule import drawn  # noqa: E402
 from measure.shapes import parse_shape  # noqa: E402
 
@@ -233,16 +233,16 @@ async def _ask(options: argparse.Namespace) -> None:
             rate = factor * options.capacity
             schedule = drawn("poisson", rate, max(20, int(rate * options.seconds)), (shape,), 0)
             sent = await send_on_schedule(client, target, schedule)
+            load = sent.load("benchmark", target)
             loads.append(
                 {
                     "load": factor,
-                    **sent.load("benchmark", target).to_dict(),
+                    **load.to_dict(),
                     "server_s": [reply.server_s for reply in sent.replies],
                 }
             )
-            latencies = latencies_s(sent)
-            shown = [round(value, 4) for value in percentiles_of(latencies, (50, 95, 99))]
-            statuses = dict(Counter(reply.status for reply in sent.replies))
+            shown = [round(value, 4) for value in percentiles_of(load.latency_s, (50, 95, 99))]
+            statuses = dict(Counter(load.status))
             _say(
                 f"load {factor}: {rate:.2f} requests/s, p50 p95 p99 {shown} s, statuses {statuses}"
             )

@@ -26,12 +26,6 @@ class Sent:
     began_s: float
     replies: tuple[Reply, ...]
 
-    @property
-    def late_s(self) -> tuple[float, ...]:
-        """Seconds this client sent each request after it was due."""
-        rows = zip(self.schedule.due_s, self.replies, strict=True)
-        return tuple(reply.sent_s - self.began_s - due for due, reply in rows)
-
     def load(self, run: str, target: Target) -> Load:
         """Return the record, times to the microsecond."""
         schedule = self.schedule

@@ -1,72 +1,74 @@
-"""What a load showed, as a table: answers, refusals and failures, latency from when it was due."""
+"""What loads showed, as a table: answers, refusals and failures, latency from when it was due."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from measure.endpoint.load import Sent
+from fluxcost.performance.calibration import Load
+from measure.endpoint.client import Reply
 
 LATE = 0.05
-"""Share of the median latency that this client may send late before it says so."""
+"""Share of the median latency that a client may send late before it is said."""
 
 REFUSALS = (429, 503)
+"""Statuses by which a server says that it is too busy."""
+
+REASONS = 3
+"""Most reasons shown."""
 
 
-def print_loads(loads: tuple[Sent, ...], images: int, console: Console) -> None:
-    """Print one row a load, then why requests failed and whether this client kept up."""
-    table = Table(
-        "requests/s", "requests", "answered", "refused", "failed", "p50 s", "p95 s", "p99 s",
-        "images/s",
-    )  # fmt: skip
-    for sent in loads:
-        table.add_row(*_row(sent, images))
+def print_loads(loads: Sequence[Load], console: Console) -> None:
+    """Print one row a load, and whether the client kept up with it."""
+    columns = ("due requests/s", "requests", "answered", "refused", "failed")
+    table = Table(*columns, "p50 s", "p95 s", "p99 s", "images/s")
+    for load in loads:
+        table.add_row(*_row(load))
     console.print(table)
     console.print("latency counts from when a request was due, over those answered with pictures")
-    for sent in loads:
-        for reason, count in Counter(r.reason for r in sent.replies if r.reason).most_common(3):
-            console.print(f"{count} x {reason}", markup=False)
-        if (late := _too_late(sent)) is not None:
-            console.print(late)
+    for load in loads:
+        if (late_s := late(load)) is not None:
+            console.print(
+                f"at {load.requests_per_s:.2f} a second the client sent up to {late_s:.3f} s late "
+                "(p99), which is in the latencies: it is too busy."
+            )
 
 
-def _row(sent: Sent, images: int) -> list[str]:
-    replies = sent.replies
-    answered = latencies_s(sent)
-    refused = sum(reply.status in REFUSALS for reply in replies)
-    percentiles = ["-"] * 3
-    if answered.size:
-        percentiles = [f"{value:.3f}" for value in percentiles_of(answered, (50, 95, 99))]
-    span_s = max(reply.ended_s for reply in replies) - sent.began_s
-    counts = (len(replies), answered.size, refused, len(replies) - answered.size - refused)
-    rate = f"{sent.schedule.requests_per_s:.2f}"
-    return [rate, *map(str, counts), *percentiles, f"{answered.size * images / span_s:.2f}"]
+def print_reasons(replies: Sequence[Reply], console: Console) -> None:
+    """Print the commonest reasons why requests were not answered with pictures."""
+    reasons = Counter(reply.reason for reply in replies if reply.reason)
+    for reason, count in reasons.most_common(REASONS):
+        console.print(f"{count} x {reason}", markup=False)
 
 
-def latencies_s(sent: Sent) -> np.typing.NDArray[np.float64]:
-    """Return seconds from due to answered, of the requests answered with pictures."""
-    rows = zip(sent.schedule.due_s, sent.replies, strict=True)
-    return np.array([r.ended_s - sent.began_s - due for due, r in rows if not r.reason])
+def late(load: Load) -> float | None:
+    """Return how late the client sent (p99, seconds), None where it hardly shows in latencies."""
+    if not load.latency_s:
+        return None
+    late_s = np.subtract(load.sent_s, load.due_s)
+    worst_s = percentiles_of(late_s, (99,))[0]
+    return worst_s if worst_s > LATE * float(np.median(load.latency_s)) else None
 
 
 def percentiles_of(
-    values: np.typing.NDArray[np.float64], percentiles: tuple[float, ...]
+    values: Sequence[float] | np.typing.NDArray[np.float64], percentiles: tuple[float, ...]
 ) -> list[float]:
     """Return percentiles that are values seen: the least at or above each share of them."""
-    return [float(each) for each in np.percentile(values, percentiles, method="inverted_cdf")]
+    found = np.percentile(np.asarray(values), percentiles, method="inverted_cdf")
+    return [float(each) for each in found]
 
 
-def _too_late(sent: Sent) -> str | None:
-    answered = latencies_s(sent)
-    if not answered.size:
-        return None
-    late_s = percentiles_of(np.array(sent.late_s), (99,))[0]
-    if late_s <= LATE * float(np.median(answered)):
-        return None
-    return (
-        f"this client sent up to {late_s:.3f} s late (p99), which is in the latencies: it is too "
-        "busy for this rate."
-    )
+def _row(load: Load) -> list[str]:
+    requests, answered = len(load.status), len(load.latency_s)
+    refused = sum(status in REFUSALS for status in load.status)
+    percentiles = ["-"] * 3
+    if answered:
+        found = percentiles_of(load.latency_s, (50, 95, 99))
+        percentiles = [f"{value:.3f}" for value in found]
+    counts = (requests, answered, refused, requests - answered - refused)
+    rate = answered * load.images / max(load.ended_s)
+    return [f"{load.requests_per_s:.2f}", *map(str, counts), *percentiles, f"{rate:.2f}"]

@@ -27,7 +27,7 @@ from fluxcost.performance.calibration import (
 from fluxcost.workload import Shape
 from measure.endpoint.client import Reply, Target, read_about
 from measure.endpoint.load import WARM_CALLS, Sent, call_in_turn, send_on_schedule
-from measure.endpoint.report import print_loads
+from measure.endpoint.report import print_loads, print_reasons
 from measure.endpoint.schedule import Schedule, drawn, replayed
 from measure.shapes import parse_shape
 
@@ -85,6 +85,8 @@ def measure_endpoint(request: EndpointRequest, console: Console) -> None:
     schedules = _schedules(request, shapes)
     calibration = asyncio.run(_measure(request, shapes, schedules, console))
     calibration.save(request.out)
+    if calibration.loads:
+        print_loads(calibration.loads, console)
     told = f"{len(calibration.cells)} cells and {len(calibration.loads)} loads in {request.out}"
     console.print(told)
 
@@ -111,8 +113,7 @@ async def _measure(
             rate = f"{schedule.requests_per_s:.2f} requests/s for {schedule.due_s[-1]:.0f} s"
             console.print(f"{schedule.arrivals}: {rate}")
             loads.append(await send_on_schedule(client, target, schedule))
-    if loads:
-        print_loads(tuple(loads), target.images, console)
+            print_reasons(loads[-1].replies, console)
     return _record(subject, target, Taken(alone, tuple(loads)))
 
 

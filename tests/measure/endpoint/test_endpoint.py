@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import FluxcostError, InputError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, read_calibration
+from fluxcost.performance.calibration import Calibration, Load, read_calibration
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape
 from measure.cli import app
 from measure.endpoint.client import NO_ANSWER, Target
 from measure.endpoint.load import send_on_schedule
-from measure.endpoint.report import latencies_s, percentiles_of
+from measure.endpoint.report import late, percentiles_of
 from measure.endpoint.schedule import Schedule, drawn, replayed
 from measure.merge import merge
 from tests.measure.serving.served import SHAPE, Painter, serving
@@ -78,11 +78,10 @@ def test_a_wait_counts_from_when_the_request_was_due():
         release.start()
         result = sent(served.url, at(0.0, 0.1, 0.2, 0.3))
         release.join()
-    latencies = latencies_s(result)
-    assert len(latencies) == 4
-    assert (latencies > [0.5, 0.4, 0.3, 0.2]).all()
     load = result.load("run", Target(served.url))
-    assert np.allclose(load.latency_s, latencies, atol=1e-5)
+    assert len(load.latency_s) == 4
+    assert (np.array(load.latency_s) > [0.5, 0.4, 0.3, 0.2]).all()
+    assert (np.array(load.sent_s) >= load.due_s).all()
 
 
 def test_refusals_and_failures_are_counted_and_told(tmp_path: Path):
@@ -97,7 +96,7 @@ def test_refusals_and_failures_are_counted_and_told(tmp_path: Path):
         statuses = sorted(reply.status for reply in result.replies)
         assert statuses == [200, 200, 429, 429]
         assert "more images do not fit" in next(r.reason for r in result.replies if r.reason)
-        assert len(latencies_s(result)) == 2
+        assert len(result.load("run", Target(served.url)).latency_s) == 2
         painter.error = RuntimeError("no")
         assert [reply.status for reply in sent(served.url, at(0.0)).replies] == [500]
         painter.error = None
@@ -288,3 +287,27 @@ def test_schedules_are_drawn_alike_from_the_same_seed():
 def test_percentiles_are_values_seen():
     values = np.array([4.0, 1.0, 3.0, 2.0])
     assert percentiles_of(values, (50, 75, 99, 100)) == [2.0, 3.0, 4.0, 4.0]
+
+
+def test_a_client_that_cannot_keep_up_is_told():
+    load = Load(
+        run="run",
+        endpoint="http://x",
+        arrivals="given",
+        requests_per_s=10.0,
+        images=1,
+        shapes=((64, 64, 1),),
+        shape_of=(0, 0, 0),
+        due_s=(0.1, 0.2, 0.3),
+        sent_s=(0.1, 0.25, 0.3),
+        ended_s=(0.6, 0.7, 0.8),
+        status=(200, 200, 503),
+    )
+    assert load.latency_s == pytest.approx((0.5, 0.5))
+    assert late(load) == pytest.approx(0.05)
+    assert late(load.model_copy(update={"sent_s": (0.1, 0.21, 0.3)})) is None
+    assert late(load.model_copy(update={"status": (0, 0, 503)})) is None
+    with pytest.raises(InputError, match="one shape, due, sent and ended time"):
+        Load.parse(load.model_dump() | {"due_s": (0.1,)}, "a load")
+    with pytest.raises(InputError, match="one shape, due, sent and ended time"):
+        Load.parse(load.model_dump() | {"shape_of": (0, 1, 0)}, "a load")
