@@ -296,6 +296,111 @@ def suites() -> None:
     _out.print(table)
 
 
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub name; default: synthetic weights.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="cuda, cuda:N or cpu; repeatable, a replica each.")
+    ] = None,
+    max_batch: Annotated[int, typer.Option(help="Most images of one call.")] = 1,
+    max_wait: Annotated[
+        float, typer.Option(help="Longest a request is held back for company, seconds.")
+    ] = 0.0,
+    queue_limit: Annotated[
+        int, typer.Option(help="Images that may wait; requests past it get status 429.")
+    ] = 64,
+    warm: Annotated[
+        list[str] | None,
+        typer.Option(help="WIDTHxHEIGHTxSTEPS to make before ready; repeatable."),
+    ] = None,
+    batch_sizes: Annotated[
+        str | None,
+        typer.Option(help="Batches to warm, calls are filled up to; default by the stack."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8000,
+    log: Annotated[
+        Path | None, typer.Option(help="Request log (CSV) to append to, for fluxcost reconcile.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of synthetic weights.")] = 0,
+) -> None:
+    """Serve images over an OpenAI-compatible endpoint, batched as the simulator assumes."""
+    from measure.serving.server import ServeRequest
+    from measure.serving.server import serve as run_server
+
+    asked = ServeRequest(
+        model=model,
+        stack=stack,
+        weights=weights,
+        devices=tuple(device or ("cuda",)),
+        max_batch=max_batch,
+        max_wait_s=max_wait,
+        queue_limit=queue_limit,
+        warm=tuple(warm or ()),
+        batch_sizes=batch_sizes,
+        host=host,
+        port=port,
+        log=log,
+        seed=seed,
+    )
+    run_server(asked, lambda line: typer.echo(line, err=True))
+
+
+@app.command()
+def endpoint(
+    url: Annotated[str, typer.Argument(help="Server that speaks OpenAI's images API.")],
+    out: Annotated[Path, typer.Option(help="File to write; must not exist.")],
+    shape: Annotated[list[str], typer.Option(help="WIDTHxHEIGHTxSTEPS; repeatable.")],
+    images: Annotated[int, typer.Option(help="Images a request.")] = 1,
+    calls: Annotated[int, typer.Option(help="Requests sent one at a time, per shape.")] = 20,
+    rate: Annotated[
+        list[float] | None, typer.Option(help="Requests a second, sent on schedule; repeatable.")
+    ] = None,
+    requests: Annotated[int, typer.Option(help="Requests at each rate.")] = 200,
+    arrivals: Annotated[
+        str, typer.Option(help="poisson, constant, or a CSV of timestamp,width,height,steps.")
+    ] = "poisson",
+    seed: Annotated[int, typer.Option(help="Of the arrivals.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Longest an answer may take, seconds.")] = 120.0,
+    model: Annotated[str | None, typer.Option(help="Model, where the server needs it.")] = None,
+    stack: Annotated[str | None, typer.Option(help="What its stack is to be called.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="GPU key, where the server does not say.")] = None,
+    gpu_name: Annotated[str | None, typer.Option(help="Name its driver reports.")] = None,
+    memory_gib: Annotated[float | None, typer.Option(help="Its memory, GiB.")] = None,
+    extra: Annotated[
+        str | None, typer.Option(help="JSON object of further fields of every request.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the server's key.")
+    ] = None,
+) -> None:
+    """Time a running server: one request at a time, then at stated rates whatever it answers."""
+    from measure.endpoint.run import EndpointRequest, measure_endpoint
+
+    asked = EndpointRequest(
+        url=url,
+        out=out,
+        shapes=tuple(shape),
+        images=images,
+        calls=calls,
+        rates=tuple(rate or ()),
+        requests=requests,
+        arrivals=arrivals,
+        seed=seed,
+        timeout_s=timeout,
+        model=model,
+        stack=stack,
+        gpu=(gpu, gpu_name, memory_gib),
+        extra=extra,
+        api_key_env=api_key_env,
+    )
+    measure_endpoint(asked, _out)
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
     try:

@@ -125,7 +125,7 @@ class Journal:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"{path} is in use by another campaign; wait for it.") from None
-        _cut_torn_line(stream)
+        cut_torn_line(stream)
         found = _read(path)
         if found is None:
             journal = cls(stream, header, [])
@@ -227,7 +227,7 @@ def _with_probes(run: Run, rows: list[Row]) -> Run:
     return run.model_copy(update=update)
 
 
-def _cut_torn_line(stream: IO[bytes]) -> None:
+def cut_torn_line(stream: IO[bytes]) -> None:
     """Drop what follows the last newline: a row that a kill cut short."""
     stream.seek(0)
     content = stream.read()

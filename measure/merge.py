@@ -41,6 +41,7 @@ def merge(paths: Sequence[Path]) -> Calibration:
             "encodings": tuple(chain.from_iterable(part.encodings for part in parts)),
             "links": tuple(chain.from_iterable(part.links for part in parts)),
             "split_images": tuple(chain.from_iterable(part.split_images for part in parts)),
+            "loads": tuple(chain.from_iterable(part.loads for part in parts)),
         }
     )
 

@@ -396,6 +396,46 @@ class SplitImage(Record):
     )
 
 
+class Load(Record):
+    """Requests sent to a running server at times set beforehand, whatever it answered.
+
+    One entry a request, in the order due; seconds since the load began. A request that is sent late
+    or answered late delays no other. Its latency counts from when it was due: a server that falls
+    behind cannot hide it by keeping the client from asking.
+    """
+
+    run: Name
+    endpoint: Name = Field(description="Address of the server.")
+    arrivals: Name = Field(description="Such as 'poisson, seed 0', or the file replayed.")
+    requests_per_s: Positive = Field(description="Mean rate at which requests were due.")
+    images: Count = Field(description="Images a request.")
+    shapes: tuple[tuple[Count, Count, Count], ...] = Field(
+        min_length=1, description="Width, height and steps of each distinct shape."
+    )
+    shape_of: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1, description="Position of each request's shape in `shapes`."
+    )
+    due_s: tuple[NonNegative, ...]
+    sent_s: tuple[NonNegative, ...]
+    ended_s: tuple[NonNegative, ...] = Field(description="When the answer was whole, or given up.")
+    status: tuple[Annotated[int, Field(ge=0, le=599)], ...] = Field(
+        description="HTTP status; 0 where no usable answer came."
+    )
+
+    @model_validator(mode="after")
+    def _one_entry_a_request(self) -> Self:
+        columns = (self.shape_of, self.due_s, self.sent_s, self.ended_s, self.status)
+        if len(set(map(len, columns))) != 1 or max(self.shape_of) >= len(self.shapes):
+            raise ValueError("one shape, due, sent and ended time and status for every request")
+        return self
+
+    @property
+    def latency_s(self) -> tuple[float, ...]:
+        """Seconds from due to answered, of the requests answered with status 200."""
+        rows = zip(self.due_s, self.ended_s, self.status, strict=True)
+        return tuple(ended - due for due, ended, status in rows if status == 200)
+
+
 class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
@@ -405,7 +445,10 @@ class Calibration(Record):
     model: Name
     stack: Stack
     source: Literal[Source.MEASURED, Source.IMPORTED, Source.PUBLISHED] = Source.MEASURED
-    reference: str | None = Field(default=None, description="Where a published table comes from.")
+    reference: str | None = Field(
+        default=None,
+        description="Where a published table comes from, or the server whose calls were timed.",
+    )
     runs: tuple[Run, ...] = ()
     cells: tuple[Cell, ...] = Field(min_length=1)
     soaks: tuple[Soak, ...] = ()
@@ -416,6 +459,7 @@ class Calibration(Record):
     encodings: tuple[Encoding, ...] = ()
     links: tuple[Link, ...] = ()
     split_images: tuple[SplitImage, ...] = ()
+    loads: tuple[Load, ...] = ()
 
     @property
     def alias(self) -> str:
