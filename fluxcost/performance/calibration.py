@@ -370,6 +370,62 @@ class SplitImage(Record):
     )
 
 
+class MemoryEdge(Record):
+    """The largest batch of a size that ran on the GPU, found by trying: one call a trial.
+
+    Trials are of one step, since a call's peak does not depend on how many there are.
+    """
+
+    width: Count
+    height: Count
+    steps: Count
+    run: Name
+    trials: tuple[Cell, ...] = Field(
+        min_length=1, description="In the order tried; one sample each where it ran."
+    )
+
+    @model_validator(mode="after")
+    def _has_an_edge(self) -> Self:
+        if any(trial.status == "ok" and trial.batch > self.largest for trial in self.trials):
+            raise ValueError("no batch that ran above one that did not")
+        return self
+
+    @property
+    def largest(self) -> int:
+        """Largest batch below all that did not run; 0 where not one image did."""
+        failed = [trial.batch for trial in self.trials if trial.status != "ok"]
+        below = [
+            trial.batch
+            for trial in self.trials
+            if trial.status == "ok" and trial.batch < min(failed, default=trial.batch + 1)
+        ]
+        return max(below, default=0)
+
+    @property
+    def smallest_refused(self) -> int | None:
+        """Smallest batch that did not run; None where every trial did."""
+        return min((trial.batch for trial in self.trials if trial.status != "ok"), default=None)
+
+
+class AdaptiveStop(Record):
+    """How an adaptive calibration ended: its cells are those that told most, not a grid."""
+
+    run: Name
+    target_error: Positive = Field(description="Median relative error asked for.")
+    expected_error: NonNegative | None = Field(
+        description="At the candidates left; None before enough is known."
+    )
+    stop: Literal["target", "budget", "exhausted"]
+    cells: int = Field(ge=0, description="In the journal, failed ones included.")
+    minutes: NonNegative = Field(description="Of timed calls, warm-up included.")
+    usd_per_hour: Positive | None = Field(default=None, description="Of the machine, if stated.")
+
+    @property
+    def usd(self) -> float | None:
+        """What the timed calls cost; None where no price was stated."""
+        return None if self.usd_per_hour is None else self.minutes / 60 * self.usd_per_hour
+
+
 class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
@@ -389,6 +445,8 @@ class Calibration(Record):
     encodings: tuple[Encoding, ...] = ()
     links: tuple[Link, ...] = ()
     split_images: tuple[SplitImage, ...] = ()
+    memory_edges: tuple[MemoryEdge, ...] = ()
+    adaptive_stops: tuple[AdaptiveStop, ...] = ()
 
     @property
     def alias(self) -> str:
