@@ -152,6 +152,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
         "reports": document["reports"],
         "resources": document["resources"],
         "batch_choices": [document["batch_choice"]],
+        "unseen": [],
         "skipped": document["skipped"],
     }
     assert [report.held_out for report in result.reports] == ["group", "resolution", "batch"]
@@ -175,7 +176,7 @@ def test_validate_against_is_the_report(capsys, tmp_path: Path):
     text = shown(capsys, *command)
     assert expected.cells[0].cell in text
     assert expected.against is not None
-    whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]})"
+    whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]}, the same start)"
     assert f", against {whose}: median error " in text
     assert text.splitlines()[-2:] == [
         "alike: model, stack, gpu, cpu, cpu_cores, torch, weights",

@@ -12,8 +12,10 @@ from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.errors import InputError
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
+from fluxcost.evidence.memory_edge import EdgeReport
 from fluxcost.evidence.report import Against, CellError
 from fluxcost.evidence.resources import ResourceReport
+from fluxcost.evidence.unseen import Unseen
 from fluxcost.units import percent, seconds
 
 
@@ -44,6 +46,7 @@ def validate(
                 "batch_choices": [
                     result.batch_choice.to_dict() for result in results if result.batch_choice
                 ],
+                "unseen": [result.unseen.to_dict() for result in results if result.unseen],
                 "skipped": [each.to_dict() for result in results for each in result.skipped],
             }
         )
@@ -55,6 +58,8 @@ def validate(
             show_text(_resource_line(resource))
         if result.batch_choice:
             show_text(_regret_line(result.batch_choice))
+        if result.unseen:
+            _show_unseen(result.unseen)
         for skipped in result.skipped:
             show_text(f"skipped {skipped.check}: {skipped.reason}")
 
@@ -91,7 +96,33 @@ def _asked(report: fc.ValidationReport) -> str:
     if report.held_out is not None:
         return f"{_LEFT_OUT[report.held_out]} ({report.folds})"
     assert report.against is not None  # noqa: S101 - a report is of one or the other
-    return f"against {report.against.calibration} ({report.against.content_hash[:12]})"
+    start = ", the same start" if report.against.same_start else ""
+    return f"against {report.against.calibration} ({report.against.content_hash[:12]}{start})"
+
+
+def _show_unseen(found: Unseen) -> None:
+    show_text("Cells that no fit sees:")
+    for report in found.reports:
+        _show_report(report)
+    for edge in found.edges:
+        show_text(_edge_line(edge))
+
+
+def _edge_line(edge: EdgeReport) -> str:
+    tried = f"batch {edge.ran} ran" + (
+        f", {edge.refused} did not ({edge.reason.replace('_', ' ')})" if edge.reason else ""
+    )
+    peaks = (
+        f"; peaks within {percent(edge.worst_peak_error)}"
+        if edge.worst_peak_error is not None
+        else ""
+    )
+    verdict = "ran" if edge.answer_ran else "did not run"
+    return (
+        f"{edge.size} on the GPU: {tried}; {edge.predicted} predicted{peaks}; answered "
+        f"{edge.answered} with {percent(edge.margin)} left free (limited by {edge.limited_by}), "
+        f"which {verdict}."
+    )
 
 
 def _show_differences(against: Against) -> None:

@@ -96,6 +96,7 @@ def _describe(calibration: Calibration, other: Calibration) -> Against:
     return Against(
         calibration=other.alias,
         content_hash=other.content_hash,
+        same_start=_runs(other) <= _runs(calibration),
         differences=tuple(
             Difference(name=name, here=ours, there=theirs)
             for name, ours, theirs in known
@@ -104,6 +105,10 @@ def _describe(calibration: Calibration, other: Calibration) -> Against:
         alike=tuple(name for name, ours, theirs in known if ours == theirs),
         unknown=tuple(name for name, ours, theirs in rows if not (ours and theirs)),
     )
+
+
+def _runs(calibration: Calibration) -> set[str]:
+    return {cell.run for cell in _timed_cells(calibration)}
 
 
 def _stack(calibration: Calibration) -> str:

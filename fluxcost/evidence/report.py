@@ -49,6 +49,9 @@ class Against(Record):
 
     calibration: Name
     content_hash: Name
+    same_start: bool = Field(
+        default=False, description="Whether all its cells are of starts that the fit knows."
+    )
     differences: tuple[Difference, ...] = ()
     alike: tuple[Name, ...] = Field(default=(), description="What is the same in both.")
     unknown: tuple[Name, ...] = Field(default=(), description="What one of them does not record.")
