@@ -176,7 +176,7 @@ def test_validate_against_is_the_report(capsys, tmp_path: Path):
     text = shown(capsys, *command)
     assert expected.cells[0].cell in text
     assert expected.against is not None
-    whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]}, the same start)"
+    whose = f"{expected.against.calibration} ({expected.against.content_hash[:12]})"
     assert f", against {whose}: median error " in text
     assert text.splitlines()[-2:] == [
         "alike: model, stack, gpu, cpu, cpu_cores, torch, weights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,10 +10,12 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
 from fluxcost.evidence.memory_edge import EdgeReport
+from fluxcost.evidence.page import accuracy_page
 from fluxcost.evidence.report import Against, CellError
 from fluxcost.evidence.resources import ResourceReport
 from fluxcost.evidence.unseen import Unseen
@@ -27,16 +30,19 @@ def validate(
     against: Annotated[
         str | None, typer.Option(help="Alias, hash or path of a record to predict instead.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write the accuracy page of every measured record here.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Errors of the fit on cells held out of it."""
+    if page is not None:
+        _write_page(page, alone=calibration is None and against is None and not json)
+        return
     if against is not None:
         _validate_against(calibration, against, json=json)
         return
-    if calibration is not None:
-        names = [calibration]
-    else:
-        names = [entry.alias for entry in fc.shipped_calibrations() if entry.source != "published"]
+    names = [calibration] if calibration is not None else _measured()
     results = [fc.validate_all(fc.load_calibration(name)) for name in names]
     if json:
         show_json(
@@ -64,6 +70,24 @@ def validate(
             show_text(f"skipped {skipped.check}: {skipped.reason}")
 
 
+def _measured() -> list[str]:
+    return [entry.alias for entry in fc.shipped_calibrations() if entry.source != "published"]
+
+
+def _write_page(path: Path, *, alone: bool) -> None:
+    if not alone:
+        raise InputError("--page is of every measured record; give it alone.")
+    records = [fc.load_calibration(name) for name in _measured()]
+    transfers = [
+        fc.validate_against(here, there)
+        for here in records
+        for there in records
+        if here.gpu.key != there.gpu.key and here.stack.hash == there.stack.hash
+    ]
+    write_atomically(path, accuracy_page([fc.validate_all(each) for each in records], transfers))
+    show_text(f"{len(records)} records in {path}")
+
+
 def _validate_against(calibration: str | None, against: str, *, json: bool) -> None:
     if calibration is None:
         raise InputError(
@@ -86,18 +110,21 @@ def _show_report(report: fc.ValidationReport) -> None:
         f"{report.calibration}, {_asked(report)}: median error "
         f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
         f"{percent(report.bias)}, {percent(report.coverage)} of cells inside their 90 % interval, "
-        f"whose median half-width is {percent(report.median_half_width)}."
+        f"whose median half-width is {percent(report.median_half_width)}{_of_start(report)}."
     )
     if report.against is not None:
         _show_differences(report.against)
+
+
+def _of_start(report: fc.ValidationReport) -> str:
+    return " (for the start measured; for others it is wider)" if report.same_start else ""
 
 
 def _asked(report: fc.ValidationReport) -> str:
     if report.held_out is not None:
         return f"{_LEFT_OUT[report.held_out]} ({report.folds})"
     assert report.against is not None  # noqa: S101 - a report is of one or the other
-    start = ", the same start" if report.against.same_start else ""
-    return f"against {report.against.calibration} ({report.against.content_hash[:12]}{start})"
+    return f"against {report.against.calibration} ({report.against.content_hash[:12]})"
 
 
 def _show_unseen(found: Unseen) -> None:

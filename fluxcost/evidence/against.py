@@ -39,8 +39,10 @@ def validate_against(
     """
     cells = _cells_to_predict(calibration, other)
     scores = Scores()
-    scores.add(_asked(fit(calibration, architecture=architecture), other), cells)
-    return scores.report(calibration, against=_describe(calibration, other))
+    same_start = len(_runs(calibration) | _runs(other)) == 1
+    fitted = fit(calibration, architecture=architecture, same_start=same_start)
+    scores.add(_asked(fitted, other), cells)
+    return scores.report(calibration, against=_describe(calibration, other), same_start=same_start)
 
 
 def _asked(fitted: Fit, other: Calibration) -> Fit | Transferred:
@@ -96,7 +98,6 @@ def _describe(calibration: Calibration, other: Calibration) -> Against:
     return Against(
         calibration=other.alias,
         content_hash=other.content_hash,
-        same_start=_runs(other) <= _runs(calibration),
         differences=tuple(
             Difference(name=name, here=ours, there=theirs)
             for name, ours, theirs in known

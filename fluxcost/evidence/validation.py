@@ -134,7 +134,12 @@ def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) 
     scores = Scores()
     for fold in parts:
         scores.add(fold.fit, fold.cells)
-    return scores.report(calibration, held_out=held_out, folds=len(parts))
+    return scores.report(
+        calibration,
+        held_out=held_out,
+        folds=len(parts),
+        same_start=all(fold.same_start for fold in parts),
+    )
 
 
 def _held_out(calibration: Calibration) -> Calibration:
