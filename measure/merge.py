@@ -42,6 +42,8 @@ def merge(paths: Sequence[Path]) -> Calibration:
             "links": tuple(chain.from_iterable(part.links for part in parts)),
             "split_images": tuple(chain.from_iterable(part.split_images for part in parts)),
             "loads": tuple(chain.from_iterable(part.loads for part in parts)),
+            "memory_edges": tuple(chain.from_iterable(part.memory_edges for part in parts)),
+            "adaptive_stops": tuple(chain.from_iterable(part.adaptive_stops for part in parts)),
         }
     )
 

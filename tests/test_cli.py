@@ -153,6 +153,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
         "reports": document["reports"],
         "resources": document["resources"],
         "batch_choices": [document["batch_choice"]],
+        "unseen": [],
         "skipped": document["skipped"],
     }
     assert [report.held_out for report in result.reports] == ["group", "resolution", "batch"]

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import audit, dashboard, lists, money, plans, reconciling, risk, timing, truth
+from fluxcost.cli import (
+    audit,
+    dashboard,
+    lists,
+    money,
+    plans,
+    reconciling,
+    risk,
+    timing,
+    transferring,
+    truth,
+)
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -25,6 +36,7 @@ app = typer.Typer(
 )
 for command in (
     timing.latency,
+    transferring.transfer,
     money.cost,
     money.breakeven,
     plans.plan,

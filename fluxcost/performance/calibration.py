@@ -4,6 +4,7 @@ Format `fluxcost-calibration`, version 1 (2026-11): JSON, units in field names, 
 content hash over everything but the hash itself. A file is immutable; a refreshed calibration is a
 new file. Shipped files live in `fluxcost/data/calibrations/<gpu>/<model>/<stack>.json`, whose path
 without the suffix is their alias, and published tables in `fluxcost/data/published/` likewise.
+Cells measured to score fits on, which no fit sees, stand apart in `fluxcost/data/held_out/`.
 """
 
 from __future__ import annotations
@@ -436,6 +437,62 @@ class Load(Record):
         return tuple(ended - due for due, ended, status in rows if status == 200)
 
 
+class MemoryEdge(Record):
+    """The largest batch of a size that ran on the GPU, found by trying: one call a trial.
+
+    Trials are of one step, since a call's peak does not depend on how many there are.
+    """
+
+    width: Count
+    height: Count
+    steps: Count
+    run: Name
+    trials: tuple[Cell, ...] = Field(
+        min_length=1, description="In the order tried; one sample each where it ran."
+    )
+
+    @model_validator(mode="after")
+    def _has_an_edge(self) -> Self:
+        if any(trial.status == "ok" and trial.batch > self.largest for trial in self.trials):
+            raise ValueError("no batch that ran above one that did not")
+        return self
+
+    @property
+    def largest(self) -> int:
+        """Largest batch below all that did not run; 0 where not one image did."""
+        failed = [trial.batch for trial in self.trials if trial.status != "ok"]
+        below = [
+            trial.batch
+            for trial in self.trials
+            if trial.status == "ok" and trial.batch < min(failed, default=trial.batch + 1)
+        ]
+        return max(below, default=0)
+
+    @property
+    def smallest_refused(self) -> int | None:
+        """Smallest batch that did not run; None where every trial did."""
+        return min((trial.batch for trial in self.trials if trial.status != "ok"), default=None)
+
+
+class AdaptiveStop(Record):
+    """How an adaptive calibration ended: its cells are those that told most, not a grid."""
+
+    run: Name
+    target_error: Positive = Field(description="Median relative error asked for.")
+    expected_error: NonNegative | None = Field(
+        description="At the candidates left; None before enough is known."
+    )
+    stop: Literal["target", "budget", "exhausted"]
+    cells: int = Field(ge=0, description="In the journal, failed ones included.")
+    minutes: NonNegative = Field(description="Of timed calls, warm-up included.")
+    usd_per_hour: Positive | None = Field(default=None, description="Of the machine, if stated.")
+
+    @property
+    def usd(self) -> float | None:
+        """What the timed calls cost; None where no price was stated."""
+        return None if self.usd_per_hour is None else self.minutes / 60 * self.usd_per_hour
+
+
 class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
@@ -460,6 +517,8 @@ class Calibration(Record):
     links: tuple[Link, ...] = ()
     split_images: tuple[SplitImage, ...] = ()
     loads: tuple[Load, ...] = ()
+    memory_edges: tuple[MemoryEdge, ...] = ()
+    adaptive_stops: tuple[AdaptiveStop, ...] = ()
 
     @property
     def alias(self) -> str:
