@@ -19,8 +19,8 @@ from measure.environment import describe_environment
 from measure.journal import SYNTHETIC, Journal, Row
 from measure.probes.ceilings import measure_ceilings
 from measure.probes.cold_start import measure_cold_start, time_first_call
-from measure.probes.pipelined import can_pipeline, measure_pipelined
 from measure.probes.memory_edge import measure_memory_edge
+from measure.probes.pipelined import can_pipeline, measure_pipelined
 from measure.probes.sameness import measure_sameness
 from measure.probes.soak import measure_soak
 from measure.probes.weight_scale import measure_weight_scales
@@ -120,6 +120,8 @@ def pending_pipelined(plan: Plan, journal: Journal) -> list[Point]:
         return []
     done = {(p.width, p.height, p.steps, p.batch) for row in journal.rows if (p := row.pipelined)}
     return [each for each in plan.pipelined_points() if _key(each) not in done]
+
+
 def pending_edges(plan: Plan, journal: Journal) -> list[tuple[Size, bool]]:
     """Return the sizes the journal has no memory edge of, and whether each is held out."""
     done = {(edge.width, edge.height) for row in journal.rows if (edge := row.memory_edge)}
@@ -188,8 +190,7 @@ class Campaign:
         self._first_call_s = self._make_first_call()
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what is left to do: sameness, ceilings, cells, long runs, weights, cold start.
-        """Yield what is left: sameness, ceilings, cells, soaks, edges, weight scales, cold start.
+        """Yield what is left: sameness, ceilings, cells, long runs, edges, weights, cold start.
 
         Sameness comes first: a stack that draws another picture is not worth timing. Cold start
         comes last because it writes a file as large as the weights; weight scales come near the
@@ -267,6 +268,7 @@ class Campaign:
 
         for each in pending_pipelined(self.plan, self.journal):
             yield Task(f"pipelined at {each}", 0, pipeline(each))
+
     def _memory_edges(self) -> Iterator[Task]:
         def seek(size: Size, *, held_out: bool) -> Callable[[], None]:
             def execute() -> None:

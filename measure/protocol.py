@@ -66,7 +66,7 @@ def try_call(bench: Bench, point: Point, *, run: str) -> Cell:
     except Exception as error:  # whatever a call raises is this cell's result
         return Cell(**head, **_why_not(error), before=before)
     return Cell(
-        **head, stable=False, samples=_samples([sample]), memory=_memory(bench), before=before
+        **head, stable=False, samples=in_columns([sample]), memory=_memory(bench), before=before
     )
 
 
