@@ -185,6 +185,16 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             f"float32, eager bfloat16 {same.eager_error:.3%}: "
             f"{'lossless' if is_lossless(same) else 'lossy'}"
         )
+    for edge in calibration.memory_edges:
+        refused = edge.smallest_refused
+        limit = "every batch tried ran" if refused is None else f"{refused} did not"
+        console.print(f"memory at {edge.width}x{edge.height}: batch {edge.largest} ran, {limit}")
+    for end in calibration.adaptive_stops:
+        bill = "" if end.usd is None else f", ${end.usd:.2f}"
+        console.print(
+            f"adaptive calibration to {end.target_error:.1%}: stopped by {end.stop} after "
+            f"{end.cells} cells, {end.minutes:.1f} min of timed calls{bill}"
+        )
     for run in calibration.runs:
         if run.cold_start:
             parts = run.cold_start.to_dict().items()
@@ -206,8 +216,10 @@ def _print_ceilings(calibration: Calibration, console: Console) -> None:
             table.add_row(
                 f"attention {a.backend}", f"{a.tokens} tokens", f"{a.tflop_per_s:.1f} TFLOP/s"
             )
-        table.add_row("copy", "", f"{ceilings.copy_gb_per_s:.0f} GB/s")
-        table.add_row("launches", "", f"{ceilings.launches_per_s:.0f} /s")
+        if ceilings.copy_gb_per_s is not None:
+            table.add_row("copy", "", f"{ceilings.copy_gb_per_s:.0f} GB/s")
+        if ceilings.launches_per_s is not None:
+            table.add_row("launches", "", f"{ceilings.launches_per_s:.0f} /s")
     console.print(table)
 
 
