@@ -45,6 +45,7 @@ def print_report(calibration: Calibration, console: Console) -> None:
     console.print(_cell_table(calibration))
     console.print(_stage_table(calibration))
     _print_troubles(calibration, console)
+    _print_limits(calibration, console)
     _print_probes(calibration, console)
     print_fleets(calibration, console)
 
@@ -185,6 +186,15 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             f"float32, eager bfloat16 {same.eager_error:.3%}: "
             f"{'lossless' if is_lossless(same) else 'lossy'}"
         )
+    for run in calibration.runs:
+        if run.cold_start:
+            parts = run.cold_start.to_dict().items()
+            console.print("cold start: " + ", ".join(f"{key} {value:.2f}" for key, value in parts))
+    _print_ceilings(calibration, console)
+
+
+def _print_limits(calibration: Calibration, console: Console) -> None:
+    """Say where memory ran out, and where an adaptive calibration did."""
     for edge in calibration.memory_edges:
         refused = edge.smallest_refused
         limit = "every batch tried ran" if refused is None else f"{refused} did not"
@@ -195,11 +205,6 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             f"adaptive calibration to {end.target_error:.1%}: stopped by {end.stop} after "
             f"{end.cells} cells, {end.minutes:.1f} min of timed calls{bill}"
         )
-    for run in calibration.runs:
-        if run.cold_start:
-            parts = run.cold_start.to_dict().items()
-            console.print("cold start: " + ", ".join(f"{key} {value:.2f}" for key, value in parts))
-    _print_ceilings(calibration, console)
 
 
 def _print_ceilings(calibration: Calibration, console: Console) -> None:
