@@ -46,6 +46,7 @@ def print_report(calibration: Calibration, console: Console) -> None:
     console.print(_cell_table(calibration))
     console.print(_stage_table(calibration))
     _print_troubles(calibration, console)
+    _print_limits(calibration, console)
     _print_probes(calibration, console)
     print_fleets(calibration, console)
     if calibration.loads:
@@ -206,6 +207,20 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
     _print_ceilings(calibration, console)
 
 
+def _print_limits(calibration: Calibration, console: Console) -> None:
+    """Say where memory ran out, and where an adaptive calibration did."""
+    for edge in calibration.memory_edges:
+        refused = edge.smallest_refused
+        limit = "every batch tried ran" if refused is None else f"{refused} did not"
+        console.print(f"memory at {edge.width}x{edge.height}: batch {edge.largest} ran, {limit}")
+    for end in calibration.adaptive_stops:
+        bill = "" if end.usd is None else f", ${end.usd:.2f}"
+        console.print(
+            f"adaptive calibration to {end.target_error:.1%}: stopped by {end.stop} after "
+            f"{end.cells} cells, {end.minutes:.1f} min of timed calls{bill}"
+        )
+
+
 def _print_ceilings(calibration: Calibration, console: Console) -> None:
     table = Table(title="Ceilings")
     for heading in ("what", "size", "rate"):
@@ -220,8 +235,10 @@ def _print_ceilings(calibration: Calibration, console: Console) -> None:
             table.add_row(
                 f"attention {a.backend}", f"{a.tokens} tokens", f"{a.tflop_per_s:.1f} TFLOP/s"
             )
-        table.add_row("copy", "", f"{ceilings.copy_gb_per_s:.0f} GB/s")
-        table.add_row("launches", "", f"{ceilings.launches_per_s:.0f} /s")
+        if ceilings.copy_gb_per_s is not None:
+            table.add_row("copy", "", f"{ceilings.copy_gb_per_s:.0f} GB/s")
+        if ceilings.launches_per_s is not None:
+            table.add_row("launches", "", f"{ceilings.launches_per_s:.0f} /s")
     console.print(table)
 
 

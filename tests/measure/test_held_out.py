@@ -12,6 +12,7 @@ from fluxcost.performance.calibration import Calibration, read_calibration
 from measure.adaptive.loop import Goal
 from measure.journal import NAME, read_journal
 from measure.merge import merge
+from measure.report import print_report
 from measure.runner import Request, execute
 from measure.suites import Point, load_suite
 from tests.measure.conftest import DATA, TINY_MODEL
@@ -89,6 +90,12 @@ def test_the_record_says_how_the_adaptive_calibration_ended(folder: Path):
     assert end.cells == len(seen.cells)
     assert end.usd == pytest.approx(3.0 * end.minutes / 60)
     assert unseen.adaptive_stops == ()
+
+
+def test_the_report_prints_how_it_ended(folder: Path):
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_report(record(folder, "calibration"), console)
+    assert "adaptive calibration to 0.0%: stopped by budget after" in console.export_text()
 
 
 def test_a_finished_run_measures_nothing_again(folder: Path):

@@ -1,15 +1,19 @@
 """The search for the largest batch that runs, on imagined GPUs whose edge is known."""
 
+import io
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Cell, Memory, MemoryEdge, Samples
 from fluxcost.performance.library import load_calibration
 from measure.probes.memory_edge import MOST, find_edge
+from measure.report import print_report
+from tests.synthetic import make_calibration
 
 MEMORY_GIB = 79.2
 DRIVER_GIB = 1.2
@@ -81,6 +85,14 @@ def test_a_size_without_an_edge_ends_at_the_most_that_is_tried():
     trials = find_edge(gpu(10**6, lambda _: None), MEMORY_GIB)
     assert edge(trials).largest == MOST
     assert edge(trials).smallest_refused is None
+
+
+def test_the_report_prints_the_edge():
+    found = edge(find_edge(gpu(39, lambda n: 18.6 + 1.5 * n), MEMORY_GIB))
+    record = make_calibration(grid=[(512, 512, 4, 1)])
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_report(record.model_copy(update={"memory_edges": (found,)}), console)
+    assert "memory at 1024x1024: batch 39 ran, 40 did not" in console.export_text()
 
 
 def test_an_edge_that_contradicts_itself_is_refused():
