@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import audit, dashboard, lists, money, plans, reconciling, risk, timing, truth
+from fluxcost.cli import (
+    audit,
+    dashboard,
+    lists,
+    money,
+    plans,
+    reconciling,
+    risk,
+    simulating,
+    timing,
+    truth,
+)
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -28,6 +39,7 @@ for command in (
     money.cost,
     money.breakeven,
     plans.plan,
+    simulating.simulate,
     risk.sensitivity,
     risk.diff,
     reconciling.reconcile,

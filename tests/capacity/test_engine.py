@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from fluxcost.capacity import queues
 from fluxcost.capacity.arrivals import Profile, Replay, Stream, constant, gamma, poisson
-from fluxcost.capacity.engine import Rules, Run, run_once
+from fluxcost.capacity.engine import Run, run_once
 from fluxcost.capacity.fleet import Batching, Scaling
+from fluxcost.capacity.histogram import mean_of
+from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service, Spread, no_spread
 from fluxcost.performance.kriging import Array
 
@@ -137,7 +139,7 @@ def ciw_means(network, classes: int, *, priorities: bool) -> list[list[float]]:
 
 
 def line_waits(found: list[Run], line: int, service_s: float) -> list[float]:
-    return [Run(run.histograms[line : line + 1], *(0,) * 11).mean_s - service_s for run in found]
+    return [mean_of(run.histograms[line]) - service_s for run in found]
 
 
 @pytest.mark.parametrize("priorities", [(0, 1), (0, 0)])

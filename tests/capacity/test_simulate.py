@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fluxcost.capacity.fleet import Batching, Fleet
-from fluxcost.capacity.simulate import Simulation, simulate
+from fluxcost.capacity.simulate import simulate
+from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.fit import fit
 from fluxcost.planning.search import plan
