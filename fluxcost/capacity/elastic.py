@@ -82,9 +82,14 @@ class Requests(NamedTuple):
 
 @compiled
 def settle(
-    replicas: Replicas, upkeep: Upkeep, totals: Array, random: np.random.Generator, now: float
+    replicas: Replicas,
+    upkeep: Upkeep,
+    totals: Array,
+    random: np.random.Generator,
+    stop_from: float,
+    now: float,
 ) -> bool:
-    """Let idle replicas stop and fail, in order of time, up to now; tell whether any did."""
+    """Let idle replicas fail, and stop from `stop_from` on, up to now; tell whether any did."""
     changed = False
     while True:
         rented = np.sum(replicas.since_s < FOREVER)
@@ -92,7 +97,7 @@ def settle(
         for replica in range(replicas.free_s.size):
             if replicas.since_s[replica] == FOREVER:
                 continue
-            stop = replicas.free_s[replica] + upkeep.idle_s
+            stop = max(replicas.free_s[replica] + upkeep.idle_s, stop_from)
             if rented > upkeep.least and stop <= at:
                 at, which, stops = stop, replica, True
             if replicas.fails_s[replica] <= at:
@@ -252,8 +257,9 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
 
     A free replica takes up to a full batch of the ready line of the best priority. An arrival
     starts a replica where more images wait than `up_at` a replica, those not counted that free
-    replicas take at once. A failure cuts the call of its replica short: its images go back into
-    their line and begin anew, or are lost and their requests with them.
+    replicas take at once; none stops while images wait. A failure cuts the call of its replica
+    short: its images go back into their line and begin anew, or are lost and their requests with
+    them.
 
     `clock_s` holds the time of the last event. Requests that came before `warm_s` are served, not
     counted. `final` serves what waits after the last arrival.
@@ -272,7 +278,9 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
         now = min(arrival, replicas.back_s[broken], begin)
         if now == FOREVER:
             break
-        if settle(replicas, upkeep, totals, random, now):
+        # Nobody is sent home while someone waits.
+        stop_from = clock_s[0] if waiting == 0 else FOREVER
+        if settle(replicas, upkeep, totals, random, stop_from, now):
             continue
         clock_s[0] = now
 

@@ -220,7 +220,8 @@ class Changing(InBatches):
         """Serve whoever still waits; let replicas stop that are idle long enough by then."""
         super().finish(random)
         end_s = max(self.totals[kernels.LAST], self.totals[kernels.END])
-        elastic.settle(self.replicas, self.upkeep, self.totals, self.failing, end_s)
+        stop_from = float(self.clock_s[0])
+        elastic.settle(self.replicas, self.upkeep, self.totals, self.failing, stop_from, end_s)
 
     def _kernel(self, chunk: kernels.Chunk, *, final: bool) -> int:
         return elastic.serve_changing(
