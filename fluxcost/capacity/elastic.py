@@ -81,6 +81,24 @@ class Requests(NamedTuple):
 
 
 @compiled
+def _rented(replicas: Replicas) -> int:
+    """Return how many replicas are rented."""
+    count = 0
+    for since_s in replicas.since_s:
+        count += since_s < FOREVER
+    return count
+
+
+@compiled
+def _free(replicas: Replicas, now: float) -> int:
+    """Return how many rented replicas are free."""
+    count = 0
+    for replica in range(replicas.free_s.size):
+        count += replicas.since_s[replica] < FOREVER and replicas.free_s[replica] <= now
+    return count
+
+
+@compiled
 def settle(
     replicas: Replicas,
     upkeep: Upkeep,
@@ -92,7 +110,7 @@ def settle(
     """Let idle replicas fail, and stop from `stop_from` on, up to now; tell whether any did."""
     changed = False
     while True:
-        rented = np.sum(replicas.since_s < FOREVER)
+        rented = _rented(replicas)
         at, which, stops = now, -1, False
         for replica in range(replicas.free_s.size):
             if replicas.since_s[replica] == FOREVER:
@@ -136,12 +154,6 @@ def _start(
             replicas.fails_s[replica] = replicas.free_s[replica] + uptime_s
             totals[STARTS] += 1
             return
-
-
-@compiled
-def _free(replicas: Replicas, now: float) -> int:
-    """Return how many rented replicas are free."""
-    return int(np.sum((replicas.since_s < FOREVER) & (replicas.free_s <= now)))
 
 
 @compiled
@@ -304,7 +316,7 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
             elif now >= warm_s:
                 totals[LOST] += 1
                 totals[IMAGES_LOST] += policy.images
-            rented = np.sum(replicas.since_s < FOREVER)
+            rented = _rented(replicas)
             if rented < upkeep.most and asked - free * policy.max_batch > upkeep.up_at * rented:
                 _start(replicas, upkeep, totals, random, now)
             continue

@@ -81,6 +81,22 @@ def test_a_loss_system_loses_what_erlang_says(offered: float):
     assert agrees([run.lost / run.arrived for run in found], queues.erlang_b(5, offered))
 
 
+@pytest.mark.parametrize("bound_s", [0.5, 4.0, 15.0])
+def test_the_goodput_is_the_share_that_theory_says(bound_s: float):
+    found = runs(Stream(0.8), service(exponential), Rules(1))
+    # The response of M/M/1 is exponential at the service rate less the arrival rate.
+    assert agrees([run.share_within(bound_s) for run in found], -np.expm1(-0.2 * bound_s))
+
+
+def test_requests_turned_away_are_not_in_the_goodput():
+    found = runs(Stream(5.0), service(), Rules(5, queue_limit=0))
+    served = 1 - queues.erlang_b(5, 5.0)
+    # Whoever is served is served at once: in 1 s, and never sooner.
+    assert agrees([run.share_within(1.01) for run in found], served)
+    assert all(run.share_within(0.99) == 0 for run in found)
+    assert all(run.images_lost == run.lost for run in found)
+
+
 @pytest.mark.parametrize("load", [0.5, 0.9])
 def test_bulk_service(load: float):
     """M/M^[1,b]/1, where a free server takes up to b: geometric with the root of its equation."""

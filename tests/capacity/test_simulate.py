@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from fluxcost.capacity.fleet import Batching, Fleet
+from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
 from fluxcost.capacity.simulate import simulate
 from fluxcost.capacity.simulation import Simulation
-from fluxcost.errors import DocumentError, InputError
+from fluxcost.errors import DocumentError, InputError, MissingDataError
+from fluxcost.performance.calibration import ColdStart
 from fluxcost.performance.fit import fit
 from fluxcost.planning.search import plan
 from fluxcost.workload import Shape, Workload, load_workload
@@ -51,6 +52,93 @@ def test_more_replicas_meet_the_objective_more_surely():
     assert met[0] is not None and met[0] < 0.05  # noqa: PT018 - narrows the type
     assert met == sorted(met, key=lambda share: share or 0.0)
     assert met[-1] == 1.0
+
+
+def test_the_goodput_takes_the_bound_of_the_objective_unless_told_another():
+    found = simulated(workload(), 3)
+    assert found.within_s == 2.0
+    assert found.goodput is not None
+    assert found.goodput.value > 0.95
+    loose = simulated(workload(), 3, within_s=60.0).goodput
+    assert loose is not None
+    assert loose.value == loose.high == 1.0
+    assert simulated(workload(objective=None), 3).goodput is None
+    with pytest.raises(InputError, match=r"within_s is 0; expected a finite number of seconds"):
+        simulated(workload(), 3, within_s=0)
+
+
+def test_what_is_turned_away_is_lost_and_no_goodput():
+    fleet = Fleet(calibration=H200.alias, replicas=1, queue_limit=2)
+    found = simulate(workload(), fleet, requests=5000, replications=4, calibration=H200)
+    assert found.images_lost == round(found.lost.value * found.requests) > 0
+    assert found.goodput is not None
+    assert found.goodput.value == pytest.approx(1 - found.lost.value, abs=1e-9)
+    assert (found.probability_met, found.verdict) == (0.0, "overloaded")
+
+
+def test_a_reserve_is_paid_for_and_stands_by():
+    fleet = Fleet(calibration=H200.alias, replicas=3, reserve=1)
+    spare = simulate(workload(), fleet, requests=5000, replications=4, calibration=H200)
+    plain = simulated(workload(), 3)
+    assert spare.response["p95"].value == plain.response["p95"].value
+    assert plain.replicas_rented.value == pytest.approx(3)
+    assert spare.replicas_rented.value == pytest.approx(4)
+    assert spare.utilization.value == pytest.approx(plain.utilization.value * 3 / 4)
+
+
+def test_a_reserve_serves_where_replicas_fail():
+    failing = Failures(between_failures_s=3000.0, recovery_s=600.0)
+    found = {
+        reserve: simulate(
+            workload(),
+            Fleet(calibration=H200.alias, replicas=2, reserve=reserve, failures=failing),
+            requests=5000,
+            replications=4,
+            calibration=H200,
+        )
+        for reserve in (0, 1)
+    }
+    assert found[0].response["p95"].value > 2 * found[1].response["p95"].value
+    assert found[1].calls_cut_short > 0
+    assert found[1].lost.value == 0
+
+
+def test_the_cold_start_is_the_measured_one_unless_stated():
+    scaling = Scaling(idle_timeout_s=0.8)
+    fleet = Fleet(calibration=H200.alias, replicas=3, scaling=scaling)
+    with pytest.raises(MissingDataError, match="measured no cold start; state cold_start_s"):
+        simulate(workload(), fleet, requests=5000, replications=4, calibration=H200)
+    start = ColdStart(build_s=20.0, load_cold_cache_s=11.0, first_call_s=4.0)
+    built = ColdStart(build_s=9.0, first_call_s=1.0)
+    runs = [
+        H200.runs[0].model_copy(update={"id": f"run-{index}", "cold_start": each})
+        for index, each in enumerate((start, built, None), 1)
+    ]
+    timed = H200.model_copy(update={"runs": tuple(runs)})
+    found = simulate(workload(), fleet, requests=5000, replications=4, calibration=timed)
+    assert found.fleet.scaling is not None
+    assert found.fleet.scaling.cold_start_s == 15.0
+    assert found.starts > 0
+    stated = fleet.model_copy(update={"scaling": Scaling(idle_timeout_s=0.8, cold_start_s=3.0)})
+    kept = simulate(workload(), stated, requests=5000, replications=4, calibration=timed)
+    assert kept.fleet == stated
+    assert kept.response["p99"].value < found.response["p99"].value
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"scaling": {"least": 4, "idle_timeout_s": 9.0}}, "scaling.least of at most replicas"),
+        ({"reserve": 1, "scaling": {"idle_timeout_s": 9.0}}, "no reserve beside scaling: raise"),
+        ({"failures": {"between_failures_s": 0.0, "recovery_s": 1.0}}, "between_failures_s is 0.0"),
+        ({"failures": {"recovery_s": 1.0}}, "failures.between_failures_s is missing; add it"),
+        ({"failures": {"between_failures_s": 9.0}}, "failures.recovery_s is missing; add it"),
+        ({"reserve": -1}, "reserve is -1"),
+    ],
+)
+def test_a_fleet_that_contradicts_itself_is_refused(fields: Any, message: str):
+    with pytest.raises(InputError, match=message):
+        Fleet.parse({"calibration": "made", "replicas": 3} | fields, "fleet")
 
 
 def test_too_few_replicas_are_overloaded_and_a_rush_hour_is_backlogged():
