@@ -14,7 +14,7 @@ from fluxcost.capacity.fleet import Batching, Failures, Scaling
 from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service, no_spread
 from fluxcost.performance.kriging import Array
-from tests.capacity.test_engine import NO_LIMIT, exponential, service
+from tests.capacity.served import NO_LIMIT, exponential, service
 
 NEVER = Failures(between_failures_s=1e15, recovery_s=1.0)
 """Failures nobody lives to see: the changing loop then does what the fixed one does."""

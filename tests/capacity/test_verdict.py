@@ -14,7 +14,7 @@ from fluxcost.capacity.service import Service, no_spread
 from fluxcost.capacity.trial import Trial
 from fluxcost.capacity.verdict import verdict_of
 from fluxcost.workload import Shape
-from tests.capacity.test_engine import service, two_point
+from tests.capacity.served import service, two_point
 
 SHAPE = Shape(512, 512, 4)
 
