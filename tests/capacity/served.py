@@ -32,7 +32,7 @@ def service(spread: Spread = no_spread, seconds: tuple[tuple[float, ...], ...] =
 
 
 def runs(
-    arrivals: Arrivals, served: Service, rules: Rules, requests: int = 150_000, count: int = 8
+    arrivals: Arrivals, served: Service, rules: Rules, requests: int = 250_000, count: int = 16
 ) -> list[Run]:
     return [
         run_once(arrivals, requests, served, rules, seed=(7, index), warm_up=requests // 4)

@@ -21,7 +21,7 @@ from fluxcost.capacity.worlds import mean_error
 from fluxcost.performance.exact import NORMAL_90
 from tests.capacity.served import NO_LIMIT, erlang, exponential, runs, service, two_point
 
-LOADS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
+LOADS = [0.3, 0.7, 0.9, 0.95]
 
 
 def waits(found: list[Run]) -> list[float]:
