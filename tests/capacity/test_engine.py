@@ -1,5 +1,7 @@
 """The simulator against Ciw, hand-worked cases, and itself."""
 
+import tracemalloc
+
 import ciw  # type: ignore[import-untyped]
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import no_spread
 from fluxcost.performance.kriging import Array
 from tests.capacity.served import NO_LIMIT, exponential, runs, service
+
+COMES_AND_GOES = Scaling(cold_start_s=5.0, idle_timeout_s=20.0)
 
 
 def test_littles_law_holds_for_what_waits():
@@ -194,6 +198,23 @@ def test_a_profile_keeps_the_mean_rate_and_moves_the_hours():
     hours = np.bincount((times // 1000).astype(int) % 4, minlength=4) / times.size
     assert hours == pytest.approx([0, 1 / 6, 3 / 6, 2 / 6], abs=0.01)
     assert times.size / times[-1] == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "rules", [Rules(4), Rules(4, Batching(max_batch=2)), Rules(4, scaling=COMES_AND_GOES)]
+)
+def test_a_longer_run_takes_no_more_memory(rules: Rules):
+    served = service(exponential, ((1.0, 1.5),))
+
+    def peak_bytes(requests: int) -> int:
+        run_once(Stream(2.8), 1000, served, rules, seed=1)
+        tracemalloc.start()
+        run_once(Stream(2.8), requests, served, rules, seed=1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(1_500_000) <= peak_bytes(150_000) + 2**20
 
 
 @pytest.mark.parametrize("variation", [0.3, 1.0, 3.0])

@@ -101,7 +101,7 @@ def steady_bulk_wait(rate: float, most: int) -> float:
     # While a call runs, those left behind wait, and the newly come half of its length on average.
     left_behind = float(states @ np.maximum(0, np.arange(size) - most))
     between_calls_s = 1 + states[0] / rate
-    return (left_behind + rate / 2) / (rate * between_calls_s)
+    return float((left_behind + rate / 2) / (rate * between_calls_s))
 
 
 @pytest.mark.parametrize("load", LOADS)
@@ -172,6 +172,6 @@ def test_nine_in_ten_intervals_hold_the_truth(load: float):
             ).wait_s
             for replication in range(10)
         ]
-        held += abs(np.mean(found) - truth) <= NORMAL_90 * mean_error(np.array(found))
+        held += abs(float(np.mean(found)) - truth) <= NORMAL_90 * mean_error(np.array(found))
     print(f"{held} of 100 intervals hold the truth")
     assert 80 <= held <= 98  # 99.9 % of binomial draws at nine in ten
