@@ -9,7 +9,7 @@ import pytest
 from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
 from fluxcost.capacity.simulate import simulate
 from fluxcost.capacity.simulation import Simulation
-from fluxcost.errors import DocumentError, InputError, MissingDataError
+from fluxcost.errors import InputError, MissingDataError
 from fluxcost.performance.calibration import ColdStart
 from fluxcost.performance.fit import fit
 from fluxcost.planning.search import plan
@@ -162,22 +162,6 @@ def test_every_request_of_a_trace_is_answered(tmp_path: Path):
         "512x512, 4 steps": 4 * 60,
         "1024x1024, 4 steps": 4 * 30,
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("timestamp,width,height\n", "column steps is missing"),
-        ("timestamp,width,height,steps\n0,1000,512,4\n", "line 2: width is 1000"),
-        ("timestamp,width,height,steps\n0,512,512,4\n", "expected two or more times"),
-        ("timestamp,width,height,steps\nnan,512,512,4\n", "line 2: timestamp is nan"),
-    ],
-)
-def test_a_trace_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str):
-    (tmp_path / "log.csv").write_text(text)
-    trace = {"process": "trace", "trace": str(tmp_path / "log.csv")}
-    with pytest.raises(DocumentError, match=message):
-        simulated(workload(arrivals=trace, shapes=None), 2)
 
 
 def test_a_job_takes_the_work_over_the_replicas():
