@@ -1,11 +1,13 @@
 """Each command against the Python result it shows."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fluxcost as fc
+from fluxcost.cli import simulating
 from fluxcost.economics.breakeven import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.synthetic import make_calibration
@@ -140,6 +142,13 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
     text = shown(capsys, *command)
     assert "calls cut short" in text
     assert "replicas rented" in text
+
+
+def test_simulate_has_the_defaults_of_the_python_function():
+    command = inspect.signature(simulating.simulate).parameters
+    function = inspect.signature(fc.simulate).parameters
+    for name in ("requests", "replications", "seed"):
+        assert command[name].default == function[name].default
 
 
 def test_simulate_opens_with_its_verdict(capsys, files: Files):

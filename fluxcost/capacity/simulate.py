@@ -29,6 +29,11 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
 REPLICATIONS = 10
 
+MOST_REPLICATIONS = 1000
+
+MOST_REQUESTS = 10**8
+"""Of one replication: some seconds on one core, and more digits than any timing has."""
+
 JOB_PERCENTILE = 99.99
 """Of a job's images, which must be ready by the deadline."""
 
@@ -61,13 +66,15 @@ def simulate(
             go, no cold start is stated and the calibration measured none.
         UnknownNameError: No shipped calibration has the fleet's name.
     """
-    _refuse_few("requests", requests, 100)
-    _refuse_few("replications", replications, 2)
-    _refuse_few("seed", seed, 0)
+    _refuse_outside("requests", requests, 100, MOST_REQUESTS)
+    _refuse_outside("replications", replications, 2, MOST_REPLICATIONS)
+    _refuse_outside("seed", seed, 0, 2**63)
     _refuse_bound(within_s)
     fitted = fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
     fleet = with_cold_start(fleet, fitted.calibration)
     demand = demand_of(workload)
+    if demand.requests is not None:
+        _refuse_outside(f"{workload.name}: the number of images", demand.requests, 1, MOST_REQUESTS)
     service = service_of(fitted, demand.mix, fleet.batching.max_batch)
     ready_s = (workload.startup_minutes or 0.0) * 60 if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
@@ -128,7 +135,7 @@ def _answer(
         replicas_rented=worlds.estimate(rented, "replicas", "rented"),
         starts=sum(run.starts for run in runs),
         calls_cut_short=sum(run.cut_short for run in runs),
-        probability_met=worlds.probability(objective) if objective else None,
+        probability_met=worlds.probability(objective, load) if objective else None,
         lines=_lines(trial, runs, asked),
     )
 
@@ -179,9 +186,11 @@ def _lines(trial: Trial, runs: list[Run], asked: list[float]) -> tuple[LineResul
     )
 
 
-def _refuse_few(field: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{field} is {value!r}; expected a whole number of at least {least}.")
+def _refuse_outside(field: str, value: int, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InputError(
+            f"{field} is {value!r}; expected a whole number from {least:,} to {most:,}."
+        )
 
 
 def _refuse_bound(value: float | None) -> None:

@@ -62,10 +62,20 @@ class Worlds:
         """Share of requests never answered."""
         return self.share(lambda run: run.lost / run.arrived, "lost")
 
-    def probability(self, objective: Objective) -> float:
-        """Return the share of timing worlds in which the objective is met."""
+    def probability(self, objective: Objective, load: float) -> float:
+        """Return the share of timing worlds in which the objective is met.
+
+        Where requests come without end, a world whose load is 1 or more meets none, however late a
+        run would show it.
+
+        Args:
+            objective: What is to be met.
+            load: At the central timings.
+        """
         slow = self.percentile(objective.percentile).draws
         met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_reject + 1e-12)
+        if self.trial.demand.requests is None:
+            met &= load * self.factors < 1
         return float(np.mean(met))
 
     def _shift(self, measure: Measure) -> Draws:

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
+from fluxcost.capacity.service import service_of
 from fluxcost.capacity.simulate import simulate
 from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InputError, MissingDataError
@@ -52,6 +54,47 @@ def test_more_replicas_meet_the_objective_more_surely():
     assert met[0] is not None and met[0] < 0.05  # noqa: PT018 - narrows the type
     assert met == sorted(met, key=lambda share: share or 0.0)
     assert met[-1] == 1.0
+
+
+@pytest.mark.parametrize("load", [0.97, 1.0, 1.02, 1.3])
+def test_worlds_that_cannot_keep_up_meet_no_objective_however_loose(load: float):
+    asked = workload(
+        arrivals={"requests_per_s": load / CALL_S},
+        objective={"percentile": 50, "within_s": 1e6},
+    )
+    found = simulated(asked, 1)
+    factors = service_of(fit(H200), ((Shape(1024, 1024, 4), 1.0),), 1).factors
+    assert factors is not None
+    assert found.probability_met == pytest.approx(np.mean(found.load * factors < 1))
+    assert (found.verdict == "overloaded") == (load >= 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"requests": 99}, "requests is 99; expected a whole number from 100 to 100,000,000."),
+        ({"requests": 10**9}, "requests is 1000000000; expected a whole number from"),
+        ({"replications": 1}, "replications is 1; expected a whole number from 2 to 1,000."),
+        ({"replications": True}, "replications is True; expected a whole number"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0"),
+    ],
+)
+def test_counts_out_of_range_are_refused(options: dict[str, int], message: str):
+    fleet = Fleet(calibration=H200.alias, replicas=1)
+    with pytest.raises(InputError, match=message):
+        simulate(workload(), fleet, calibration=H200, **options)
+
+
+def test_a_job_too_long_to_simulate_is_refused():
+    asked = workload(
+        arrivals=None,
+        objective=None,
+        deadline={"images": 10**9, "hours": 1},
+        utilization=0.9,
+        startup_minutes=10,
+    )
+    with pytest.raises(InputError, match="made: the number of images is 1000000000; expected"):
+        simulated(asked, 4)
 
 
 def test_the_goodput_takes_the_bound_of_the_objective_unless_told_another():
