@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Protocol
 
 import numpy as np
 
@@ -38,9 +39,17 @@ JOB_PERCENTILE = 99.99
 """Of a job's images, which must be ready by the deadline."""
 
 
+class HasFleet(Protocol):
+    """What names a fleet, such as a plan that rents one."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet."""
+
+
 def simulate(
     workload: Workload,
-    fleet: Fleet,
+    fleet: Fleet | HasFleet,
     *,
     seed: int = 0,
     requests: int = REQUESTS,
@@ -52,7 +61,7 @@ def simulate(
 
     Args:
         workload: With `arrivals`, or a deadline whose images are all there at once.
-        fleet: Replicas, their timings and batching.
+        fleet: Replicas, their timings and batching, or a plan that rents them.
         seed: Of arrivals and of the spread of calls.
         requests: Counted in one replication; a trace or a job has its own number.
         replications: Runs with their own arrivals; at least 2.
@@ -70,6 +79,7 @@ def simulate(
     _refuse_outside("replications", replications, 2, MOST_REPLICATIONS)
     _refuse_outside("seed", seed, 0, 2**63)
     _refuse_bound(within_s)
+    fleet = fleet if isinstance(fleet, Fleet) else fleet.fleet
     fitted = fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
     fleet = with_cold_start(fleet, fitted.calibration)
     demand = demand_of(workload)
@@ -78,7 +88,7 @@ def simulate(
     service = service_of(fitted, demand.mix, fleet.batching.max_batch)
     ready_s = (workload.startup_minutes or 0.0) * 60 if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
-    return _answer(workload, trial, replications, within_s)
+    return answered(workload, trial, replications, within_s)
 
 
 def with_cold_start(fleet: Fleet, calibration: Calibration) -> Fleet:
@@ -100,9 +110,13 @@ def _shipped_fit(name: str) -> Fit:
     return fit(load_calibration(name))
 
 
-def _answer(
-    workload: Workload, trial: Trial, replications: int, within_s: float | None
+def answered(
+    workload: Workload,
+    trial: Trial,
+    replications: int = REPLICATIONS,
+    within_s: float | None = None,
 ) -> Simulation:
+    """Run a trial several times over and return what happened; see `simulate`."""
     runs = [trial.run(index) for index in range(replications)]
     verdict, reason, load = verdict_of(trial, runs)
     worlds = Worlds(trial, runs)

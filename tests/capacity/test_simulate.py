@@ -1,6 +1,7 @@
 """simulate() on made calibrations: intervals, verdicts, traces, jobs, and mistakes."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,19 @@ def test_an_answer_is_plain_and_repeatable():
     assert first["utilization"]["value"] == pytest.approx(2.0 * CALL_S / 3, rel=0.05)
     assert first["response"]["p50"]["value"] <= first["response"]["p95"]["value"]
     assert simulated(workload(), 3, seed=1).to_dict()["response"] != first["response"]
+
+
+def test_a_plan_is_simulated_by_its_fleet():
+    @dataclass(frozen=True)
+    class Planned:
+        fleet: Fleet
+
+    fleet = Fleet(calibration=H200.alias, replicas=2)
+    of_plan, of_fleet = (
+        simulate(workload(), each, requests=500, replications=2, calibration=H200)
+        for each in (Planned(fleet), fleet)
+    )
+    assert of_plan.to_dict() == of_fleet.to_dict()
 
 
 def test_more_replicas_meet_the_objective_more_surely():
