@@ -13,8 +13,12 @@ MOST_REPLICAS = 4096
 Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS, strict=True)]
 
 
+Together = Literal["shape", "tokens"]
+"""What the images of a call have in common."""
+
+
 class Batching(Record):
-    """Dynamic batching: images of one shape and priority that wait together are made together.
+    """Dynamic batching: images of one kind and priority that wait together are made together.
 
     A free replica takes what waits, up to `max_batch`; with a `max_wait_s` it first waits that long
     for more. A largest batch of 1 is no batching.
@@ -25,11 +29,18 @@ class Batching(Record):
         default=0.0, description="Longest a request is held back for company, seconds."
     )
 
+    together: Together = Field(
+        default="shape",
+        description="What images of a call have in common: their shape, or only pixels, steps and "
+        "reference images (`tokens`), which needs a server that packs them.",
+    )
+
     def __str__(self) -> str:
         if self.max_batch == 1:
             return "no batching"
         held = f" or {self.max_wait_s:g} s" if self.max_wait_s else ""
-        return f"batches up to {self.max_batch}{held}"
+        kind = " of one token count" if self.together == "tokens" else ""
+        return f"batches up to {self.max_batch}{kind}{held}"
 
 
 class Scaling(Record):

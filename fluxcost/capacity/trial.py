@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fluxcost.capacity.arrivals import Arrivals
-from fluxcost.capacity.demand import Demand
+from fluxcost.capacity.demand import Demand, Line
 from fluxcost.capacity.engine import Run, run_once
 from fluxcost.capacity.fleet import Fleet
+from fluxcost.capacity.pooling import pooled
 from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service
 
@@ -41,6 +42,16 @@ class Trial:
     requests: int = REQUESTS
     ready_s: float = 0.0
 
+    @functools.cached_property
+    def served(self) -> tuple[Demand, Service]:
+        """Demand and service by waiting line, as the fleet batches."""
+        return pooled(self.demand, self.service, self.fleet.batching.together)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The waiting lines."""
+        return self.served[0].lines
+
     @property
     def warm_up(self) -> int:
         """Requests served before any counts."""
@@ -49,13 +60,13 @@ class Trial:
     @property
     def shares(self) -> tuple[float, ...]:
         """Each line's share of the requests."""
-        return tuple(line.share for line in self.demand.lines)
+        return tuple(line.share for line in self.lines)
 
     @property
     def image_s(self) -> float:
         """Mean seconds of a replica an image takes in full calls, as where many wait."""
         full = self.service.max_batch
-        return float(np.dot(self.shares, self.service.occupancy_s[:, full - 1])) / full
+        return float(np.dot(self.shares, self.served[1].occupancy_s[:, full - 1])) / full
 
     @property
     def replicas_up(self) -> float:
@@ -76,7 +87,7 @@ class Trial:
         return run_once(
             arrivals,
             requests,
-            self.service,
+            self.served[1],
             self._rules,
             seed=(self.seed, replication),
             factor=factor,
@@ -86,7 +97,7 @@ class Trial:
     @functools.cached_property
     def _length(self) -> tuple[Arrivals, int]:
         call_s = float(self.service.occupancy_s[:, -1].max())
-        return self.demand.planned_requests(self.requests, call_s)
+        return self.served[0].planned_requests(self.requests, call_s)
 
     @functools.cached_property
     def _rules(self) -> Rules:
@@ -95,7 +106,7 @@ class Trial:
             replicas=fleet.serving,
             batching=fleet.batching,
             images=self.demand.images,
-            priorities=tuple(line.priority for line in self.demand.lines),
+            priorities=tuple(line.priority for line in self.lines),
             queue_limit=fleet.queue_limit,
             scaling=fleet.scaling,
             failures=fleet.failures,

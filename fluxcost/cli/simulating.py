@@ -16,6 +16,13 @@ from fluxcost.units import interval, percent, seconds, significant
 SECONDS_PER_HOUR = 3600
 
 
+class Together(StrEnum):
+    """What the images of a call have in common."""
+
+    SHAPE = "shape"
+    TOKENS = "tokens"
+
+
 class CutShort(StrEnum):
     """What becomes of a call that a failure cuts short."""
 
@@ -32,6 +39,9 @@ def simulate(
     max_wait: Annotated[
         float, typer.Option(help="Longest a request is held back for company, seconds.")
     ] = 0.0,
+    together: Annotated[
+        Together, typer.Option(help="What the images of a call have in common.")
+    ] = Together.SHAPE,
     queue_limit: Annotated[
         int | None, typer.Option(help="Images that may wait; requests past it are turned away.")
     ] = None,
@@ -81,7 +91,11 @@ def simulate(
     fleet = {
         "calibration": calibration,
         "replicas": replicas,
-        "batching": {"max_batch": max_batch, "max_wait_s": max_wait},
+        "batching": {
+            "max_batch": max_batch,
+            "max_wait_s": max_wait,
+            "together": together.value,
+        },
         "queue_limit": queue_limit,
         "scaling": _stated(scaling),
         "failures": _stated(failures, calls_cut_short=cut_short.value),
