@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-import numpy as np
-
 from fluxcost.capacity.arrivals import Arrivals
 from fluxcost.capacity.demand import Demand, Line
 from fluxcost.capacity.engine import Run, run_once
@@ -65,8 +63,7 @@ class Trial:
     @property
     def image_s(self) -> float:
         """Mean seconds of a replica an image takes in full calls, as where many wait."""
-        full = self.service.max_batch
-        return float(np.dot(self.shares, self.served[1].occupancy_s[:, full - 1])) / full
+        return self.served[1].image_s(self.shares)
 
     @property
     def replicas_up(self) -> float:
