@@ -158,7 +158,10 @@ def _start(
 
 @compiled
 def _taker(replicas: Replicas, ready: float) -> int:
-    """Return the free replica used last, so that the others may fall idle, or the next one free."""
+    """Return the free replica used last, so that others may fall idle, or the next free one.
+
+    -1 where none is rented.
+    """
     best = -1
     for replica in range(replicas.free_s.size):
         if replicas.since_s[replica] == FOREVER:
@@ -286,7 +289,8 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
         if waiting > 0:
             ready = max(_ready_s(queue), clock_s[0])
             taker = _taker(replicas, ready)
-            begin = max(replicas.free_s[taker], ready)
+            if taker >= 0:
+                begin = max(replicas.free_s[taker], ready)
         now = min(arrival, replicas.back_s[broken], begin)
         if now == FOREVER:
             break

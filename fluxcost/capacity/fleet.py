@@ -46,7 +46,9 @@ class Batching(Record):
 class Scaling(Record):
     """Replicas started when images queue up and stopped when idle; `replicas` is the most."""
 
-    least: Replicas = Field(default=1, description="Replicas always kept.")
+    least: Annotated[int, Field(ge=0, le=MOST_REPLICAS, strict=True)] = Field(
+        default=1, description="Replicas always kept; 0 starts the first when someone comes."
+    )
     cold_start_s: NonNegative | None = Field(
         default=None,
         description="From asking for a replica until it serves; the calibration's unless given.",

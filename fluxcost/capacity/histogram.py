@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fluxcost.capacity.compiling import compiled
+from fluxcost.errors import InfeasibleError
 from fluxcost.performance.kriging import Array
 
 Counts = np.typing.NDArray[np.int64]
@@ -36,14 +37,23 @@ def percentile_of(counts: Counts, percentile: float) -> float:
     """Return a percentile of a histogram's response times, seconds: the middle of its bucket.
 
     The middle is within 0.1 % of every time in the bucket; 100 is the slowest.
+
+    Raises:
+        InfeasibleError: It holds none.
     """
+    _refuse_empty(counts)
     rising = np.cumsum(counts)
     place = max(1, int(np.ceil(percentile / 100 * rising[-1])))
     return float(_middles(np.array([np.searchsorted(rising, place)]))[0])
 
 
 def mean_of(counts: Counts) -> float:
-    """Return the mean of a histogram's response times, seconds, within 0.1 %."""
+    """Return the mean of a histogram's response times, seconds, within 0.1 %.
+
+    Raises:
+        InfeasibleError: It holds none.
+    """
+    _refuse_empty(counts)
     told = np.flatnonzero(counts)
     return float(np.dot(counts[told], _middles(told)) / counts.sum())
 
@@ -58,6 +68,14 @@ def count_within(counts: Counts, seconds: float) -> int:
     if last >= 0 and _middles(np.array([last]))[0] > seconds:
         last -= 1
     return int(counts[: last + 1].sum())
+
+
+def _refuse_empty(counts: Counts) -> None:
+    if not counts.any():
+        raise InfeasibleError(
+            "no request was answered; expected a fleet that answers some: add replicas or let more "
+            "wait."
+        )
 
 
 def _middles(buckets: Counts) -> Array:

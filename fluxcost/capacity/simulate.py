@@ -18,7 +18,7 @@ from fluxcost.capacity.simulation import LineResult, Simulation
 from fluxcost.capacity.trial import REQUESTS, Trial
 from fluxcost.capacity.verdict import longest_queue, verdict_of
 from fluxcost.capacity.worlds import Worlds
-from fluxcost.errors import InputError
+from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
@@ -74,6 +74,7 @@ def simulate(
         MissingDataError: The calibration does not answer for a shape or batch, or replicas come and
             go, no cold start is stated and the calibration measured none.
         UnknownNameError: No shipped calibration has the fleet's name.
+        InfeasibleError: Replicas fail sooner than a call ends, or no request is ever answered.
     """
     _refuse_outside("requests", requests, 100, MOST_REQUESTS)
     _refuse_outside("replications", replications, 2, MOST_REPLICATIONS)
@@ -116,7 +117,12 @@ def answered(
     replications: int = REPLICATIONS,
     within_s: float | None = None,
 ) -> Simulation:
-    """Run a trial several times over and return what happened; see `simulate`."""
+    """Run a trial several times over and return what happened; see `simulate`.
+
+    Raises:
+        InfeasibleError: Replicas fail sooner than a call ends, or no request is ever answered.
+    """
+    _refuse_calls_that_never_end(trial)
     runs = [trial.run(index) for index in range(replications)]
     verdict, reason, load = verdict_of(trial, runs)
     worlds = Worlds(trial, runs)
@@ -152,6 +158,16 @@ def answered(
         probability_met=worlds.probability(objective, load) if objective else None,
         lines=_lines(trial, runs, asked),
     )
+
+
+def _refuse_calls_that_never_end(trial: Trial) -> None:
+    failures = trial.fleet.failures
+    call_s = float(trial.service.occupancy_s.max())
+    if failures is not None and failures.between_failures_s < call_s:
+        raise InfeasibleError(
+            f"failures.between_failures_s is {failures.between_failures_s:g}, less than the "
+            f"{call_s:.3g} s a call takes; expected more: hardly a call would end."
+        )
 
 
 def _goodput(worlds: Worlds, within_s: float | None) -> Estimate | None:

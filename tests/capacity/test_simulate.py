@@ -12,7 +12,7 @@ from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
 from fluxcost.capacity.service import service_of
 from fluxcost.capacity.simulate import simulate
 from fluxcost.capacity.simulation import Simulation
-from fluxcost.errors import InputError, MissingDataError
+from fluxcost.errors import InfeasibleError, InputError, MissingDataError
 from fluxcost.performance.calibration import ColdStart
 from fluxcost.performance.fit import fit
 from fluxcost.planning.search import plan
@@ -158,6 +158,40 @@ def test_a_reserve_serves_where_replicas_fail():
     assert found[0].response["p95"].value > 2 * found[1].response["p95"].value
     assert found[1].calls_cut_short > 0
     assert found[1].lost.value == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"failures": Failures(between_failures_s=0.1, recovery_s=1.0)},
+            r"failures.between_failures_s is 0.1, less than the 0.52 s a call takes; expected",
+        ),
+        (
+            {
+                "queue_limit": 0,
+                "scaling": Scaling(least=0, cold_start_s=1e6, idle_timeout_s=1.0),
+            },
+            "no request was answered; expected a fleet that answers some: add replicas",
+        ),
+    ],
+)
+def test_a_fleet_that_answers_nobody_is_an_error(fields: Any, message: str):
+    fleet = Fleet(calibration=H200.alias, replicas=1, **fields)
+    with pytest.raises(InfeasibleError, match=message):
+        simulate(workload(), fleet, requests=500, replications=2, calibration=H200)
+
+
+def test_a_fleet_may_start_from_nothing():
+    scaling = Scaling(least=0, cold_start_s=9.0, idle_timeout_s=30.0)
+    fleet = Fleet(calibration=H200.alias, replicas=2, scaling=scaling)
+    rare = workload(arrivals={"requests_per_s": 0.001})
+    found = simulate(rare, fleet, requests=500, replications=4, calibration=H200)
+    # Most come to an empty house, wait for the start, and leave it empty half a minute later.
+    assert found.response["p50"].value == pytest.approx(9.0 + CALL_S, rel=0.02)
+    assert found.starts > 0.9 * found.requests
+    assert found.replicas_rented.value == pytest.approx(0.001 * (39 + CALL_S), rel=0.1)
+    assert found.verdict == "stable"
 
 
 def test_the_cold_start_is_the_measured_one_unless_stated():
