@@ -58,6 +58,7 @@ class Replicas(NamedTuple):
     """Each replica: free from, rented since (FOREVER if not), fails next; and its images cut short.
 
     `back_s` is when those are given back, FOREVER if there are none; `cut` holds their requests.
+    `due_s` holds a time before which no idle replica stops or fails: all of these only move on.
     """
 
     free_s: Array
@@ -67,6 +68,7 @@ class Replicas(NamedTuple):
     cut_line: Array
     cut_count: Array
     cut: Array
+    due_s: Array
 
 
 class Requests(NamedTuple):
@@ -109,17 +111,22 @@ def settle(
 ) -> bool:
     """Let idle replicas fail, and stop from `stop_from` on, up to now; tell whether any did."""
     changed = False
-    while True:
+    while now >= replicas.due_s[0]:
         rented = _rented(replicas)
-        at, which, stops = now, -1, False
+        at, which, stops, due_s = now, -1, False, FOREVER
         for replica in range(replicas.free_s.size):
             if replicas.since_s[replica] == FOREVER:
                 continue
-            stop = max(replicas.free_s[replica] + upkeep.idle_s, stop_from)
-            if rented > upkeep.least and stop <= at:
-                at, which, stops = stop, replica, True
+            if rented > upkeep.least:
+                stop = replicas.free_s[replica] + upkeep.idle_s
+                due_s = min(due_s, stop)
+                stop = max(stop, stop_from)
+                if stop <= at:
+                    at, which, stops = stop, replica, True
+            due_s = min(due_s, replicas.fails_s[replica])
             if replicas.fails_s[replica] <= at:
                 at, which, stops = replicas.fails_s[replica], replica, False
+        replicas.due_s[0] = due_s
         if which < 0:
             return changed
         changed = True
@@ -128,6 +135,7 @@ def settle(
             replicas.since_s[which] = FOREVER
         else:
             _fail(replicas, upkeep, totals, random, which)
+    return changed
 
 
 @compiled
@@ -148,6 +156,7 @@ def _start(
     """Rent one more replica."""
     for replica in range(replicas.free_s.size):
         if replicas.since_s[replica] == FOREVER:
+            replicas.due_s[0] = now  # one more than the least may stop
             replicas.since_s[replica] = now
             replicas.free_s[replica] = now + upkeep.start_s
             uptime_s = upkeep.between_failures_s * random.standard_exponential()
@@ -171,6 +180,16 @@ def _taker(replicas: Replicas, ready: float) -> int:
         if best < 0 or (later and free) or (not later and replicas.free_s[best] > ready):
             best = replica
     return best
+
+
+@compiled
+def _first(times_s: Array) -> int:
+    """Return the position of the earliest time."""
+    first = 0
+    for position in range(1, times_s.size):
+        if times_s[position] < times_s[first]:
+            first = position
+    return first
 
 
 @compiled
@@ -284,7 +303,7 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
     waiting = np.sum(queue.lengths)
     while next_index < size or final:
         arrival = chunk.arrivals_s[next_index] if next_index < size else FOREVER
-        broken = int(np.argmin(replicas.back_s))
+        broken = _first(replicas.back_s) if upkeep.between_failures_s < FOREVER else 0
         begin, taker = FOREVER, -1
         if waiting > 0:
             ready = max(_ready_s(queue), clock_s[0])
@@ -294,10 +313,11 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
         now = min(arrival, replicas.back_s[broken], begin)
         if now == FOREVER:
             break
-        # Nobody is sent home while someone waits.
-        stop_from = clock_s[0] if waiting == 0 else FOREVER
-        if settle(replicas, upkeep, totals, random, stop_from, now):
-            continue
+        if now >= replicas.due_s[0]:
+            # Nobody is sent home while someone waits.
+            stop_from = clock_s[0] if waiting == 0 else FOREVER
+            if settle(replicas, upkeep, totals, random, stop_from, now):
+                continue
         clock_s[0] = now
 
         if replicas.back_s[broken] <= now:
@@ -309,20 +329,24 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
             line = chunk.lines[next_index]
             next_index += 1
             totals[LAST] = now
-            free = _free(replicas, now)
-            # An image that a free replica takes at once does not wait.
-            accepted = waiting + policy.images <= policy.limit or (waiting == 0 and free > 0)
             asked = waiting + policy.images
-            if accepted:
+            # An image that a free replica takes at once does not wait.
+            if asked <= policy.limit or (waiting == 0 and _free(replicas, now) > 0):
                 _join(queue, requests, policy, line, now)
                 waiting = asked
                 totals[LONGEST] = max(totals[LONGEST], waiting)
             elif now >= warm_s:
                 totals[LOST] += 1
                 totals[IMAGES_LOST] += policy.images
-            rented = _rented(replicas)
-            if rented < upkeep.most and asked - free * policy.max_batch > upkeep.up_at * rented:
-                _start(replicas, upkeep, totals, random, now)
+            if upkeep.least < upkeep.most:
+                rented = _rented(replicas)
+                over = asked - upkeep.up_at * rented
+                if (
+                    rented < upkeep.most
+                    and over > 0
+                    and over > policy.max_batch * _free(replicas, now)
+                ):
+                    _start(replicas, upkeep, totals, random, now)
             continue
 
         line = _line(queue, begin)

@@ -211,6 +211,7 @@ class Changing(InBatches):
             cut_line=np.zeros(count, dtype=np.int64),
             cut_count=np.zeros(count, dtype=np.int64),
             cut=np.zeros((count, batch), dtype=np.int64),
+            due_s=np.full(1, -np.inf),
         )
         self.queue = self.queue._replace(rings=np.zeros((self.lines, CHUNK), dtype=np.int64))
         self.requests = _no_slots()
