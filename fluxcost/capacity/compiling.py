@@ -13,8 +13,8 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 def compiled(loop: Loop) -> Loop:
     """Compile a loop on first use; keep the machine code on disk where that can be written.
 
-    The kept code is renewed when the loop's own file changes and no other, so loops that call each
-    other belong in one file.
+    The kept code is renewed when the loop's own file changes, and no other: loops that call each
+    other belong in one file, and a change of what it imports calls for a touch of it.
     """
     try:
         made = numba.njit(cache=True, nogil=True)(loop)

@@ -8,12 +8,10 @@ Between events an idle replica may stop or fail. All fixed fleets that never fai
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from fluxcost.capacity.compiling import compiled
-from fluxcost.capacity.kernels import (
+from fluxcost.capacity.state import (
     BUSY,
     CALLS,
     CUT_SHORT,
@@ -33,53 +31,11 @@ from fluxcost.capacity.kernels import (
     Chunk,
     Policy,
     Queue,
+    Replicas,
+    Requests,
     Responses,
+    Upkeep,
 )
-
-
-class Upkeep(NamedTuple):
-    """When replicas start, stop and fail.
-
-    A fixed fleet has the same least and most; one that never fails has FOREVER between failures.
-    `up_at` is the images waiting per replica above which one more is started.
-    """
-
-    least: int
-    most: int
-    start_s: float
-    idle_s: float
-    up_at: float
-    between_failures_s: float
-    recovery_s: float
-    retried: bool
-
-
-class Replicas(NamedTuple):
-    """Each replica: free from, rented since (FOREVER if not), fails next; and its images cut short.
-
-    `back_s` is when those are given back, FOREVER if there are none; `cut` holds their requests.
-    `due_s` holds a time before which no idle replica stops or fails: all of these only move on.
-    """
-
-    free_s: Array
-    since_s: Array
-    fails_s: Array
-    back_s: Array
-    cut_line: Array
-    cut_count: Array
-    cut: Array
-    due_s: Array
-
-
-class Requests(NamedTuple):
-    """Requests with images that wait, by slot; `spare` is a stack of the slots not in use."""
-
-    arrived_s: Array
-    left: Array
-    last_s: Array
-    broken: Array
-    spare: Array
-    spares: Array
 
 
 @compiled

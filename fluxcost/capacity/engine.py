@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fluxcost.capacity import kernels
+from fluxcost.capacity import state
 from fluxcost.capacity.arrivals import Arrivals
 from fluxcost.capacity.histogram import Counts, count_within, mean_of, percentile_of
-from fluxcost.capacity.kernels import FOREVER
 from fluxcost.capacity.servers import Changing, InBatches, InOrder, Rules, Server
 from fluxcost.capacity.service import Service
 
@@ -117,32 +116,32 @@ def _server(service: Service, rules: Rules, factor: float, random: np.random.Gen
 
 def _counted(server: Server) -> Run:
     totals, rules = server.totals, server.rules
-    last_s = float(totals[kernels.LAST])
-    done_s = float(totals[kernels.END]) if rules.changing else float(server.free_s.max())
+    last_s = float(totals[state.LAST])
+    done_s = float(totals[state.END]) if rules.changing else float(server.free_s.max())
     end_s = max(last_s, done_s)
-    kept = server.since_s < FOREVER
-    serving_s = float(totals[kernels.RENTED]) + float((end_s - server.since_s[kept]).sum())
+    kept = server.since_s < state.FOREVER
+    serving_s = float(totals[state.RENTED]) + float((end_s - server.since_s[kept]).sum())
     standing_by_s = rules.standing_by * (end_s - server.warm_s)
-    busy_s = float(totals[kernels.BUSY])
+    busy_s = float(totals[state.BUSY])
     starting_s = rules.scaling.cold_start_s if rules.scaling else None
-    occupied_s = busy_s + float(totals[kernels.DOWN])
-    occupied_s += float(totals[kernels.STARTS]) * (starting_s or 0.0)
+    occupied_s = busy_s + float(totals[state.DOWN])
+    occupied_s += float(totals[state.STARTS]) * (starting_s or 0.0)
     after_s = float((end_s - np.clip(server.free_s[kept], last_s, end_s)).sum())
     answered = int(server.histograms.sum())
     return Run(
         histograms=server.histograms,
         arrived=server.arrived,
-        lost=int(totals[kernels.LOST]),
-        images_lost=int(totals[kernels.IMAGES_LOST]),
-        wait_s=float(totals[kernels.WAIT]) / max(1, answered * rules.images),
+        lost=int(totals[state.LOST]),
+        images_lost=int(totals[state.IMAGES_LOST]),
+        wait_s=float(totals[state.WAIT]) / max(1, answered * rules.images),
         busy_s=busy_s,
         idle_s=max(0.0, serving_s - occupied_s - after_s),
         rented_s=serving_s + standing_by_s,
         span_s=last_s - server.warm_s,
-        calls=int(totals[kernels.CALLS]),
-        images=int(totals[kernels.IMAGES]),
-        longest_queue=int(totals[kernels.LONGEST]),
+        calls=int(totals[state.CALLS]),
+        images=int(totals[state.IMAGES]),
+        longest_queue=int(totals[state.LONGEST]),
         left_s=end_s - last_s,
-        starts=int(totals[kernels.STARTS]),
-        cut_short=int(totals[kernels.CUT_SHORT]),
+        starts=int(totals[state.STARTS]),
+        cut_short=int(totals[state.CUT_SHORT]),
     )

@@ -1,80 +1,31 @@
-"""The compiled loops of a fixed fleet that never fails, and what every loop takes and counts.
+"""The compiled loops of a fixed fleet that never fails.
 
-Each kernel takes one chunk of arrivals and a state that lives on to the next chunk, so memory does
-not grow with the length of a run. Times are seconds; arrivals are in order. A kernel writes the
-response of each request into `responses` and returns how many it wrote. A line is a waiting line of
-one shape and priority; images are its items.
+Each kernel takes one chunk of arrivals, in order, and a state that lives on to the next chunk, so
+memory does not grow with the length of a run. It writes the response of each request into
+`responses` and returns how many it wrote.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy.typing as npt
-
 from fluxcost.capacity.compiling import compiled
-
-Array = npt.NDArray[Any]
-
-# Totals a kernel adds to, by position: one float array crosses into compiled code quickest.
-BUSY, WAIT, CALLS, IMAGES, LOST, IMAGES_LOST, LONGEST, LAST = range(8)
-RENTED, STARTS, CUT_SHORT, DOWN, END = range(8, 13)
-TOTALS = 13
-
-FOREVER = 1e300
-
-
-class Chunk(NamedTuple):
-    """Arrivals (s), the line of each, and calls over their mean, one ratio after another."""
-
-    arrivals_s: Array
-    lines: Array
-    ratios: Array
-
-
-class Calls(NamedTuple):
-    """Mean seconds of calls by line and batch less 1."""
-
-    occupancy_s: Array
-    latency_s: Array
-
-
-class Policy(NamedTuple):
-    """Images a request, the largest batch, the longest wait, the most images that may wait."""
-
-    images: int
-    max_batch: int
-    max_wait_s: float
-    limit: float
-
-
-class Queue(NamedTuple):
-    """What waits, by line: a ring of arrivals (s) with its head and length.
-
-    A line is ready when it holds a full batch or its head has waited its time; `heads_s` is when
-    its head came.
-    """
-
-    rings: Array
-    heads: Array
-    lengths: Array
-    ready_s: Array
-    heads_s: Array
-    priorities: Array
-
-
-class Open(NamedTuple):
-    """The request each line is serving: images left to call, and when the last one is done (s)."""
-
-    left: Array
-    last_s: Array
-
-
-class Responses(NamedTuple):
-    """Response time (s) and line of each request answered."""
-
-    seconds: Array
-    lines: Array
+from fluxcost.capacity.state import (
+    BUSY,
+    CALLS,
+    FOREVER,
+    IMAGES,
+    IMAGES_LOST,
+    LAST,
+    LONGEST,
+    LOST,
+    WAIT,
+    Array,
+    Calls,
+    Chunk,
+    Open,
+    Policy,
+    Queue,
+    Responses,
+)
 
 
 @compiled

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fluxcost.capacity import elastic, kernels
+from fluxcost.capacity import elastic, kernels, state
 from fluxcost.capacity.arrivals import CHUNK, Lines, Random
 from fluxcost.capacity.fleet import Batching, Failures, Scaling
 from fluxcost.capacity.histogram import BUCKETS, tally
-from fluxcost.capacity.kernels import FOREVER
 from fluxcost.capacity.service import Service, no_spread
+from fluxcost.capacity.state import FOREVER
 from fluxcost.performance.kriging import Array
 
 
@@ -64,7 +64,7 @@ class Server:
     def __init__(self, service: Service, rules: Rules, factor: float) -> None:
         self.rules = rules
         self.lines = service.occupancy_s.shape[0]
-        self.calls = kernels.Calls(
+        self.calls = state.Calls(
             np.ascontiguousarray(service.occupancy_s * factor),
             np.ascontiguousarray(service.latency_s * factor),
         )
@@ -72,7 +72,7 @@ class Server:
         self.ones = np.ones(CHUNK * rules.images) if service.spread is no_spread else None
         self.free_s = np.full(rules.replicas, rules.ready_s)
         self.since_s = np.zeros(rules.replicas)
-        self.totals = np.zeros(kernels.TOTALS)
+        self.totals = np.zeros(state.TOTALS)
         self.histograms = np.zeros((self.lines, BUCKETS), dtype=np.int64)
         self.warm_s = 0.0
         self.arrived = 0
@@ -96,7 +96,7 @@ class Server:
         """Draw calls over their mean."""
         return self.ones[:calls] if self.ones is not None else self.spread(random, calls)
 
-    def tally(self, responses: kernels.Responses, count: int) -> None:
+    def tally(self, responses: state.Responses, count: int) -> None:
         """Count so many responses."""
         tally(responses.seconds.view(np.int64), responses.lines, count, self.histograms)
 
@@ -111,8 +111,8 @@ class InOrder(Server):
     def serve(self, times: Array, lines: Lines, random: Random) -> None:
         """Take one chunk of arrivals in."""
         images = self.rules.images
-        chunk = kernels.Chunk(times, lines, self.ratios(random, times.size * images))
-        responses = kernels.Responses(self.response_s, lines)
+        chunk = state.Chunk(times, lines, self.ratios(random, times.size * images))
+        responses = state.Responses(self.response_s, lines)
         count = kernels.serve_in_order(
             chunk, self.calls, images, self.free_s, self.totals, responses
         )
@@ -127,12 +127,12 @@ class InBatches(Server):
         super().__init__(service, rules, factor)
         limit = np.inf if rules.queue_limit is None else float(rules.queue_limit)
         batching = rules.batching
-        self.policy = kernels.Policy(
+        self.policy = state.Policy(
             rules.images, batching.max_batch, float(batching.max_wait_s), limit
         )
         given = rules.priorities
         priorities = given if len(given) == self.lines else given * self.lines
-        self.queue = kernels.Queue(
+        self.queue = state.Queue(
             rings=np.empty((self.lines, CHUNK)),
             heads=np.zeros(self.lines, dtype=np.int64),
             lengths=np.zeros(self.lines, dtype=np.int64),
@@ -140,8 +140,8 @@ class InBatches(Server):
             heads_s=np.zeros(self.lines),
             priorities=np.array(priorities),
         )
-        self.opened = kernels.Open(np.zeros(self.lines, dtype=np.int64), np.zeros(self.lines))
-        self.responses = kernels.Responses(np.empty(0), np.empty(0, dtype=np.int64))
+        self.opened = state.Open(np.zeros(self.lines, dtype=np.int64), np.zeros(self.lines))
+        self.responses = state.Responses(np.empty(0), np.empty(0, dtype=np.int64))
 
     def serve(self, times: Array, lines: Lines, random: Random) -> None:
         """Take one chunk of arrivals in."""
@@ -155,10 +155,10 @@ class InBatches(Server):
     def _run(self, times: Array, lines: Lines, random: Random, *, final: bool) -> None:
         self._make_room(times.size)
         most = min(CHUNK, self._outstanding() + times.size) * self.rules.images
-        chunk = kernels.Chunk(times, lines, self.ratios(random, max(1, most)))
+        chunk = state.Chunk(times, lines, self.ratios(random, max(1, most)))
         self.tally(self.responses, self._kernel(chunk, final=final))
 
-    def _kernel(self, chunk: kernels.Chunk, *, final: bool) -> int:
+    def _kernel(self, chunk: state.Chunk, *, final: bool) -> int:
         return kernels.serve_in_batches(
             chunk,
             self.calls,
@@ -181,7 +181,7 @@ class InBatches(Server):
         need = self._outstanding() + requests * self.rules.images
         room = need + self.lines
         if self.responses.seconds.size < room:
-            self.responses = kernels.Responses(np.empty(room), np.empty(room, dtype=np.int64))
+            self.responses = state.Responses(np.empty(room), np.empty(room, dtype=np.int64))
         if need <= self.queue.rings.shape[1]:
             return
         wider = np.zeros((self.lines, 2 * need), dtype=self.queue.rings.dtype)
@@ -203,7 +203,7 @@ class Changing(InBatches):
         self.since_s[self.upkeep.least :] = FOREVER
         count, batch = rules.replicas, rules.batching.max_batch
         up_s = self.upkeep.between_failures_s * failing.standard_exponential(count)
-        self.replicas = elastic.Replicas(
+        self.replicas = state.Replicas(
             free_s=self.free_s,
             since_s=self.since_s,
             fails_s=self.free_s + up_s,
@@ -220,11 +220,11 @@ class Changing(InBatches):
     def finish(self, random: Random) -> None:
         """Serve whoever still waits; let replicas stop that are idle long enough by then."""
         super().finish(random)
-        end_s = max(self.totals[kernels.LAST], self.totals[kernels.END])
+        end_s = max(self.totals[state.LAST], self.totals[state.END])
         stop_from = float(self.clock_s[0])
         elastic.settle(self.replicas, self.upkeep, self.totals, self.failing, stop_from, end_s)
 
-    def _kernel(self, chunk: kernels.Chunk, *, final: bool) -> int:
+    def _kernel(self, chunk: state.Chunk, *, final: bool) -> int:
         return elastic.serve_changing(
             chunk,
             self.calls,
@@ -250,8 +250,8 @@ class Changing(InBatches):
             self.requests = _with_more_slots(self.requests, requests)
 
 
-def _no_slots() -> elastic.Requests:
-    return elastic.Requests(
+def _no_slots() -> state.Requests:
+    return state.Requests(
         arrived_s=np.empty(0),
         left=np.empty(0, dtype=np.int64),
         last_s=np.empty(0),
@@ -261,14 +261,14 @@ def _no_slots() -> elastic.Requests:
     )
 
 
-def _with_more_slots(requests: elastic.Requests, count: int) -> elastic.Requests:
+def _with_more_slots(requests: state.Requests, count: int) -> state.Requests:
     """Return the same requests with twice the slots, and room for so many more at least."""
     old = requests.arrived_s.size
     more = max(old, count)
     spares = int(requests.spares[0])
     spare = np.concatenate([requests.spare[:spares], np.arange(old, old + more)])
     room = np.zeros(old + more - spare.size, dtype=np.int64)
-    return elastic.Requests(
+    return state.Requests(
         arrived_s=_longer(requests.arrived_s, more),
         left=_longer(requests.left, more),
         last_s=_longer(requests.last_s, more),
@@ -282,9 +282,9 @@ def _longer(values: Array, more: int) -> Array:
     return np.concatenate([values, np.zeros(more, dtype=values.dtype)])
 
 
-def _upkeep(rules: Rules) -> elastic.Upkeep:
+def _upkeep(rules: Rules) -> state.Upkeep:
     scaling, failures = rules.scaling, rules.failures
-    return elastic.Upkeep(
+    return state.Upkeep(
         least=scaling.least if scaling else rules.replicas,
         most=rules.replicas,
         start_s=float(scaling.cold_start_s or 0.0) if scaling else 0.0,
