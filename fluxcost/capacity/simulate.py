@@ -55,7 +55,7 @@ def simulate(
     requests: int = REQUESTS,
     replications: int = REPLICATIONS,
     within_s: float | None = None,
-    calibration: Calibration | None = None,
+    calibration: Calibration | Fit | None = None,
 ) -> Simulation:
     """Serve a workload's requests on a fleet, several times over.
 
@@ -66,7 +66,8 @@ def simulate(
         requests: Counted in one replication; a trace or a job has its own number.
         replications: Runs with their own arrivals; at least 2.
         within_s: Bound of the goodput, seconds; the objective's unless given.
-        calibration: Timings; the shipped ones that the fleet names unless given.
+        calibration: Timings, fitted already or not; the shipped ones that the fleet names unless
+            given.
 
     Raises:
         InputError: A count or bound is out of range, or the workload does not say how requests
@@ -81,7 +82,7 @@ def simulate(
     _refuse_outside("seed", seed, 0, 2**63)
     _refuse_bound(within_s)
     fleet = fleet if isinstance(fleet, Fleet) else fleet.fleet
-    fitted = fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
+    fitted = fitted_for(fleet, calibration)
     fleet = with_cold_start(fleet, fitted.calibration)
     demand = demand_of(workload)
     if demand.requests is not None:
@@ -104,6 +105,17 @@ def with_cold_start(fleet: Fleet, calibration: Calibration) -> Fleet:
     cold_start_s = measured_cold_start_s(calibration)
     stated = scaling.model_copy(update={"cold_start_s": cold_start_s})
     return fleet.model_copy(update={"scaling": stated})
+
+
+def fitted_for(fleet: Fleet, calibration: Calibration | Fit | None) -> Fit:
+    """Return the timings given, fitted, or else the shipped ones that the fleet names.
+
+    Raises:
+        UnknownNameError: No shipped calibration has the fleet's name.
+    """
+    if isinstance(calibration, Fit):
+        return calibration
+    return fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
 
 
 @functools.cache

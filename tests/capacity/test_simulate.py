@@ -50,6 +50,15 @@ def test_an_answer_is_plain_and_repeatable():
     assert simulated(workload(), 3, seed=1).to_dict()["response"] != first["response"]
 
 
+def test_timings_may_be_fitted_already():
+    fleet = Fleet(calibration=H200.alias, replicas=2)
+    fitted, whole = (
+        simulate(workload(), fleet, requests=500, replications=2, calibration=given)
+        for given in (fit(H200), H200)
+    )
+    assert fitted.to_dict() == whole.to_dict()
+
+
 def test_a_plan_is_simulated_by_its_fleet():
     @dataclass(frozen=True)
     class Planned:
