@@ -44,7 +44,11 @@ class Batching(Record):
 
 
 class Scaling(Record):
-    """Replicas started when images queue up and stopped when idle; `replicas` is the most."""
+    """Replicas started when images queue up and stopped when idle; `replicas` is the most.
+
+    A request that finds more than `waiting_per_replica` images waiting for each replica, those left
+    out that free replicas take at once, starts one more. None stops while images wait.
+    """
 
     least: Annotated[int, Field(ge=0, le=MOST_REPLICAS, strict=True)] = Field(
         default=1, description="Replicas always kept; 0 starts the first when someone comes."

@@ -57,7 +57,9 @@ def simulate(
     ] = None,
     cold_start: Annotated[
         float | None,
-        typer.Option(help="Seconds until a started replica serves; the measured ones."),
+        typer.Option(
+            help="Seconds until a started replica serves; load and first call as measured."
+        ),
     ] = None,
     waiting_per_replica: Annotated[
         float | None, typer.Option(help="Images waiting per replica that start one more; 1.")

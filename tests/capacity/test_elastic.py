@@ -161,6 +161,72 @@ def test_where_nothing_changes_it_is_the_loop_of_fixed_fleets(
         assert getattr(fixed, field) == pytest.approx(getattr(changing, field), abs=1e-6)
 
 
+class FailingSimpyFleet:
+    """Replicas that fail as processes: a call of 1 s that is cut short begins anew."""
+
+    def __init__(self, seed: int, requests: int, replicas: int, failures: Failures) -> None:
+        self.random = np.random.default_rng(seed)
+        self.env = simpy.Environment()
+        self.failures = failures
+        self.queue: list[float] = []
+        self.idle: list[simpy.Event] = []
+        self.response_s: list[float] = []
+        for _ in range(replicas):
+            self.env.process(self.replica())
+        self.env.process(self.arrive(requests, 0.6 * replicas))
+        while len(self.response_s) < requests:
+            self.env.step()
+
+    def put(self, arrived: float) -> None:
+        self.queue.append(arrived)
+        self.queue.sort()
+        if self.idle:
+            self.idle.pop().succeed()
+
+    def arrive(self, requests: int, rate: float):
+        for _ in range(requests):
+            yield self.env.timeout(self.random.exponential(1 / rate))
+            self.put(self.env.now)
+
+    def replica(self):
+        while True:
+            fails_s = self.env.now + self.random.exponential(self.failures.between_failures_s)
+            yield from self.serve_until(fails_s)
+            yield self.env.timeout(self.failures.recovery_s)
+
+    def serve_until(self, fails_s: float):
+        while True:
+            if self.queue:
+                arrived = self.queue.pop(0)
+                done_s = self.env.now + 1.0
+                yield self.env.timeout(min(done_s, fails_s) - self.env.now)
+                if fails_s < done_s:
+                    self.put(arrived)
+                    return
+                self.response_s.append(self.env.now - arrived)
+                continue
+            called = self.env.event()
+            self.idle.append(called)
+            yield called | self.env.timeout(fails_s - self.env.now)
+            if not called.triggered:
+                self.idle.remove(called)
+                return
+
+
+def test_waiting_for_replicas_that_fail_is_simpys():
+    failures = Failures(between_failures_s=40.0, recovery_s=12.0)
+    theirs = [FailingSimpyFleet(seed, 4000, 3, failures).response_s for seed in range(24)]
+    ours = [
+        run_once(Stream(1.8), 4000, service(), Rules(3, failures=failures), seed=seed)
+        for seed in range(200)
+    ]
+    mean_s = float(np.mean([run.mean_s for run in ours]))
+    p95_s = float(np.mean([run.percentile_s(95) for run in ours]))
+    assert mean_s > 3  # of which a call is 1 s: failures are felt
+    assert within_error([float(np.mean(each)) for each in theirs], mean_s)
+    assert within_error([float(np.percentile(each, 95)) for each in theirs], p95_s)
+
+
 def within_error(values: list[float], truth: float) -> bool:
     found = np.array(values)
     return bool(abs(found.mean() - truth) <= 4 * found.std(ddof=1) / math.sqrt(found.size))
