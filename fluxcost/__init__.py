@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fluxcost.capacity.fleet import Batching, Fleet, Scaling
-    from fluxcost.capacity.simulate import Simulation, simulate
+    from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
+    from fluxcost.capacity.simulate import simulate
+    from fluxcost.capacity.simulation import Simulation
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
@@ -58,6 +59,7 @@ __all__ = [
     "Catalog",
     "DocumentError",
     "Estimate",
+    "Failures",
     "Fit",
     "Fleet",
     "FluxcostError",
@@ -107,8 +109,9 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "fluxcost.capacity.fleet": ("Batching", "Fleet", "Scaling"),
-    "fluxcost.capacity.simulate": ("Simulation", "simulate"),
+    "fluxcost.capacity.fleet": ("Batching", "Failures", "Fleet", "Scaling"),
+    "fluxcost.capacity.simulate": ("simulate",),
+    "fluxcost.capacity.simulation": ("Simulation",),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),

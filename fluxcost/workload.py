@@ -144,7 +144,7 @@ class Arrivals(Record):
     """When requests come in.
 
     `poisson` is many independent users; `gamma` has gaps of the stated coefficient of variation, so
-    over 1 is bursty and 1 is Poisson; `constant` is a metronome; `trace` replays a CSV file.
+    over 1 is bursty and 1 is Poisson; `constant` is a metronome; `trace` replays a file.
     """
 
     process: Literal["poisson", "gamma", "constant", "trace"] = "poisson"
@@ -160,7 +160,7 @@ class Arrivals(Record):
     )
     trace: Name | None = Field(
         default=None,
-        description="CSV of timestamp (seconds), width, height, steps; beside the workload file.",
+        description="CSV or Parquet of timestamp, width, height, steps; beside the workload file.",
     )
 
     @model_validator(mode="after")

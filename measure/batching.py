@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fluxcost.capacity.fleet import Batching
+from fluxcost.errors import InputError
 from fluxcost.workload import Shape
 
 Item = TypeVar("Item")
@@ -33,6 +34,16 @@ class Batcher(Generic[Item]):
     """Images that wait for a replica, and the rule by which they are joined into calls."""
 
     def __init__(self, batching: Batching) -> None:
+        """Start with nobody waiting.
+
+        Raises:
+            InputError: The rule joins shapes, which needs a server that packs them.
+        """
+        if batching.together != "shape":
+            raise InputError(
+                f"batching.together is {batching.together!r}; expected 'shape': a call here makes "
+                "images of one shape."
+            )
         self.batching = batching
         self._lines: dict[_Key, deque[_Waiting[Item]]] = {}
         self._came = 0

@@ -1,13 +1,15 @@
 """Each command against the Python result it shows."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fluxcost as fc
+from fluxcost.cli import simulating
 from fluxcost.economics.breakeven import Sessions
-from tests.commands import Files, shown, shown_json
+from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
 from tests.synthetic import make_calibration
 
@@ -93,6 +95,72 @@ def test_plan_shows_the_table_the_working_and_what_was_rejected(capsys, files: F
     assert any(line.startswith("1: 100,000 images of ") for line in lines)
     assert lines[-1].endswith("--rejected lists them.")
     assert "allow_providers" in shown(capsys, *command, "--rejected")
+
+
+def served(files: Files, **arrivals: Any) -> list[Any]:
+    """Write a workload whose requests come in, and return the command that simulates it."""
+    stated = {key: WORKLOAD[key] for key in ("format", "version", "name", "model", "shapes")}
+    objective = {"percentile": 95, "within_s": 2.0}
+    files.write_workload(stated | {"arrivals": arrivals, "objective": objective})
+    quick = ["--requests", 2000, "--replications", 3]
+    return ["simulate", files.workload, "--calibration", files.calibration, *quick]
+
+
+def test_simulate_is_the_result(capsys, files: Files):
+    command = [*served(files, requests_per_s=2.0), "--replicas", 3, "--max-batch", 2]
+    fleet = fc.Fleet(
+        calibration=str(files.calibration), replicas=3, batching=fc.Batching(max_batch=2)
+    )
+    asked = fc.load_workload(files.workload)
+    expected = fc.simulate(asked, fleet, requests=2000, replications=3, seed=4)
+    assert shown_json(capsys, *command, "--seed", 4) == expected.to_dict()
+    other = shown_json(capsys, *command, "--seed", 5)
+    assert other["response"] != expected.to_dict()["response"]
+
+
+def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
+    command = [
+        *served(files, requests_per_s=3.0), "--replicas", 4, "--max-batch", 2, "--max-wait", 0.1,
+        "--together", "tokens", "--queue-limit", 40, "--within", 1.5, "--idle-timeout", 30,
+        "--least", 2, "--cold-start", 12, "--waiting-per-replica", 2,
+        "--hours-between-failures", 0.5, "--recovery", 60, "--cut-short", "lost",
+    ]  # fmt: skip
+    found = shown_json(capsys, *command)
+    assert found["fleet"] == {
+        "calibration": str(files.calibration),
+        "replicas": 4,
+        "batching": {"max_batch": 2, "max_wait_s": 0.1, "together": "tokens"},
+        "queue_limit": 40,
+        "scaling": {
+            "least": 2, "cold_start_s": 12.0, "idle_timeout_s": 30.0, "waiting_per_replica": 2.0,
+        },
+        "failures": {
+            "between_failures_s": 1800.0, "recovery_s": 60.0, "calls_cut_short": "lost",
+        },
+        "reserve": 0,
+    }  # fmt: skip
+    assert found["within_s"] == 1.5
+    text = shown(capsys, *command)
+    assert "calls cut short" in text
+    assert "replicas rented" in text
+
+
+def test_simulate_has_the_defaults_of_the_python_function():
+    command = inspect.signature(simulating.simulate).parameters
+    function = inspect.signature(fc.simulate).parameters
+    for name in ("requests", "replications", "seed"):
+        assert command[name].default == function[name].default
+
+
+def test_simulate_opens_with_its_verdict(capsys, files: Files):
+    command = served(files, requests_per_s=2.0)
+    lines = shown(capsys, *command, "--replicas", 3, "--reserve", 1).splitlines()
+    assert lines[0].startswith("stable: ")
+    assert lines[0].endswith(" of what the replicas can do arrives.")
+    assert lines[1] == f"made on 3 x {files.calibration}, no batching, 1 in reserve"
+    assert lines[2].startswith("response mean  ")
+    assert lines[-1] == "simulated      6,000 requests in 3 runs, seed 0"
+    assert shown(capsys, *command, "--replicas", 1).startswith("overloaded: ")
 
 
 def test_prices_are_filtered_and_dated(capsys, files: Files):

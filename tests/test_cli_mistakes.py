@@ -73,6 +73,27 @@ def test_an_unknown_offer_names_the_nearest(capsys, files: Files):
     assert "nearest: runpod/h200-secure" in message
 
 
+@pytest.mark.parametrize(
+    ("options", "start"),
+    [
+        (["--replicas", 0], "fleet: replicas is 0; expected: greater than or equal to 1."),
+        (["--replicas", 2, "--recovery", 60], "fleet: failures.between_failures_s is missing;"),
+        (["--replicas", 2, "--idle-timeout", "nan"], "fleet: scaling.idle_timeout_s is nan;"),
+        (["--replicas", 2, "--least", 1], "fleet: scaling.idle_timeout_s is missing; add it."),
+        (["--replicas", 2, "--within", "inf"], "within_s is inf; expected a finite number of"),
+        (["--replicas", 2, "--replications", 1], "replications is 1; expected a whole number"),
+        (["--replicas", 2], "made: how requests arrive is not stated; expected `arrivals`, such"),
+    ],
+)
+def test_a_fleet_that_cannot_be_simulated_is_refused(
+    capsys, files: Files, options: list[Any], start: str
+):
+    stated = {key: value for key, value in WORKLOAD.items() if key != "deadline"}
+    files.write_workload(stated | {"images_per_month": 1000})
+    command = ["simulate", files.workload, "--calibration", files.calibration, *options]
+    assert refused(capsys, *command).startswith(start)
+
+
 @pytest.mark.parametrize("utilization", ["0", "1.5", "-0.2", "nan", "inf"])
 def test_a_utilization_out_of_range_is_refused(capsys, files: Files, utilization: str):
     message = refused(

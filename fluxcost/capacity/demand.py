@@ -27,11 +27,22 @@ SHORTEST_HOUR_CALLS = 300
 
 @dataclass(frozen=True)
 class Line:
-    """One waiting line: its shape, its priority (0 first) and its share of the requests."""
+    """One waiting line.
+
+    Attributes:
+        shape: Of its images.
+        priority: 0 is served first.
+        share: Of the requests.
+        others: Further shapes whose images may share its calls.
+    """
 
     shape: Shape
     priority: int
     share: float
+    others: tuple[Shape, ...] = ()
+
+    def __str__(self) -> str:
+        return " or ".join(str(shape) for shape in (self.shape, *self.others))
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ def mdc_wait(rate_per_s: float, service_s: float, servers: int) -> float:
 
     Source: Cosmetatos, "Approximate explicit formulae for the average queueing time in the
     processes (M/D/r) and (D/M/r)", INFOR 13 (1975). Beside the exact `mdc_wait_within`, for 2 to 16
-    servers at loads from 0.5 to 0.95 it is within 3 %; at lower loads hardly anyone waits.
+    servers at loads from 0.5 to 0.95 it is within 2 %; at lower loads hardly anyone waits.
     """
     load = load_of(rate_per_s, service_s, servers)
     shape = (1 - load) * (servers - 1) * (math.sqrt(4 + 5 * servers) - 2) / (16 * load * servers)
@@ -108,7 +108,9 @@ def mgc_wait(rate_per_s: float, service_s: float, servers: int, variation: float
     Source: for a variation up to 1 Kimura's interpolation between M/D/c and M/M/c ("A two-moment
     approximation for the mean waiting time in the GI/G/s queue", Management Science 32, 1986), over
     1 that of Lee and Longton (1959), (1 + variation²) / 2 times M/M/c. At a variation of 0 it is
-    `mdc_wait` with its error; two moments do not settle the wait, and heavy tails err most.
+    `mdc_wait` with its error. Two moments do not settle the wait: beside the simulator, with gamma,
+    lognormal and two-point service, 2 to 16 servers at loads from 0.7 to 0.95, it is within 6 % for
+    a variation up to 0.5 and 15 % up to 1; at 2 it is up to 60 % too long, where tails are heavy.
     """
     exponential = mmc_wait(rate_per_s, service_s, servers)
     squared = variation**2
@@ -124,9 +126,9 @@ def mgc_wait_percentile(
     """Return an approximate percentile of the wait of M/G/c, seconds.
 
     The wait of those who wait is taken as exponential with the mean of `mgc_wait`, which is exact
-    for M/M/c and right in its decay at high load (Kingman 1962). Beside the exact M/D/c, 1 to 16
-    servers at loads from 0.7 to 0.95, the p95 is within 11 %: a first guess, which the simulator
-    then settles.
+    for M/M/c and right in its decay at high load (Kingman 1962). For 1 to 16 servers at loads from
+    0.7 to 0.95, p95 and p99 are within 12 % of the exact M/D/c, and p95 is within 12 % of the
+    simulator for a variation up to 0.5: a first guess, which the simulator then settles.
     """
     waits = erlang_c(servers, rate_per_s * service_s)
     slower = 1 - percentile / 100

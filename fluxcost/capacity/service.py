@@ -57,9 +57,8 @@ class Service:
         return int(self.occupancy_s.shape[1])
 
     def image_s(self, shares: tuple[float, ...]) -> float:
-        """Return the least mean seconds of a replica an image takes, at the best batch."""
-        sizes = np.arange(1, self.max_batch + 1)
-        return float(np.dot(shares, (self.occupancy_s / sizes).min(axis=1)))
+        """Return the mean seconds of a replica an image takes in full calls, as in a crowd."""
+        return float(np.dot(shares, self.occupancy_s[:, -1])) / self.max_batch
 
 
 def service_of(fit: Fit, mix: tuple[tuple[Shape, float], ...], max_batch: int) -> Service:

@@ -1,21 +1,38 @@
-"""Recorded requests: a CSV of timestamp, width, height, steps, replayed without loss."""
+"""Recorded requests: a file of timestamp, width, height and steps, replayed without loss."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
+from fluxcost.capacity.parquet import read_columns
 from fluxcost.documents import read_text
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.kriging import Array
 from fluxcost.workload import Shape
 
+Integers = np.typing.NDArray[np.int64]
+
 COLUMNS = ("timestamp", "width", "height", "steps")
+
+MOST_REQUESTS = 10_000_000
+"""Requests of a trace, which is held in memory whole: a month at 4 a second."""
+
+MOST_SHAPES = 64
+"""Distinct shapes of a trace; each has a waiting line and a histogram of its own."""
+
+LATEST_S = 1e11
+"""Largest timestamp, in the year 5138; one in milliseconds is over it since 1973."""
+
+
+_SIDE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +47,7 @@ class Trace:
 
     times_s: Array
     shapes: tuple[Shape, ...]
-    lines: np.typing.NDArray[np.int64]
+    lines: Integers
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -39,14 +56,42 @@ class Trace:
         return tuple(float(count) / self.lines.size for count in counts)
 
 
-def read_trace(path: Path) -> Trace:
-    """Read a trace; other columns are ignored, rows may come in any order, none is dropped.
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """A file's rows: times (s), sizes (width, height, steps), and where each stands in the file."""
 
-    Timestamps are seconds, or ISO 8601 dates and times, one kind throughout.
+    times_s: Array
+    sizes: Integers
+    places: Integers
+    unit: str
+
+    def refuse(self, path: Path, index: int, reason: str) -> NoReturn:
+        raise DocumentError(f"{path}: {self.unit} {self.places[index]}: {reason}") from None
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace from a CSV file, or from a Parquet file where its name ends in .parquet.
+
+    Rows are in order of time and none is dropped; other columns are ignored. Timestamps are seconds
+    or moments (in CSV ISO 8601), one kind throughout; a moment without a zone is UTC.
 
     Raises:
-        DocumentError: Unreadable, a column is missing, or a value cannot be used; names the line.
+        DocumentError: Unreadable, a column is missing, or a value cannot be used; names the row.
+        InputError: A Parquet file where pyarrow is not installed.
     """
+    rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+    _refuse_times(path, rows)
+    shapes, lines = _shapes(path, rows)
+    return Trace(rows.times_s - rows.times_s[0], shapes, lines)
+
+
+def _read_parquet(path: Path) -> _Rows:
+    times, *sizes = read_columns(path, COLUMNS, MOST_REQUESTS)
+    places = np.arange(1, times.size + 1)
+    return _Rows(times.astype(np.float64), np.stack(sizes, axis=1).astype(np.int64), places, "row")
+
+
+def _read_csv(path: Path) -> _Rows:
     reader = csv.DictReader(io.StringIO(read_text(path)))
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
@@ -54,30 +99,73 @@ def read_trace(path: Path) -> Trace:
             f"{path}: column {missing[0]} is missing; expected {','.join(COLUMNS)} in line 1."
         )
     times: list[float] = []
-    found: dict[Shape, int] = {}
-    lines: list[int] = []
-    for row in reader:
-        try:
-            shape = Shape(*(int(row[name]) for name in COLUMNS[1:]))
-            times.append(_seconds(row["timestamp"]))
-        except (InputError, ValueError, TypeError) as error:
-            raise DocumentError(f"{path}: line {reader.line_num}: {error}") from None
-        lines.append(found.setdefault(shape, len(found)))
-    if len(times) < 2 or min(times) == max(times):
-        raise DocumentError(
-            f"{path}: {len(times)} requests with one time among them; expected two or more times."
-        )
-    at = np.array(times)
-    order = np.argsort(at, kind="stable")
-    return Trace(at[order] - at.min(), tuple(found), np.array(lines, dtype=np.int64)[order])
-
-
-def _seconds(text: str) -> float:
+    sizes: list[list[int]] = []
+    places: list[int] = []
     try:
-        value = float(text)
-    except ValueError:
-        when = dt.datetime.fromisoformat(text)
-        value = when.replace(tzinfo=when.tzinfo or dt.UTC).timestamp()
-    if not np.isfinite(value):
-        raise ValueError(f"timestamp is {text}; expected a finite number of seconds.")
-    return value
+        for row in reader:
+            times.append(_seconds(row["timestamp"]))
+            sizes.append([_whole(name, row[name]) for name in COLUMNS[1:]])
+            places.append(reader.line_num)
+    except (ValueError, csv.Error) as error:
+        raise DocumentError(f"{path}: line {reader.line_num}: {error}") from None
+    whole = np.array(sizes, dtype=np.int64).reshape(-1, len(COLUMNS) - 1)
+    return _Rows(np.array(times), whole, np.array(places, dtype=np.int64), "line")
+
+
+def _seconds(text: str | None) -> float:
+    for read in (float, _moment_s):
+        with contextlib.suppress(ValueError):
+            return read(text or "")
+    expected = "seconds, or a date and time such as 2026-11-24T08:00:00Z"
+    raise ValueError(f"timestamp is {text!r}; expected {expected}.")
+
+
+def _moment_s(text: str) -> float:
+    when = dt.datetime.fromisoformat(text)
+    return when.replace(tzinfo=when.tzinfo or dt.UTC).timestamp()
+
+
+def _whole(name: str, text: str | None) -> int:
+    value = (text or "").strip()
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise ValueError(f"{name} is {text!r}; expected a whole number.")
+    return int(value)
+
+
+def _refuse_times(path: Path, rows: _Rows) -> None:
+    times_s = rows.times_s
+    usable = (times_s >= 0) & (times_s <= LATEST_S)
+    if not usable.all():
+        first = int(np.argmin(usable))
+        expected = f"expected seconds from 0 to {LATEST_S:g}; divide milliseconds by 1000."
+        rows.refuse(path, first, f"timestamp is {times_s[first]:g}; {expected}")
+    back = np.flatnonzero(np.diff(times_s) < 0)
+    if back.size:
+        reason = "timestamp is before that of the row above; sort the rows by timestamp."
+        rows.refuse(path, int(back[0]) + 1, reason)
+    if times_s.size < 2 or times_s[0] == times_s[-1]:
+        raise DocumentError(
+            f"{path}: {times_s.size} requests with one time among them; expected two or more times."
+        )
+
+
+def _shapes(path: Path, rows: _Rows) -> tuple[tuple[Shape, ...], Integers]:
+    """Return the distinct shapes in order of their coming, and the position of each row's."""
+    # One number a shape sorts quicker than three; what it cannot hold is no shape.
+    widths, heights, steps = np.clip(rows.sizes, -1, _SIDE - 2).T + 1
+    _, firsts, sorted_lines = np.unique(
+        (widths * _SIDE + heights) * _SIDE + steps, return_index=True, return_inverse=True
+    )
+    if firsts.size > MOST_SHAPES:
+        raise DocumentError(
+            f"{path}: {firsts.size} distinct shapes; expected at most {MOST_SHAPES}: round sizes "
+            "and steps to fewer."
+        )
+    shapes = []
+    for first in np.sort(firsts).tolist():
+        try:
+            shapes.append(Shape(*rows.sizes[first].tolist()))
+        except InputError as error:
+            rows.refuse(path, first, str(error))
+    coming = np.argsort(np.argsort(firsts))
+    return tuple(shapes), coming[sorted_lines].astype(np.int64)

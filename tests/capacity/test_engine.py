@@ -1,4 +1,6 @@
-"""The simulator against theory, against Ciw, and against itself."""
+"""The simulator against Ciw, hand-worked cases, and itself."""
+
+import tracemalloc
 
 import ciw  # type: ignore[import-untyped]
 import numpy as np
@@ -6,94 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxcost.capacity import queues
 from fluxcost.capacity.arrivals import Profile, Replay, Stream, constant, gamma, poisson
-from fluxcost.capacity.engine import Rules, Run, run_once
+from fluxcost.capacity.engine import Run, run_once
 from fluxcost.capacity.fleet import Batching, Scaling
-from fluxcost.capacity.service import Service, Spread, no_spread
+from fluxcost.capacity.histogram import mean_of
+from fluxcost.capacity.servers import Rules
+from fluxcost.capacity.service import no_spread
 from fluxcost.performance.kriging import Array
+from tests.capacity.served import NO_LIMIT, exponential, runs, service
 
-NO_LIMIT = 10**9
-"""A queue bound nobody reaches: the general kernel then does what the quick one does."""
-
-
-def exponential(random: np.random.Generator, count: int) -> Array:
-    return random.standard_exponential(count)
-
-
-def two_point(random: np.random.Generator, count: int) -> Array:
-    """Mean 1, squared variation 3: nine in ten calls take half, one takes 5.5."""
-    return np.where(random.random(count) < 0.9, 0.5, 5.5)
-
-
-def service(spread: Spread = no_spread, seconds: tuple[tuple[float, ...], ...] = ((1.0,),)):
-    times = np.array(seconds)
-    return Service(times, times, spread)
-
-
-def runs(arrivals, served: Service, rules: Rules, requests: int = 150_000, count: int = 8):
-    return [
-        run_once(arrivals, requests, served, rules, seed=(7, index), warm_up=requests // 4)
-        for index in range(count)
-    ]
-
-
-def agrees(values, truth: float, sigmas: float = 3.5) -> bool:
-    """Whether the mean of replications is within its own interval of the truth."""
-    values = np.array(values)
-    error = values.std(ddof=1) / np.sqrt(values.size)
-    return bool(abs(values.mean() - truth) <= sigmas * error + 1e-3 * truth)
-
-
-@pytest.mark.parametrize("limit", [None, NO_LIMIT])
-@pytest.mark.parametrize("load", [0.3, 0.7, 0.9, 0.95])
-@pytest.mark.parametrize("servers", [1, 8])
-def test_mmc(servers: int, load: float, limit: int | None):
-    found = runs(Stream(load * servers), service(exponential), Rules(servers, queue_limit=limit))
-    assert agrees([run.wait_s for run in found], queues.mmc_wait(load * servers, 1.0, servers))
-    assert agrees([run.busy_s / run.rented_s for run in found], load)
-    if servers == 1:
-        assert agrees([run.percentile_s(95) for run in found], np.log(20) / (1 - load))
-
-
-@pytest.mark.parametrize("load", [0.5, 0.9, 0.95])
-@pytest.mark.parametrize("servers", [1, 4])
-def test_mdc(servers: int, load: float):
-    found = runs(Stream(load * servers), service(), Rules(servers))
-    exact = queues.mdc_wait_percentile(load * servers, 1.0, servers, 95)
-    assert agrees([run.percentile_s(95) - 1 for run in found], exact)
-    if servers == 1:
-        assert agrees([run.wait_s for run in found], queues.mg1_wait(load, 1.0, 0.0))
-
-
-@pytest.mark.parametrize("load", [0.5, 0.9])
-def test_mg1_with_a_heavy_spread(load: float):
-    variation = 1.5  # squared: 0.9 x 0.25 + 0.1 x 30.25 - 1 = 2.25
-    found = runs(Stream(load), service(two_point), Rules(1))
-    assert agrees([run.wait_s for run in found], queues.mg1_wait(load, 1.0, variation))
-
-
-@pytest.mark.parametrize("offered", [3.0, 8.0])
-def test_a_loss_system_loses_what_erlang_says(offered: float):
-    found = runs(Stream(offered), service(exponential), Rules(5, queue_limit=0))
-    assert agrees([run.lost / run.arrived for run in found], queues.erlang_b(5, offered))
-
-
-@pytest.mark.parametrize("load", [0.5, 0.9])
-def test_bulk_service(load: float):
-    """M/M^[1,b]/1, where a free server takes up to b: geometric with the root of its equation."""
-    most = 4
-    rate = load * most
-    # The number waiting while busy decays by the root r of r^(b+1) - (1 + rate) r + rate = 0.
-    roots = np.roots([1.0, *([0.0] * (most - 1)), -(1 + rate), rate])
-    root = float(next(x.real for x in roots if abs(x.imag) < 1e-9 and 0 < x.real < 1 - 1e-9))
-    # p(idle) = 1 / (1 + rate/(1-r)), p(busy, n waiting) = p(idle) rate r^n, mean n by its sum.
-    idle = 1 / (1 + rate / (1 - root))
-    waiting = idle * rate * root / (1 - root) ** 2
-    found = runs(
-        Stream(rate), service(exponential, ((1.0,) * most,)), Rules(1, Batching(max_batch=most))
-    )
-    assert agrees([run.wait_s for run in found], waiting / rate)
+COMES_AND_GOES = Scaling(cold_start_s=5.0, idle_timeout_s=20.0)
 
 
 def test_littles_law_holds_for_what_waits():
@@ -137,7 +61,7 @@ def ciw_means(network, classes: int, *, priorities: bool) -> list[list[float]]:
 
 
 def line_waits(found: list[Run], line: int, service_s: float) -> list[float]:
-    return [Run(run.histograms[line : line + 1], *(0,) * 11).mean_s - service_s for run in found]
+    return [mean_of(run.histograms[line]) - service_s for run in found]
 
 
 @pytest.mark.parametrize("priorities", [(0, 1), (0, 0)])
@@ -274,6 +198,23 @@ def test_a_profile_keeps_the_mean_rate_and_moves_the_hours():
     hours = np.bincount((times // 1000).astype(int) % 4, minlength=4) / times.size
     assert hours == pytest.approx([0, 1 / 6, 3 / 6, 2 / 6], abs=0.01)
     assert times.size / times[-1] == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "rules", [Rules(4), Rules(4, Batching(max_batch=2)), Rules(4, scaling=COMES_AND_GOES)]
+)
+def test_a_longer_run_takes_no_more_memory(rules: Rules):
+    served = service(exponential, ((1.0, 1.5),))
+
+    def peak_bytes(requests: int) -> int:
+        run_once(Stream(2.8), 1000, served, rules, seed=1)
+        tracemalloc.start()
+        run_once(Stream(2.8), requests, served, rules, seed=1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(1_500_000) <= peak_bytes(150_000) + 2**20
 
 
 @pytest.mark.parametrize("variation", [0.3, 1.0, 3.0])

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcost.capacity.arrivals import Replay
-from fluxcost.capacity.engine import Rules, run_once
+from fluxcost.capacity.engine import run_once
 from fluxcost.capacity.fleet import Batching
+from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service, no_spread
+from fluxcost.errors import InputError
 from fluxcost.workload import Shape
 from measure.batching import Batcher
 
@@ -56,6 +58,11 @@ def test_an_image_nobody_wants_leaves_its_line_as_if_it_had_never_come():
     assert not batcher.remove("gone")
     assert batcher.ready_s() == 1.25
     assert batcher.next_batch(1.25) == ("stays",)
+
+
+def test_shapes_are_not_joined_in_a_call():
+    with pytest.raises(InputError, match="a call here makes images of one shape"):
+        Batcher[str](Batching(max_batch=2, together="tokens"))
 
 
 @settings(deadline=None, max_examples=60)

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from fluxcost.capacity import kernels
 from fluxcost.capacity.arrivals import Replay
 from fluxcost.capacity.demand import Demand, Line
 from fluxcost.capacity.engine import Run
 from fluxcost.capacity.fleet import Fleet
+from fluxcost.capacity.histogram import BUCKETS, tally
 from fluxcost.capacity.service import Service, resampled, service_of
-from fluxcost.capacity.simulate import Trial
+from fluxcost.capacity.trial import Trial
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Source, standard_normal
 from fluxcost.evidence.scenarios.record import LoadedRun, WarmCalls
@@ -111,17 +111,21 @@ def observed(run: LoadedRun) -> Run:
     starts = np.array(run.calls.started_s)
     ends = np.array(run.calls.finished_s)
     response = np.ascontiguousarray(run.image_response_s)
-    histograms = np.zeros((1, kernels.BUCKETS), dtype=np.int64)
+    histograms = np.zeros((1, BUCKETS), dtype=np.int64)
     zeros = np.zeros(response.size, dtype=np.int64)
-    kernels.tally(response.view(np.int64), zeros, response.size, histograms)
+    tally(response.view(np.int64), zeros, response.size, histograms)
     begun = np.sort(starts[list(run.call)])
     waiting = np.arange(1, arrived.size + 1) - np.searchsorted(begun, arrived, side="left")
     return Run(
         histograms=histograms,
         arrived=arrived.size,
         lost=0,
+        images_lost=0,
         wait_s=float(run.wait_s.mean()),
         busy_s=float((ends - starts).sum()),
+        idle_s=float(
+            arrived[-1] - (np.minimum(ends, arrived[-1]) - np.minimum(starts, arrived[-1])).sum()
+        ),
         rented_s=float(max(ends.max(), arrived[-1])),
         span_s=float(arrived[-1]),
         calls=starts.size,
@@ -129,4 +133,5 @@ def observed(run: LoadedRun) -> Run:
         longest_queue=int(waiting.max()),
         left_s=float(max(0.0, ends.max() - arrived[-1])),
         starts=0,
+        cut_short=0,
     )

@@ -8,7 +8,8 @@ import numpy as np
 
 from fluxcost.capacity.engine import Run
 from fluxcost.capacity.service import Service
-from fluxcost.capacity.simulate import utilization, verdict_of
+from fluxcost.capacity.simulate import utilization
+from fluxcost.capacity.verdict import verdict_of
 from fluxcost.errors import FluxcostError, InputError, MissingDataError
 from fluxcost.evidence.scenarios.record import OPEN, LoadedRun, ScenarioRecord
 from fluxcost.evidence.scenarios.replay import (

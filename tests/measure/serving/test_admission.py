@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcost.capacity.arrivals import Replay
-from fluxcost.capacity.engine import Rules, run_once
+from fluxcost.capacity.engine import run_once
 from fluxcost.capacity.fleet import Batching
+from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service, no_spread
 from fluxcost.workload import Shape
 from measure.serving.admission import Admission

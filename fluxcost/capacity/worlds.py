@@ -1,0 +1,109 @@
+"""From runs to estimates: the chance of replications, and the error of the timings, together."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from fluxcost.capacity.engine import Run
+from fluxcost.capacity.trial import Trial
+from fluxcost.estimate import DRAWS, LEVEL, Draws, Estimate, standard_normal
+from fluxcost.performance.exact import NORMAL_90
+from fluxcost.workload import Objective
+
+WORLDS = (0.02, 0.2, 0.8, 0.98)
+"""Quantiles of the timing error simulated beside the central timings; between them it is drawn."""
+
+REPLICATIONS_A_WORLD = 3
+
+Measure = Callable[[Run], float]
+
+
+class Worlds:
+    """Runs at the central timings and at quicker and slower ones, with the same arrivals."""
+
+    def __init__(self, trial: Trial, runs: list[Run]) -> None:
+        self.trial = trial
+        self.runs = runs
+        factors = trial.service.factors
+        self.factors: Draws = np.ones(DRAWS) if factors is None else factors
+        self.key = f"simulation/{trial.seed}"
+        levels = [float(level) for level in np.quantile(self.factors, WORLDS)]
+        if np.ptp(self.factors) == 0:
+            levels = []
+        few = range(min(REPLICATIONS_A_WORLD, len(runs)))
+        found = {level: [trial.run(index, level) for index in few] for level in levels}
+        self.levels = {level: found[level] for level in sorted(found)}
+
+    def estimate(self, measure: Measure, unit: str, name: str) -> Estimate:
+        """Return a number's mean over replications, with timing worlds and chance around it."""
+        values = np.array([measure(run) for run in self.runs])
+        value, error = float(values.mean()), mean_error(values)
+        noise = error * standard_normal(f"{self.key}/{name}")
+        draws = np.maximum(0.0, value + self._shift(measure) + noise)
+        return Estimate(value, unit, self.trial.service.source, self._evidence, draws)
+
+    def share(self, measure: Measure, name: str) -> Estimate:
+        """Return a share likewise; no world has more than all."""
+        found = self.estimate(measure, "1", name)
+        draws = np.minimum(found.draws, 1.0)
+        return Estimate(found.value, "1", found.source, found.evidence, draws)
+
+    def percentile(self, percentile: float) -> Estimate:
+        """Return a percentile of response times, seconds."""
+        measure = functools.partial(Run.percentile_s, percentile=percentile)
+        return self.estimate(measure, "s", f"p{percentile:g}")
+
+    @property
+    def lost(self) -> Estimate:
+        """Share of requests never answered."""
+        return self.share(lambda run: run.lost / run.arrived, "lost")
+
+    def probability(self, objective: Objective, load: float) -> float:
+        """Return the share of timing worlds in which the objective is met.
+
+        Where requests come without end, a world whose load is 1 or more meets none, however late a
+        run would show it.
+
+        Args:
+            objective: What is to be met.
+            load: At the central timings.
+        """
+        slow = self.percentile(objective.percentile).draws
+        met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_reject + 1e-12)
+        if self.trial.demand.requests is None:
+            met &= load * self.factors < 1
+        return float(np.mean(met))
+
+    def _shift(self, measure: Measure) -> Draws:
+        """Return how far each timing world moves a number, by the worlds that were run."""
+        if not self.levels:
+            return np.zeros(DRAWS)
+        shared = next(iter(self.levels.values()))
+        center = float(np.mean([measure(run) for run in self.runs[: len(shared)]]))
+        moved = {
+            level: float(np.mean([measure(run) for run in runs])) - center
+            for level, runs in self.levels.items()
+        } | {1.0: 0.0}
+        at = sorted(moved)
+        shift: Draws = np.interp(self.factors, at, [moved[level] for level in at])
+        return shift
+
+    @property
+    def _evidence(self) -> tuple[str, ...]:
+        runs = self.runs
+        counted = f"{len(runs)} simulated runs of {runs[0].arrived:,} requests"
+        return (f"{counted}, seed {self.trial.seed}", *self.trial.service.evidence)
+
+
+def mean_error(values: Draws) -> float:
+    """Return the error of a mean over replications, such that 1.645 of it is Student's interval."""
+    if np.ptp(values) == 0:
+        return 0.0
+    from scipy.special import stdtrit
+
+    student = float(stdtrit(values.size - 1, (1 + LEVEL) / 2))
+    return student / NORMAL_90 * float(values.std(ddof=1)) / math.sqrt(values.size)

@@ -1,0 +1,186 @@
+"""How a fleet would serve a workload: `fluxcost simulate`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_fields, show_json, show_table, show_text
+from fluxcost.units import interval, percent, seconds, significant
+
+SECONDS_PER_HOUR = 3600
+
+
+class Together(StrEnum):
+    """What the images of a call have in common."""
+
+    SHAPE = "shape"
+    TOKENS = "tokens"
+
+
+class CutShort(StrEnum):
+    """What becomes of a call that a failure cuts short."""
+
+    RETRIED = "retried"
+    LOST = "lost"
+
+
+def simulate(
+    *,
+    workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
+    calibration: options.Calibration,
+    replicas: Annotated[int, typer.Option(help="Replicas, the most where they come and go.")],
+    max_batch: Annotated[int, typer.Option(help="Most images of one shape in a call.")] = 1,
+    max_wait: Annotated[
+        float, typer.Option(help="Longest a request is held back for company, seconds.")
+    ] = 0.0,
+    together: Annotated[
+        Together, typer.Option(help="What the images of a call have in common.")
+    ] = Together.SHAPE,
+    queue_limit: Annotated[
+        int | None, typer.Option(help="Images that may wait; requests past it are turned away.")
+    ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(help="Bound of the goodput, seconds; the objective's unless given."),
+    ] = None,
+    idle_timeout: Annotated[
+        float | None, typer.Option(help="Idle this many seconds, a replica is stopped.")
+    ] = None,
+    least: Annotated[
+        int | None, typer.Option(help="Replicas always kept, beside --idle-timeout; 1.")
+    ] = None,
+    cold_start: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds until a started replica serves; load and first call as measured."
+        ),
+    ] = None,
+    waiting_per_replica: Annotated[
+        float | None, typer.Option(help="Images waiting per replica that start one more; 1.")
+    ] = None,
+    hours_between_failures: Annotated[
+        float | None, typer.Option(help="Mean hours a replica is up; --recovery beside it.")
+    ] = None,
+    recovery: Annotated[
+        float | None, typer.Option(help="Seconds from a failure until a replica serves again.")
+    ] = None,
+    cut_short: Annotated[
+        CutShort, typer.Option(help="What becomes of a call that a failure cuts short.")
+    ] = CutShort.RETRIED,
+    reserve: Annotated[int, typer.Option(help="Replicas kept besides: N+1 is 1.")] = 0,
+    requests: Annotated[int, typer.Option(help="Requests counted in one replication.")] = 50_000,
+    replications: Annotated[int, typer.Option(help="Runs with their own arrivals.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of arrivals and calls.")] = 0,
+    json: options.Json = False,
+) -> None:
+    """How a fleet you name would serve a workload's requests."""
+    scaling = {
+        "least": least,
+        "cold_start_s": cold_start,
+        "idle_timeout_s": idle_timeout,
+        "waiting_per_replica": waiting_per_replica,
+    }
+    failures = {
+        "between_failures_s": hours_between_failures and hours_between_failures * SECONDS_PER_HOUR,
+        "recovery_s": recovery,
+    }
+    fleet = {
+        "calibration": calibration,
+        "replicas": replicas,
+        "batching": {
+            "max_batch": max_batch,
+            "max_wait_s": max_wait,
+            "together": together.value,
+        },
+        "queue_limit": queue_limit,
+        "scaling": _stated(scaling),
+        "failures": _stated(failures, calls_cut_short=cut_short.value),
+        "reserve": reserve,
+    }
+    found = fc.simulate(
+        fc.load_workload(workload),
+        fc.Fleet.parse({key: value for key, value in fleet.items() if value is not None}, "fleet"),
+        seed=seed,
+        requests=requests,
+        replications=replications,
+        within_s=within,
+    )
+    if json:
+        show_json(found.to_dict())
+        return
+    _show(found)
+
+
+def _stated(given: dict[str, Any], **more: Any) -> dict[str, Any] | None:  # noqa: ANN401 - options
+    """Return the options given, with more beside them; None where none is."""
+    stated = {key: value for key, value in given.items() if value is not None}
+    return stated | more if stated else None
+
+
+def _show(found: fc.Simulation) -> None:
+    show_text(f"{found.verdict}: {found.reason}")
+    show_text(f"{found.workload} on {_fleet(found)}")
+    show_fields(_fields(found))
+    if len(found.lines) > 1:
+        show_table(
+            [
+                {
+                    "shape": line.shape,
+                    "priority": str(line.priority),
+                    "requests": f"{line.requests:,}",
+                    **{name: seconds(value) for name, value in line.response_s.items()},
+                }
+                for line in found.lines
+            ]
+        )
+
+
+def _fleet(found: fc.Simulation) -> str:
+    fleet = found.fleet
+    parts = [f"{fleet.replicas} x {fleet.calibration}", str(fleet.batching)]
+    if fleet.reserve:
+        parts.append(f"{fleet.reserve} in reserve")
+    if fleet.scaling is not None:
+        parts.append(f"{fleet.scaling.least} at least")
+        parts.append(f"started in {seconds(fleet.scaling.cold_start_s or 0.0)}")
+    if fleet.failures is not None:
+        parts.append(f"up {percent(fleet.failures.availability)} of the time")
+    return ", ".join(parts)
+
+
+def _fields(found: fc.Simulation) -> dict[str, str]:
+    shown = {f"response {name}": interval(each) for name, each in found.response.items()}
+    if found.goodput is not None and found.within_s is not None:
+        shown[f"within {found.within_s:g} s"] = _share(found.goodput)
+    if found.probability_met is not None:
+        shown["objective met"] = f"in {percent(found.probability_met)} of the timing worlds"
+    shown["wait"] = interval(found.wait)
+    shown["utilization"] = _share(found.utilization)
+    shown["waiting"] = (
+        f"{significant(found.queue_length.value)} images, {found.longest_queue:,} at most"
+    )
+    shown["lost"] = f"{_share(found.lost)} of requests, {found.images_lost:,} images"
+    shown["images a call"] = significant(found.images_per_call.value)
+    if found.fleet.scaling is not None:
+        shown["replicas rented"] = (
+            f"{significant(found.replicas_rented.value)}, {found.starts:,} started"
+        )
+    if found.fleet.failures is not None:
+        shown["calls cut short"] = f"{found.calls_cut_short:,}"
+    shown["simulated"] = (
+        f"{found.requests:,} requests in {found.replications} runs, seed {found.seed}"
+    )
+    return shown
+
+
+def _share(estimate: fc.Estimate) -> str:
+    """Return such as '99.94 % (99.21 % to 99.97 %)': what is missing from 100 % shows."""
+    ends = [f"{share:.2%}".replace("%", " %") for share in (estimate.low, estimate.high)]
+    value = f"{estimate.value:.2%}".replace("%", " %")
+    return value if ends == [value, value] else f"{value} ({ends[0]} to {ends[1]})"
