@@ -13,7 +13,7 @@ from fluxcost.performance.fit import Fit
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.units import interval, seconds
-from fluxcost.workload import Workload
+from fluxcost.workload import Constraints, Workload
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +55,24 @@ def paces_of(workload: Workload, fits: Iterable[Fit]) -> Iterator[Pace | Rejecte
             reason = f"a published table, not needed since {gpu} has been measured."
             yield Rejected(name, "timing", reason)
             continue
+        if broken := broken_by_stack(name, calibration, workload.constraints):
+            yield broken
+            continue
         for batch in sorted({cell.batch for cell in calibration.ok_cells}):
             outcome = _pace(workload, fitted, name, gpu, batch)
             if isinstance(outcome, Pace) and not is_table:
                 measured.add(gpu)
             yield outcome
+
+
+def broken_by_stack(
+    name: str, calibration: Calibration, constraints: Constraints
+) -> Rejected | None:
+    """Return the rule that a calibration's stack breaks, or None."""
+    if not calibration.stack.is_lossy or constraints.allow_lossy:
+        return None
+    reason = f"{calibration.stack.alias} changes the pictures; allow_lossy: true accepts that."
+    return Rejected(name, "allow_lossy", reason)
 
 
 def _name(calibration: Calibration) -> str:
