@@ -224,6 +224,10 @@ class Constraints(Record):
     allow_lossy: StrictBool = Field(
         default=False, description="Whether stacks that change the pictures may be used."
     )
+    allow_untimed: StrictBool = Field(
+        default=False,
+        description="Whether APIs, which nobody timed, may answer where an objective is stated.",
+    )
 
 
 class Workload(Record):

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -152,9 +152,17 @@ class Simulation:
         }
 
 
+class HasFleet(Protocol):
+    """What names a fleet, such as a plan that rents one."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet."""
+
+
 def simulate(
     workload: Workload,
-    fleet: Fleet,
+    fleet: Fleet | HasFleet,
     *,
     seed: int = 0,
     requests: int = REQUESTS,
@@ -165,7 +173,7 @@ def simulate(
 
     Args:
         workload: With `arrivals`, or a deadline whose images are all there at once.
-        fleet: Replicas, their timings and batching.
+        fleet: Replicas, their timings and batching, or a plan that rents them.
         seed: Of arrivals and of the spread of calls.
         requests: Counted in one replication; a trace or a job has its own number.
         replications: Runs with their own arrivals; at least 2.
@@ -179,12 +187,13 @@ def simulate(
     _refuse_few("requests", requests, 100)
     _refuse_few("replications", replications, 2)
     _refuse_few("seed", seed, 0)
+    fleet = fleet if isinstance(fleet, Fleet) else fleet.fleet
     demand = demand_of(workload)
     fitted = fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
     service = service_of(fitted, demand.mix, fleet.batching.max_batch)
     ready_s = (workload.startup_minutes or 0.0) * 60 if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
-    return _answer(workload, trial, replications)
+    return answered(workload, trial, replications)
 
 
 @functools.cache
@@ -309,7 +318,8 @@ def _longest_queue(trial: Trial, run: Run) -> float:
     return slowest_wait_s * trial.fleet.replicas / trial.image_s
 
 
-def _answer(workload: Workload, trial: Trial, replications: int) -> Simulation:
+def answered(workload: Workload, trial: Trial, replications: int = REPLICATIONS) -> Simulation:
+    """Run a trial several times over and return what happened."""
     runs = [trial.run(index) for index in range(replications)]
     verdict, reason, load = verdict_of(trial, runs)
     worlds = _Worlds(trial, runs)

@@ -10,9 +10,7 @@ from fluxcost.capacity.fleet import Batching, Fleet
 from fluxcost.capacity.simulate import Simulation, simulate
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.fit import fit
-from fluxcost.planning.search import plan
 from fluxcost.workload import Shape, Workload, load_workload
-from tests.planning.made import catalog, offer
 from tests.synthetic import make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")
@@ -126,8 +124,3 @@ def test_a_monthly_volume_does_not_say_how_requests_arrive():
     )
     with pytest.raises(InputError, match="how requests arrive is not stated"):
         simulated(asked, 2)
-
-
-def test_a_plan_of_arrivals_is_refused_rather_than_guessed():
-    with pytest.raises(InputError, match=r"use fluxcost\.simulate"):
-        plan(workload(), catalog(offer()), [H200])
