@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from fluxcost.documents import read_yaml
@@ -213,6 +220,13 @@ class Constraints(Record):
     )
     max_latency_p95_s: Positive | None = Field(
         default=None, description="Of one call on an idle GPU, without queueing."
+    )
+    allow_lossy: StrictBool = Field(
+        default=False, description="Whether stacks that change the pictures may be used."
+    )
+    allow_untimed: StrictBool = Field(
+        default=False,
+        description="Whether APIs, which nobody timed, may answer where an objective is stated.",
     )
 
 

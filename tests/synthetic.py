@@ -42,6 +42,9 @@ GRID = (
 )
 """Width, height, steps, batch of the cells the measuring suites take."""
 
+EAGER = Stack(alias="eager-bf16", settings={"dtype": "bfloat16", "compile": "none"})
+LOSSY = Stack(alias="quick-fp8", settings={"dtype": "float8", "compile": "none", "lossy": True})
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -109,6 +112,7 @@ def make_calibration(
     grid: Sequence[tuple[int, int, int, int]] = GRID,
     calls: int = 20,
     gpu: str = "h100-sxm",
+    stack: Stack = EAGER,
 ) -> Calibration:
     """Return a calibration of the machine over the grid, with seeded noise."""
     machine = machine or Machine()
@@ -117,7 +121,7 @@ def make_calibration(
     return Calibration(
         gpu=GpuIdentity(key=gpu, name="Synthetic H100", memory_gib=79.2),
         model="flux2-klein-4b",
-        stack=Stack(alias="eager-bf16", settings={"dtype": "bfloat16", "compile": "none"}),
+        stack=stack,
         runs=(_run(),),
         cells=tuple(cells),
     )

@@ -29,20 +29,35 @@ def plan(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="List what was turned down.")
     ] = False,
+    analytic: Annotated[
+        bool,
+        typer.Option(
+            "--analytic", help="Where requests arrive: by queueing theory alone, not simulated."
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
     asked = fc.load_workload(workload)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
-    plans = fc.plan(asked, catalog=fc.load_catalog(prices), calibrations=timed)
+    plans = fc.plan(
+        asked,
+        catalog=fc.load_catalog(prices),
+        calibrations=timed,
+        depth="analytic" if analytic else "simulated",
+        seed=seed,
+    )
     best = plans.best
     shown = (plans.ranked if every else plans.leaders)[:top]
     if json:
         show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]})
         return
-    show_text(f"{plans.workload}: {asked.images:,} images of {asked.model}, {_volume(asked)}")
+    show_text(f"{plans.workload}: {_images(asked)} of {asked.model}, {_volume(asked)}")
     show_table(plan_rows(shown))
     show_text(f"1: {best.why}")
+    if best.serving is not None:
+        show_text(f"   Why not fewer GPUs? {best.serving.why_not_fewer}")
     for caveat in best.caveats:
         show_text(f"   {caveat}.")
     show_text(_tally(plans))
@@ -50,7 +65,16 @@ def plan(
         show_table([item.to_dict() for item in plans.rejected])
 
 
+def _images(workload: fc.Workload) -> str:
+    if workload.arrivals is not None and workload.arrivals.trace is not None:
+        return "the images of a trace"
+    return f"{workload.images:,} images"
+
+
 def _volume(workload: fc.Workload) -> str:
+    if workload.objective is not None:
+        asked = workload.objective
+        return f"every month, p{asked.percentile:g} within {asked.within_s:g} s of arriving"
     if workload.deadline is not None:
         return f"ready within {workload.deadline.hours:g} hours of renting"
     return "every month"

@@ -42,6 +42,11 @@ class Stack(Record):
     settings: dict[str, str | int | float | bool] = Field(description="Resolved settings.")
 
     @property
+    def is_lossy(self) -> bool:
+        """Whether it changes the pictures, by its own `lossy` setting."""
+        return self.settings.get("lossy") is True
+
+    @property
     def hash(self) -> str:
         """First 12 hex digits of the SHA-256 of the sorted settings."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:12]

@@ -9,7 +9,7 @@ from fluxcost.economics.offers import BillingKind, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import UnknownNameError
 from fluxcost.planning.plans import Rejected
-from fluxcost.workload import Constraints
+from fluxcost.workload import Constraints, Workload
 
 
 def refuse_unknown_names(constraints: Constraints, catalog: Catalog) -> None:
@@ -48,12 +48,15 @@ def broken_by_offer(
     return None
 
 
-def broken_by_tariff(
-    tariff: Tariff, constraints: Constraints, today: dt.date | None
-) -> Rejected | None:
+def broken_by_tariff(tariff: Tariff, workload: Workload, today: dt.date | None) -> Rejected | None:
     """Return the first rule a tariff breaks, or None."""
+    constraints = workload.constraints
     if broken := _broken_by_row(tariff, constraints, today):
         return broken
+    if workload.objective is not None and not constraints.allow_untimed:
+        return Rejected(
+            tariff.id, "objective", "nobody has timed this API; allow_untimed: true accepts that."
+        )
     if constraints.max_latency_p95_s is not None:
         return Rejected(
             tariff.id, "max_latency_p95_s", "nobody has timed this API; leave the limit out."

@@ -13,7 +13,10 @@ from fluxcost.performance.fit import Fit
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.units import interval, seconds
-from fluxcost.workload import Workload
+from fluxcost.workload import Constraints, Shape
+
+Mix = tuple[tuple[Shape, float], ...]
+"""Each shape and its share of the images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +25,15 @@ class Pace:
 
     Attributes:
         gpu: GPU key.
-        calibration: Alias.
+        fit: The timings.
+        calibration: What load_calibration takes.
         batch: Images per call.
         image_s: Mean GPU seconds of an image of the mix.
         latency: Median seconds of a call of the slowest shape.
     """
 
     gpu: str
+    fit: Fit
     calibration: str
     batch: int
     image_s: Estimate
@@ -40,7 +45,7 @@ class Pace:
         return self.image_s.source
 
 
-def paces_of(workload: Workload, fits: Iterable[Fit]) -> Iterator[Pace | Rejected]:
+def paces_of(mix: Mix, constraints: Constraints, fits: Iterable[Fit]) -> Iterator[Pace | Rejected]:
     """Yield every pace the constraints allow, and why the others are not.
 
     A published table is used only for a GPU that nobody has measured: the same GPU's own cells
@@ -55,11 +60,24 @@ def paces_of(workload: Workload, fits: Iterable[Fit]) -> Iterator[Pace | Rejecte
             reason = f"a published table, not needed since {gpu} has been measured."
             yield Rejected(name, "timing", reason)
             continue
+        if broken := broken_by_stack(name, calibration, constraints):
+            yield broken
+            continue
         for batch in sorted({cell.batch for cell in calibration.ok_cells}):
-            outcome = _pace(workload, fitted, name, gpu, batch)
+            outcome = _pace(mix, constraints, fitted, name, batch)
             if isinstance(outcome, Pace) and not is_table:
                 measured.add(gpu)
             yield outcome
+
+
+def broken_by_stack(
+    name: str, calibration: Calibration, constraints: Constraints
+) -> Rejected | None:
+    """Return the rule that a calibration's stack breaks, or None."""
+    if not calibration.stack.is_lossy or constraints.allow_lossy:
+        return None
+    reason = f"{calibration.stack.alias} changes the pictures; allow_lossy: true accepts that."
+    return Rejected(name, "allow_lossy", reason)
 
 
 def _name(calibration: Calibration) -> str:
@@ -68,37 +86,40 @@ def _name(calibration: Calibration) -> str:
     return prefix + calibration.alias
 
 
-def _pace(workload: Workload, fitted: Fit, name: str, gpu: str, batch: int) -> Pace | Rejected:
+def _pace(
+    mix: Mix, constraints: Constraints, fitted: Fit, name: str, batch: int
+) -> Pace | Rejected:
     candidate = f"{name}, batch {batch}"
     try:
         pace = Pace(
-            gpu=gpu,
+            gpu=fitted.calibration.gpu.key,
+            fit=fitted,
             calibration=name,
             batch=batch,
-            image_s=image_seconds(fitted, workload.mix, batch),
-            latency=_slowest(workload, fitted, batch, "median"),
+            image_s=image_seconds(fitted, mix, batch),
+            latency=_slowest(mix, fitted, batch, "median"),
         )
-        return _broken_by_pace(candidate, workload, fitted, pace) or pace
+        return _broken_by_pace(candidate, mix, constraints, pace) or pace
     except FluxcostError as error:
         return Rejected(candidate, "timing", str(error))
 
 
-def _broken_by_pace(candidate: str, workload: Workload, fitted: Fit, pace: Pace) -> Rejected | None:
-    allowed, limit_s = workload.constraints.allow_sources, workload.constraints.max_latency_p95_s
+def _broken_by_pace(
+    candidate: str, mix: Mix, constraints: Constraints, pace: Pace
+) -> Rejected | None:
+    allowed, limit_s = constraints.allow_sources, constraints.max_latency_p95_s
     if allowed is not None and pace.source not in allowed:
         reason = f"the timing is {pace.source}; allowed: {', '.join(allowed)}."
         return Rejected(candidate, "allow_sources", reason)
     if limit_s is None:
         return None
-    latency = _slowest(workload, fitted, pace.batch, "p95")
+    latency = _slowest(mix, pace.fit, pace.batch, "p95")
     if latency.high > limit_s:
         reason = f"a call takes {interval(latency)} at p95; at most {seconds(limit_s)} asked."
         return Rejected(candidate, "max_latency_p95_s", reason)
     return None
 
 
-def _slowest(
-    workload: Workload, fitted: Fit, batch: int, statistic: Literal["median", "p95"]
-) -> Estimate:
-    calls = [fitted.latency(shape, batch=batch, statistic=statistic) for shape, _ in workload.mix]
+def _slowest(mix: Mix, fitted: Fit, batch: int, statistic: Literal["median", "p95"]) -> Estimate:
+    calls = [fitted.latency(shape, batch=batch, statistic=statistic) for shape, _ in mix]
     return max(calls, key=lambda call: call.high)

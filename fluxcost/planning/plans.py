@@ -5,19 +5,19 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from fluxcost.errors import InfeasibleError
+from fluxcost.capacity.fleet import Fleet
+from fluxcost.capacity.serving import Serving
+from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.planning import tables
+from fluxcost.planning.legs import Leg, Mode
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kept = TypeVar("Kept")
-
-Mode = Literal["deadline", "always-on", "on-demand", "api"]
-"""One job by a deadline, a whole month, only while there is work, or someone else's GPUs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,8 @@ class Plan:
         priced_as_of: Day the price was true, and its grade.
         why: The working, in one sentence.
         caveats: What a reader must know about the price.
+        legs: What is rented or bought, part by part; the first is the one the fields above name.
+        serving: How requests that someone waits for are served; None for a volume or an API.
     """
 
     option: str
@@ -59,6 +61,19 @@ class Plan:
     priced_as_of: str
     why: str
     caveats: tuple[str, ...]
+    legs: tuple[Leg, ...] = ()
+    serving: Serving | None = None
+
+    @property
+    def fleet(self) -> Fleet:
+        """The replicas of a plan of one leg, as `simulate` takes them.
+
+        Raises:
+            InputError: The plan has several legs, or buys from an API.
+        """
+        if len(self.legs) != 1:
+            raise InputError(f"plan {self.option} has {len(self.legs)} legs; choose one of them.")
+        return self.legs[0].fleet
 
     @property
     def source(self) -> Source:
@@ -91,6 +106,8 @@ class Plan:
             "evidence": list(self.evidence),
             "why": self.why,
             "caveats": list(self.caveats),
+            "legs": [leg.to_dict() for leg in self.legs],
+            "serving": self.serving and self.serving.to_dict(),
         }
 
 
@@ -102,11 +119,13 @@ class Rejected:
         candidate: The offer, tariff, or calibration and batch.
         constraint: What failed: a field of the workload's constraints, or price, timing, deadline.
         reason: One sentence.
+        over: How many times over the objective it is; None where that is not what failed.
     """
 
     candidate: str
     constraint: str
     reason: str
+    over: float | None = None
 
     def to_dict(self) -> dict[str, str]:
         """Return the rejection as plain values."""
@@ -156,8 +175,17 @@ class Plans(Sequence[Plan]):
         tally = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common(3))
         raise InfeasibleError(
             f"no plan for {self.workload!r}: all {len(self.rejected)} candidates were rejected "
-            f"({tally}); relax one of these or add prices or calibrations."
+            f"({tally}); relax one of these or add prices or calibrations.{self._nearest}"
         )
+
+    @property
+    def _nearest(self) -> str:
+        """By how much the nearest candidate misses the objective, as a sentence."""
+        slow = [(item.over, item) for item in self.rejected if item.over is not None]
+        if not slow:
+            return ""
+        nearest = min(slow, key=lambda pair: pair[0])[1]
+        return f" Nearest is {nearest.candidate}: {nearest.reason}"
 
     @property
     def leaders(self) -> tuple[Plan, ...]:

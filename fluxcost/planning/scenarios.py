@@ -20,7 +20,7 @@ from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import DRAWS, Draws, Estimate
 from fluxcost.performance.fit import Fit
-from fluxcost.planning.plans import Mode
+from fluxcost.planning.legs import Mode
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.workload import Workload
 

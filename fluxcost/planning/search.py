@@ -5,22 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
-from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
+from fluxcost.planning.assembly import bought, rented
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
-from fluxcost.planning.paces import Pace, paces_of
-from fluxcost.planning.plans import Mode, Plan, Plans, Rejected, parted
-from fluxcost.planning.sizing import Rental, Terms
-from fluxcost.planning.ways import ways_for
-from fluxcost.units import usd
+from fluxcost.planning.paces import Mix, Pace, paces_of
+from fluxcost.planning.plans import Plan, Plans, Rejected, parted
+from fluxcost.planning.sizing import Terms, rent_fleet
+from fluxcost.planning.ways import SCALED_TO_ZERO, ways_for
 from fluxcost.workload import Workload
+
+Depth = Literal["simulated", "analytic"]
+"""Whether the simulator decides how many replicas serve, or queueing theory alone."""
 
 
 def plan(
@@ -28,30 +30,153 @@ def plan(
     catalog: Catalog | None = None,
     calibrations: Iterable[Calibration] | None = None,
     today: dt.date | None = None,
+    *,
+    depth: Depth = "simulated",
+    seed: int = 0,
 ) -> Plans:
     """Return the ways to make a workload's images, cheapest dear end of the interval first.
+
+    Requests that arrive one by one are served by fleets that meet the objective in at least 90 of
+    100 worlds of the timing error.
 
     Args:
         workload: What is asked and what is forbidden.
         catalog: Prices; the shipped ones unless given.
         calibrations: Timings; every shipped one of the workload's model unless given.
         today: Day prices are judged on; the current day unless given.
+        depth: Where requests arrive, "simulated" lets the simulator decide among what queueing
+            theory finds near; "analytic" answers by theory alone, at once.
+        seed: Of the simulation; the same seed gives the same plans.
 
     Raises:
-        InputError: A calibration is of another model, or a constraint names something unknown.
+        InputError: A calibration is of another model, a constraint names something unknown, or
+            arrivals are stated without an objective.
     """
     catalog = catalog or load_catalog()
     refuse_unknown_names(workload.constraints, catalog)
     fits = _fits(workload, catalog, calibrations)
+    if workload.arrivals is None:
+        outcomes = _make(workload, catalog, fits, today)
+    else:
+        outcomes = _serve(workload, catalog, fits, today, depth, seed)
+    ranked, rejected = parted(outcomes)
+    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected))
+
+
+def _dearness(plan: Plan) -> tuple[float, float, int, int, str]:
+    # At the same worst cost, who answers sooner comes first, then what is known better.
+    response_s = plan.serving.response.high if plan.serving else 0.0
+    timing = plan.timing_source.rank if plan.timing_source else 0
+    return plan.total.high, response_s, timing, plan.price_source.rank, plan.option
+
+
+def _make(
+    workload: Workload, catalog: Catalog, fits: Sequence[Fit], today: dt.date | None
+) -> Iterator[Plan | Rejected]:
+    """Yield the ways to make a volume of images."""
     terms = Terms.of(workload, today)
-    paces, too_slow = parted(paces_of(workload, fits))
-    rented, not_rented = parted(_rent(workload, catalog, paces, terms))
-    bought, not_bought = parted(_buy(workload, catalog, terms))
-    return Plans(
-        workload=workload.name,
-        ranked=tuple(sorted([*rented, *bought], key=_dearness)),
-        rejected=(*too_slow, *not_rented, *not_bought),
+    paces, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
+    yield from too_slow
+    offers, not_allowed = parted(_offers(workload, catalog, today))
+    yield from not_allowed
+    for offer in offers:
+        here = [pace for pace in paces if pace.gpu == offer.gpu]
+        if not here:
+            yield _no_timing(offer, workload)
+        for pace in here:
+            yield from _rent_at(offer, pace, workload, terms)
+    yield from _buy(workload, catalog, workload.mix, workload.images, terms.unit, today)
+
+
+def _rent_at(
+    offer: Offer, pace: Pace, workload: Workload, terms: Terms
+) -> Iterator[Plan | Rejected]:
+    ways = ways_for(offer, workload)
+    if not ways:
+        reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
+        yield Rejected(offer.id, "volume", reason)
+    for way in ways:
+        try:
+            rental = way.rent(offer, pace, terms)
+        except InfeasibleError as error:
+            yield Rejected(f"{offer.id}, batch {pace.batch}", way.mode, str(error))
+        else:
+            yield rented(offer, pace, way.mode, rental, workload.images, terms.today)
+
+
+def _serve(
+    workload: Workload,
+    catalog: Catalog,
+    fits: Sequence[Fit],
+    today: dt.date | None,
+    depth: Depth,
+    seed: int,
+) -> Iterator[Plan | Rejected]:
+    """Yield the ways to serve requests as they arrive."""
+    # The simulator's compiled loops are slow to import, and a volume does without them.
+    from fluxcost.planning.arriving import crews_of, demanded
+
+    demand = demanded(workload)
+    images = demand.images_per_month
+    paces, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))
+    yield from too_slow
+    crews, too_few = parted(
+        crews_of(workload, demand, paces, simulate=depth == "simulated", seed=seed)
     )
+    yield from too_few
+    offers, not_allowed = parted(_offers(workload, catalog, today))
+    yield from not_allowed
+    for offer in offers:
+        here = [crew for crew in crews if crew.pace.gpu == offer.gpu]
+        if offer.kind in SCALED_TO_ZERO:
+            reason = f"sold as {offer.kind}, which is not kept around the clock."
+            yield Rejected(offer.id, "volume", reason)
+        elif not here:
+            yield _no_crew(offer, workload, paces)
+        else:
+            for crew in here:
+                rental = rent_fleet(offer, crew.serving, today)
+                yield rented(offer, crew.pace, "always-on", rental, images, today, crew.serving)
+    yield from _buy(workload, catalog, demand.mix, images, "USD/month", today)
+
+
+def _offers(
+    workload: Workload, catalog: Catalog, today: dt.date | None
+) -> Iterator[Offer | Rejected]:
+    """Yield every offer, or the rule it breaks."""
+    for offer in catalog.offers:
+        yield broken_by_offer(offer, workload.constraints, today) or offer
+
+
+def _no_timing(offer: Offer, workload: Workload) -> Rejected:
+    reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there."
+    return Rejected(offer.id, "timing", reason)
+
+
+def _no_crew(offer: Offer, workload: Workload, paces: Sequence[Pace]) -> Rejected:
+    if all(pace.gpu != offer.gpu for pace in paces):
+        return _no_timing(offer, workload)
+    return Rejected(offer.id, "objective", f"no stack and batch meets it on {offer.gpu}.")
+
+
+def _buy(
+    workload: Workload,
+    catalog: Catalog,
+    mix: Mix,
+    images: int,
+    unit: str,
+    today: dt.date | None,
+) -> Iterator[Plan | Rejected]:
+    for tariff in catalog.tariffs:
+        if tariff.model != workload.model:
+            continue
+        if broken := broken_by_tariff(tariff, workload, today):
+            yield broken
+            continue
+        try:
+            yield bought(tariff, mix, images, unit, today)
+        except (InputError, MissingDataError) as error:
+            yield Rejected(tariff.id, "price", str(error))
 
 
 def _fits(
@@ -78,114 +203,3 @@ def _shipped_fits() -> tuple[Fit, ...]:
     # Shipped files do not change while a program runs, and a fit remembers its answers, so only a
     # session's first plan pays for them; a dashboard asks many.
     return tuple(fit(load_calibration(entry.alias)) for entry in shipped_calibrations())
-
-
-def _dearness(plan: Plan) -> tuple[float, int, int, str]:
-    # At the same worst cost, what was measured and priced better comes first.
-    timing = plan.timing_source.rank if plan.timing_source else 0
-    return plan.total.high, timing, plan.price_source.rank, plan.option
-
-
-def _rent(
-    workload: Workload, catalog: Catalog, paces: Sequence[Pace], terms: Terms
-) -> Iterator[Plan | Rejected]:
-    for offer in catalog.offers:
-        if broken := broken_by_offer(offer, workload.constraints, terms.today):
-            yield broken
-            continue
-        here = [pace for pace in paces if pace.gpu == offer.gpu]
-        if not here:
-            reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there."
-            yield Rejected(offer.id, "timing", reason)
-        for pace in here:
-            yield from _rent_at(offer, pace, workload, terms)
-
-
-def _rent_at(
-    offer: Offer, pace: Pace, workload: Workload, terms: Terms
-) -> Iterator[Plan | Rejected]:
-    ways = ways_for(offer, workload)
-    if not ways:
-        reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
-        yield Rejected(offer.id, "volume", reason)
-    for way in ways:
-        try:
-            rental = way.rent(offer, pace, terms)
-        except InfeasibleError as error:
-            yield Rejected(f"{offer.id}, batch {pace.batch}", way.mode, str(error))
-        else:
-            yield _rented(offer, pace, way.mode, rental, workload, terms)
-
-
-def _rented(
-    offer: Offer, pace: Pace, mode: Mode, rental: Rental, workload: Workload, terms: Terms
-) -> Plan:
-    per_image, per_usd = _per_image(rental.total, workload.images)
-    return Plan(
-        option=offer.id,
-        mode=mode,
-        gpu=offer.gpu,
-        gpus=rental.gpus,
-        calibration=pace.calibration,
-        batch=pace.batch,
-        hours=rental.hours,
-        latency=pace.latency,
-        total=rental.total,
-        usd_per_image=per_image,
-        images_per_usd=per_usd,
-        timing_source=pace.source,
-        price_source=offer.trust(terms.today),
-        priced_as_of=f"{offer.as_of}, {offer.grade}",
-        why=rental.why,
-        caveats=offer.caveats(terms.today),
-    )
-
-
-def _buy(workload: Workload, catalog: Catalog, terms: Terms) -> Iterator[Plan | Rejected]:
-    for tariff in catalog.tariffs:
-        if tariff.model != workload.model:
-            continue
-        if broken := broken_by_tariff(tariff, workload.constraints, terms.today):
-            yield broken
-            continue
-        try:
-            yield _bought(tariff, workload, terms)
-        except (InputError, MissingDataError) as error:
-            yield Rejected(tariff.id, "price", str(error))
-
-
-def _bought(tariff: Tariff, workload: Workload, terms: Terms) -> Plan:
-    shares = [share for _, share in workload.mix]
-    prices = [tariff.usd_per_image(shape, terms.today) for shape, _ in workload.mix]
-    total = derive(
-        lambda *each: workload.images * sum(s * p for s, p in zip(shares, each, strict=True)),
-        *prices,
-        unit=terms.unit,
-    )
-    per_image, per_usd = _per_image(total, workload.images)
-    return Plan(
-        option=tariff.id,
-        mode="api",
-        gpu=None,
-        gpus=0,
-        calibration=None,
-        batch=None,
-        hours=None,
-        latency=None,
-        total=total,
-        usd_per_image=per_image,
-        images_per_usd=per_usd,
-        timing_source=None,
-        price_source=tariff.trust(terms.today),
-        priced_as_of=f"{tariff.as_of}, {tariff.grade}",
-        why=f"{workload.images:,} images x {usd(per_image.value)} = {usd(total.value)}.",
-        caveats=(
-            *tariff.caveats(terms.today),
-            f"{tariff.id}: whether its rate limit allows this volume is not known",
-        ),
-    )
-
-
-def _per_image(total: Estimate, images: int) -> tuple[Estimate, Estimate]:
-    per_image = total.scaled(1 / images, "USD/image")
-    return per_image, derive(lambda usd_each: 1 / usd_each, per_image, unit="images/USD")

@@ -11,12 +11,13 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
+from fluxcost.capacity.serving import Serving
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds, instances_for
 from fluxcost.economics.cost import Timed, as_utilization
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source, derive
-from fluxcost.units import percent, seconds, significant, usd
+from fluxcost.units import interval, percent, seconds, significant, usd
 from fluxcost.workload import Shape, Workload
 
 
@@ -46,8 +47,8 @@ class Terms:
         minutes = workload.startup_minutes
         if workload.arrivals is not None or workload.utilization is None or minutes is None:
             raise InputError(
-                f"{workload.name}: arrivals are stated, which a plan does not size; expected "
-                "images_per_month or deadline with a utilization, or use fluxcost.simulate."
+                f"{workload.name}: arrivals are stated, where utilization is an answer; expected "
+                "images_per_month or deadline, with a utilization."
             )
         evidence = f"start-up {minutes:g} min, stated in the workload"
         return cls(
@@ -122,7 +123,7 @@ def rent_for_job(offer: Offer, image_s: Estimate, batch: int, job: Job, terms: T
         unit="s",
     )
     hours = billed.scaled(job.sessions / SECONDS_PER_HOUR, "h")
-    total = _bill(offer, hours, gpus, terms)
+    total = _bill(offer, hours, gpus, terms.unit, terms.today)
     repeats = f"{job.sessions} times a month, " if job.sessions > 1 else ""
     why = (
         f"{repeats}{job.images:,} images of {seconds(image_s.value)} GPU time each, at "
@@ -138,15 +139,37 @@ def rent_for_month(offer: Offer, image_s: Estimate, images: int, terms: Terms) -
     month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
     needed = math.ceil(images * image_s.high / (month_s * terms.utilization.value))
     gpus = instances_for(offer, needed) * offer.gpu_count
-    # The month is certain; the count of GPUs rests on timing and utilization: keep their source.
-    hours = derive(lambda s, u: HOURS_PER_MONTH + 0 * s * u, image_s, terms.utilization, unit="h")
-    total = _bill(offer, hours, gpus, terms)
+    hours, total = _month(offer, gpus, terms.today, image_s, terms.utilization)
     why = (
         f"{images:,} images of {seconds(image_s.value)} GPU time each keep {_gpus(gpus)} busy "
         f"{percent(images * image_s.value / (month_s * gpus))} of the month, with "
         f"{percent(terms.utilization.value)} allowed; {_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
+
+
+def rent_fleet(offer: Offer, serving: Serving, today: dt.date | None) -> Rental:
+    """Return the instances that hold a fleet kept around the clock, and the bill."""
+    fleet = serving.fleet
+    gpus = instances_for(offer, fleet.replicas) * offer.gpu_count
+    hours, total = _month(offer, gpus, today, serving.response)
+    replicas = f"{fleet.replicas} replica{'s' if fleet.replicas > 1 else ''}"
+    why = (
+        f"{replicas} with {fleet.batching}, {percent(serving.utilization.value)} busy, answer "
+        f"p{serving.percentile:g} in {interval(serving.response)}, within "
+        f"{seconds(serving.within_s)} in {percent(serving.probability_met)} of timing worlds; "
+        f"{_working(offer, hours, gpus, total)}."
+    )
+    return Rental(gpus, hours, total, why)
+
+
+def _month(
+    offer: Offer, gpus: int, today: dt.date | None, *rests_on: Estimate
+) -> tuple[Estimate, Estimate]:
+    """Return the hours and the bill of GPUs kept for a month."""
+    # The month is certain; the count of GPUs rests on other estimates: keep their source.
+    hours = derive(lambda *each: HOURS_PER_MONTH + 0 * sum(each), *rests_on, unit="h")
+    return hours, _bill(offer, hours, gpus, "USD/month", today)
 
 
 def _calls_in_time(image_s: Estimate, batch: int, job: Job, terms: Terms) -> int:
@@ -161,9 +184,9 @@ def _calls_in_time(image_s: Estimate, batch: int, job: Job, terms: Terms) -> int
     return calls
 
 
-def _bill(offer: Offer, hours: Estimate, gpus: int, terms: Terms) -> Estimate:
-    price = offer.price_estimate(terms.today)
-    return derive(lambda h, usd_per_hour: h * gpus * usd_per_hour, hours, price, unit=terms.unit)
+def _bill(offer: Offer, hours: Estimate, gpus: int, unit: str, today: dt.date | None) -> Estimate:
+    price = offer.price_estimate(today)
+    return derive(lambda h, usd_per_hour: h * gpus * usd_per_hour, hours, price, unit=unit)
 
 
 def _working(offer: Offer, hours: Estimate, gpus: int, total: Estimate) -> str:

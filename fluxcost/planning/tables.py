@@ -62,6 +62,8 @@ def to_html(caption: str, rows: Sequence[dict[str, str]]) -> str:
 def to_frame(documents: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return plain documents as a data frame; an estimate becomes value, low and high columns.
 
+    The fields of a part, such as how a plan serves, stand under its name and theirs.
+
     Raises:
         InputError: pandas is not installed.
     """
@@ -74,15 +76,18 @@ def to_frame(documents: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([_flat(document) for document in documents])
 
 
-def _flat(document: dict[str, Any]) -> dict[str, Any]:
+def _flat(document: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in document.items():
-        if isinstance(value, dict):
+        column = f"{prefix}{name}"
+        if isinstance(value, dict) and "level" in value:
             row |= {
-                name: value["value"],
-                f"{name}_low": value["low"],
-                f"{name}_high": value["high"],
+                column: value["value"],
+                f"{column}_low": value["low"],
+                f"{column}_high": value["high"],
             }
+        elif isinstance(value, dict):
+            row |= _flat(value, f"{column}_")
         else:
-            row[name] = value
+            row[column] = value
     return row

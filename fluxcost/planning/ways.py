@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from fluxcost.economics.billing import HOURS_PER_MONTH
 from fluxcost.economics.offers import SECONDS_PER_HOUR, BillingKind, Offer
+from fluxcost.planning.legs import Mode
 from fluxcost.planning.paces import Pace
-from fluxcost.planning.plans import Mode
 from fluxcost.planning.sizing import Job, Rental, Terms, rent_for_job, rent_for_month
 from fluxcost.workload import Workload
 

@@ -15,9 +15,7 @@ from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
 from fluxcost.performance.calibration import ColdStart
 from fluxcost.performance.fit import fit
-from fluxcost.planning.search import plan
 from fluxcost.workload import Shape, Workload, load_workload
-from tests.planning.made import catalog, offer
 from tests.synthetic import make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")
@@ -299,8 +297,3 @@ def test_a_monthly_volume_does_not_say_how_requests_arrive():
     )
     with pytest.raises(InputError, match="how requests arrive is not stated"):
         simulated(asked, 2)
-
-
-def test_a_plan_of_arrivals_is_refused_rather_than_guessed():
-    with pytest.raises(InputError, match=r"use fluxcost\.simulate"):
-        plan(workload(), catalog(offer()), [H200])

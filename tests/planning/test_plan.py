@@ -16,7 +16,7 @@ from fluxcost.planning.plans import Plans
 from fluxcost.planning.search import plan
 from fluxcost.workload import Shape, Workload
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
-from tests.synthetic import make_calibration
+from tests.synthetic import LOSSY, Machine, make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")
 ONE_MEGAPIXEL = Shape(1024, 1024, 4)
@@ -201,6 +201,24 @@ def test_only_allowed_sources_are_used():
         "allow_sources",
         "the timing is published; allowed: measured.",
     )
+
+
+def test_a_stack_that_changes_the_pictures_is_used_only_where_that_is_accepted():
+    quick = make_calibration(Machine(step_s_per_kilotoken=0.012), gpu="h200-sxm", stack=LOSSY)
+    refused = planned(workload(), catalog(offer()), H200, quick)
+    assert {line.calibration for line in refused} == {H200.alias}
+    assert reasons(refused)[quick.alias] == (
+        "allow_lossy",
+        "quick-fp8 changes the pictures; allow_lossy: true accepts that.",
+    )
+    accepted = planned(workload(constraints={"allow_lossy": True}), catalog(offer()), H200, quick)
+    assert accepted.best.calibration == quick.alias
+
+
+def test_a_lossy_stack_does_not_stand_in_for_a_published_table():
+    quick = make_calibration(gpu="h100-sxm", stack=LOSSY)
+    plans = planned(workload(), catalog(offer(gpu="h100-sxm")), quick, table("h100-sxm", 0.57))
+    assert {line.timing_source for line in plans} == {Source.PUBLISHED}
 
 
 def test_a_published_table_serves_a_gpu_nobody_measured():

@@ -1,0 +1,345 @@
+"""The fewest replicas that meet an objective: theory says about how many, the simulator decides.
+
+An objective is met when it is met in 90 of 100 worlds of the timing error. Slower calls never make
+a fleet quicker, so theory asks once, in the world in which only 10 of 100 are slower; the simulator
+then runs worlds across the error.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from fluxcost.capacity.demand import Demand
+from fluxcost.capacity.fleet import MOST_REPLICAS, Batching, Fleet
+from fluxcost.capacity.service import Service
+from fluxcost.capacity.serving import Serving
+from fluxcost.capacity.simulate import answered
+from fluxcost.capacity.simulation import Simulation
+from fluxcost.capacity.theory import Theory
+from fluxcost.capacity.trial import Trial
+from fluxcost.errors import InfeasibleError
+from fluxcost.estimate import Draws, Estimate
+from fluxcost.units import percent, seconds
+from fluxcost.workload import Objective, Workload
+
+MET = 0.9
+"""Least share of timing worlds in which the objective is met."""
+
+IMAGES = 20_000
+"""Images counted in a run, at least."""
+
+REPLICA_IMAGES = 300
+"""Images of each replica that works all the time, at least, so that queues settle."""
+
+LATE_REQUESTS = 50
+"""Requests past the percentile that a run must count, for it to mean something."""
+
+MOST_IMAGES = 500_000
+
+REPLICATIONS = 4
+"""Runs at the central timings for the answer."""
+
+TRIES = 2
+"""Runs in the slow world that decide whether a count is worth an answer."""
+
+WORLDS = (0.02, 0.2, 0.5, 0.8, 0.98)
+"""Quantiles of the timing error at which theory is asked; between them it is drawn."""
+
+TOO_LONG = 10.0
+"""Theory tells responses beyond so many times the objective as that: the fleet is no answer."""
+
+
+class OverObjectiveError(InfeasibleError):
+    """No number of replicas meets the objective; `over` says how many times too slow it is."""
+
+    def __init__(self, message: str, over: float) -> None:
+        self.over = over
+        super().__init__(message)
+
+
+class Sizing:
+    """A workload on replicas of one stack with one way to batch.
+
+    Args:
+        workload: With arrivals and an objective.
+        demand: The workload's.
+        service: How long calls take, at every batch up to the largest.
+        calibration: What load_calibration takes.
+        batching: How images are joined into calls.
+        seed: Of the simulation.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        demand: Demand,
+        service: Service,
+        *,
+        calibration: str,
+        batching: Batching,
+        seed: int = 0,
+    ) -> None:
+        assert workload.objective is not None  # noqa: S101 - nothing to size without one
+        self.workload, self.demand, self.service = workload, demand, service
+        self.objective: Objective = workload.objective
+        self.calibration, self.batching, self.seed = calibration, batching, seed
+        self.theory = Theory(demand, service, kept=1 - self.objective.may_reject)
+        self._tried: dict[int, bool] = {}
+
+    @functools.cached_property
+    def by_theory(self) -> int:
+        """The fewest replicas by theory.
+
+        Raises:
+            OverObjectiveError: Requests are late even where none waits.
+            InfeasibleError: More than 4096 replicas would be needed.
+        """
+        self._refuse_unreachable()
+        least = self._working
+        if least > MOST_REPLICAS:
+            raise OverObjectiveError(
+                f"at least {least:,} replicas are needed, of which {MOST_REPLICAS} can be planned; "
+                "split the workload.",
+                least / MOST_REPLICAS,
+            )
+        return _least(self._met_by_theory, least, least)
+
+    def theoretical(self) -> Serving:
+        """Return the fewest replicas by theory and how they serve."""
+        replicas = self.by_theory
+        times = [self._theory_s(replicas, factor) for factor in self._levels]
+        central = self._theory_s(replicas, 1.0)
+        draws = np.interp(self._factors, self._levels, times)
+        load = self.theory.load(replicas, self.batching.max_batch)
+        evidence = (f"queueing theory, {self.theory.__module__}", *self.service.evidence)
+        response = Estimate(central, "s", self.service.source, evidence, draws)
+        busy = np.minimum(1.0, load * self._factors)
+        return Serving(
+            fleet=self.fleet(replicas),
+            percentile=self.objective.percentile,
+            within_s=self.objective.within_s,
+            response=response,
+            probability_met=self._probability_by_theory(replicas),
+            utilization=Estimate(
+                min(1.0, load), "1", self.service.source, self.service.evidence, busy
+            ),
+            lost=0.0,
+            sized_by="theory",
+            why_not_fewer=self._why_not_by_theory(replicas - 1),
+        )
+
+    def simulated(self) -> Serving:
+        """Return the fewest replicas by simulation, starting at theory's, and how they serve.
+
+        Raises:
+            OverObjectiveError: Requests are late even where none waits.
+            InfeasibleError: More than 4096 replicas would be needed.
+        """
+        guess = self.by_theory
+        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
+        answer = self._answer(replicas)
+        while not self._meets(answer):
+            replicas += 1
+            answer = self._answer(replicas)
+        name = f"p{self.objective.percentile:g}"
+        assert answer.probability_met is not None  # noqa: S101 - there is an objective
+        return Serving(
+            fleet=answer.fleet,
+            percentile=self.objective.percentile,
+            within_s=self.objective.within_s,
+            response=answer.response[name],
+            probability_met=answer.probability_met,
+            utilization=answer.utilization,
+            lost=answer.lost.value,
+            sized_by="simulation",
+            why_not_fewer=self._why_not(replicas - 1),
+        )
+
+    def fleet(self, replicas: int) -> Fleet:
+        """Return so many replicas as a fleet."""
+        return Fleet(
+            calibration=self.calibration,
+            replicas=replicas,
+            batching=self.batching,
+            queue_limit=self._queue_limit(replicas),
+        )
+
+    @functools.cached_property
+    def _factors(self) -> Draws:
+        return np.ones(1) if self.service.factors is None else self.service.factors
+
+    @functools.cached_property
+    def _slow(self) -> float:
+        """The timing error that only 10 of 100 worlds exceed."""
+        return float(np.quantile(self._factors, MET))
+
+    @functools.cached_property
+    def _levels(self) -> list[float]:
+        return [float(level) for level in np.quantile(self._factors, WORLDS)]
+
+    @property
+    def _working(self) -> int:
+        """The fewest replicas that work off what arrives, in the slow world."""
+        return max(1, math.ceil(self._load_of_one + 1e-9))
+
+    @property
+    def _load_of_one(self) -> float:
+        """Work that arrives in the slow world over what one replica can do."""
+        return self.theory.load(1, self.batching.max_batch, self._slow)
+
+    def _refuse_unreachable(self) -> None:
+        alone_s = self.theory.idle_s(self.batching.max_batch, self.objective.percentile, self._slow)
+        if alone_s > self.objective.within_s:
+            over = alone_s / self.objective.within_s
+            raise OverObjectiveError(
+                f"a request takes {seconds(alone_s)} at p{self.objective.percentile:g} even where "
+                f"a GPU is idle, in the slow tenth of timing worlds; "
+                f"{seconds(self.objective.within_s)} asked, {over:.2f} times too slow.",
+                over,
+            )
+
+    def _met_by_theory(self, replicas: int, factor: float | None = None) -> bool:
+        late = self.theory.late(
+            replicas, self.batching.max_batch, self.objective.within_s, factor or self._slow
+        )
+        return late <= 1 - self.objective.percentile / 100
+
+    def _probability_by_theory(self, replicas: int) -> float:
+        """Return the share of worlds not slower than the slowest in which it is met."""
+        factors = np.sort(self._factors)
+        met = bisect.bisect_left(
+            factors, x=True, key=lambda factor: not self._met_by_theory(replicas, factor)
+        )
+        return met / factors.size
+
+    def _theory_s(self, replicas: int, factor: float) -> float:
+        """Return the percentile of the response by theory, at most `TOO_LONG` objectives."""
+        allowed = 1 - self.objective.percentile / 100
+        low, high = 0.0, TOO_LONG * self.objective.within_s
+        while high - low > 1e-4 * self.objective.within_s:
+            middle = (low + high) / 2
+            if self.theory.late(replicas, self.batching.max_batch, middle, factor) <= allowed:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _trial(self, replicas: int) -> Trial:
+        fleet = self.fleet(replicas)
+        return Trial(self.demand, self.service, fleet, self.seed, self.requests)
+
+    @functools.cached_property
+    def requests(self) -> int:
+        """Requests counted in a run: the same for every count of replicas and every limit."""
+        late = math.ceil(LATE_REQUESTS / (1 - self.objective.percentile / 100))
+        images = max(IMAGES, math.ceil(REPLICA_IMAGES * self._load_of_one))
+        most = max(MOST_IMAGES // self.demand.images, LATE_REQUESTS)
+        return min(most, max(late, math.ceil(images / self.demand.images)))
+
+    def _answer(self, replicas: int) -> Simulation:
+        return answered(self.workload, self._trial(replicas), REPLICATIONS)
+
+    def _meets(self, answer: Simulation) -> bool:
+        assert answer.probability_met is not None  # noqa: S101 - there is an objective
+        # Where requests may be turned away, more may come than are served.
+        swamped = answer.verdict == "overloaded" and answer.fleet.queue_limit is None
+        return answer.probability_met >= MET and not swamped
+
+    def _worth_answering(self, replicas: int) -> bool:
+        """Tell whether a few runs in the slow world meet the objective."""
+        trial = self._trial(replicas)
+        runs = [trial.run(index, self._slow) for index in range(TRIES)]
+        slow_s = float(np.mean([run.percentile_s(self.objective.percentile) for run in runs]))
+        lost = float(np.mean([run.lost / run.arrived for run in runs]))
+        return slow_s <= self.objective.within_s and lost <= self.objective.may_reject
+
+    def _why_not_by_theory(self, fewer: int) -> str:
+        if told := self._too_few(fewer):
+            return told
+        return self._slower(fewer, self._theory_s(fewer, self._slow))
+
+    def _why_not(self, fewer: int) -> str:
+        if told := self._too_few(fewer):
+            return told
+        run = self._trial(fewer).run(0, self._slow)
+        lost = run.lost / run.arrived
+        if lost > self.objective.may_reject:
+            allowed = percent(self.objective.may_reject)
+            return (
+                f"{_count(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
+            )
+        slow_s = run.percentile_s(self.objective.percentile)
+        if slow_s > self.objective.within_s:
+            return self._slower(fewer, slow_s)
+        met = self._answer(fewer).probability_met or 0.0
+        return f"with {_count(fewer)} it would be met in {percent(met)} of timing worlds only."
+
+    def _too_few(self, fewer: int) -> str | None:
+        if fewer == 0:
+            return "1 replica is the least there is."
+        load = self.theory.load(fewer, self.batching.max_batch)
+        if load * self._slow < 1:
+            return None
+        return f"{_count(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
+
+    def _slower(self, fewer: int, slow_s: float) -> str:
+        told, asked = f"p{self.objective.percentile:g}", seconds(self.objective.within_s)
+        most_s = TOO_LONG * self.objective.within_s
+        slow = f"over {seconds(most_s)}" if slow_s >= most_s else seconds(slow_s)
+        return (
+            f"with {_count(fewer)} {told} would be {slow} in the slow tenth of timing worlds, "
+            f"{asked} asked."
+        )
+
+    def _queue_limit(self, replicas: int) -> int | None:
+        """Return how many images may wait such that they are still answered in time."""
+        if self.objective.may_reject == 0:
+            return None
+        call_s = float(self.service.latency_s[:, self.batching.max_batch - 1].max()) * self._slow
+        image_s = self.theory.load(1, self.batching.max_batch, self._slow) / (
+            self.theory.kept * self.theory.stretches.mean_per_s * self.demand.images
+        )
+        spare_s = max(0.0, self.objective.within_s - call_s)
+        return max(self.demand.images, math.floor(replicas * spare_s / image_s))
+
+
+def _count(replicas: int) -> str:
+    return f"{replicas} replica{'s' if replicas > 1 else ''}"
+
+
+def _least(enough: Callable[[int], bool], lowest: int, guess: int) -> int:
+    """Return the least count that is enough, looked for around a guess.
+
+    Raises:
+        InfeasibleError: Not even `MOST_REPLICAS` are.
+    """
+    known: dict[int, bool] = {lowest - 1: False}
+
+    def ask(count: int) -> bool:
+        if count not in known:
+            known[count] = enough(count)
+        return known[count]
+
+    step, low, high = 1, lowest - 1, guess
+    while not (high <= MOST_REPLICAS and ask(high)):
+        if high >= MOST_REPLICAS:
+            raise InfeasibleError(
+                f"more than {MOST_REPLICAS} replicas are needed; split the workload."
+            )
+        low, high, step = high, min(high + step, MOST_REPLICAS), 2 * step
+    step = 1
+    while high - step > low and ask(high - step):
+        high, step = high - step, 2 * step
+    low = max(low, high - step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if ask(middle):
+            high = middle
+        else:
+            low = middle
+    return high
