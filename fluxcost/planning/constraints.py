@@ -40,11 +40,15 @@ def broken_by_offer(
         return Rejected(
             offer.id, "allow_billing", f"sold as {offer.kind}; allowed: {', '.join(allowed)}."
         )
-    # The vendor may stop it in the middle of a job: a risk to take knowingly.
-    if allowed is None and offer.is_interruptible:
-        return Rejected(
-            offer.id, "allow_billing", f"sold as {offer.kind}; name it in allow_billing to use it."
-        )
+    # A host may change its price or leave from one day to the next: a risk to take knowingly.
+    named = allowed is not None and offer.kind is BillingKind.MARKETPLACE
+    if offer.is_marketplace and not (constraints.allow_marketplace or named):
+        reason = "a marketplace host's price; allow_marketplace: true uses it."
+        return Rejected(offer.id, "allow_marketplace", reason)
+    # The vendor may stop it in the middle of a job, and how often only its user knows.
+    if offer.is_interruptible and constraints.spot_interruptions_per_hour is None:
+        reason = "may be interrupted; state how often you see it happen to use it."
+        return Rejected(offer.id, "spot_interruptions_per_hour", reason)
     return None
 
 
@@ -69,13 +73,26 @@ def _broken_by_row(
         return Rejected(row.id, "price", f"the price is {row.status}: {reason}")
     if not row.is_plannable(today):
         return Rejected(row.id, "price", "no price anyone can buy at is published.")
+    return _broken_by_provider(row, constraints) or _broken_by_evidence(row, constraints, today)
+
+
+def _broken_by_provider(row: Offer | Tariff, constraints: Constraints) -> Rejected | None:
     allowed = constraints.allow_providers
     if allowed is not None and row.provider not in allowed:
         return Rejected(row.id, "allow_providers", f"allowed: {', '.join(allowed)}.")
     if row.provider in constraints.deny_providers:
         return Rejected(row.id, "deny_providers", f"{row.provider} is denied.")
+    return None
+
+
+def _broken_by_evidence(
+    row: Offer | Tariff, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
     if row.grade > constraints.least_grade:
         return Rejected(
             row.id, "least_grade", f"grade {row.grade}; at least {constraints.least_grade} asked."
         )
+    # Whoever brings a price of their own has judged its age.
+    if not (constraints.allow_stale or row.from_overlay) and (stale := row.staleness(today)):
+        return Rejected(row.id, "allow_stale", f"{stale}; allow_stale: true uses it.")
     return None

@@ -15,6 +15,7 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
+from fluxcost.planning.interruptions import told_of_interruptions, with_interruptions
 from fluxcost.planning.paces import Pace, paces_of
 from fluxcost.planning.plans import Mode, Plan, Plans, Rejected, parted
 from fluxcost.planning.sizing import Rental, Terms
@@ -108,9 +109,10 @@ def _rent_at(
     if not ways:
         reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
         yield Rejected(offer.id, "volume", reason)
+    per_hour = workload.constraints.spot_interruptions_per_hour
     for way in ways:
         try:
-            rental = way.rent(offer, pace, terms)
+            rental = way.rent(offer, with_interruptions(pace, offer, per_hour, terms), terms)
         except InfeasibleError as error:
             yield Rejected(f"{offer.id}, batch {pace.batch}", way.mode, str(error))
         else:
@@ -137,7 +139,10 @@ def _rented(
         price_source=offer.trust(terms.today),
         priced_as_of=f"{offer.as_of}, {offer.grade}",
         why=rental.why,
-        caveats=offer.caveats(terms.today),
+        caveats=(
+            *offer.caveats(terms.today),
+            *told_of_interruptions(offer, workload.constraints.spot_interruptions_per_hour),
+        ),
     )
 
 
