@@ -234,7 +234,7 @@ def test_a_tariff_in_doubt_never_wins_unless_allowed():
 
 
 def test_the_age_of_your_own_price_is_yours_to_judge():
-    old = {"as_of": dt.date(2026, 1, 1)}
+    old: dict[str, Any] = {"as_of": dt.date(2026, 1, 1)}
     own = offer("own", from_overlay=True, **old)
     plans = planned(workload(), catalog(own, offer("shipped", **old)))
     assert {line.option for line in plans} == {"shop/own"}
