@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
-    from fluxcost.economics.cost import cost_per_image
+    from fluxcost.economics.cost import CostPerImage, cost_per_image
     from fluxcost.economics.electricity import electricity_per_image
+    from fluxcost.economics.extras import Extras, load_extras
+    from fluxcost.economics.mixcost import CostOfMix, cost_of_mix
     from fluxcost.economics.offers import Offer
+    from fluxcost.economics.owned import OwnedMachine
     from fluxcost.economics.tariffs import Tariff
     from fluxcost.errors import (
         DocumentError,
@@ -52,8 +55,11 @@ __all__ = [
     "Batching",
     "Calibration",
     "Catalog",
+    "CostOfMix",
+    "CostPerImage",
     "DocumentError",
     "Estimate",
+    "Extras",
     "Fit",
     "Fleet",
     "FluxcostError",
@@ -62,6 +68,7 @@ __all__ = [
     "InputError",
     "MissingDataError",
     "Offer",
+    "OwnedMachine",
     "Plan",
     "Plans",
     "Rejected",
@@ -79,6 +86,7 @@ __all__ = [
     "bill",
     "break_even",
     "choose_batches",
+    "cost_of_mix",
     "cost_per_image",
     "diff",
     "electricity_per_image",
@@ -86,6 +94,7 @@ __all__ = [
     "largest_batch",
     "load_calibration",
     "load_catalog",
+    "load_extras",
     "load_workload",
     "plan",
     "reconcile",
@@ -104,9 +113,12 @@ _ROOMS = {
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
-    "fluxcost.economics.cost": ("cost_per_image",),
+    "fluxcost.economics.cost": ("CostPerImage", "cost_per_image"),
     "fluxcost.economics.electricity": ("electricity_per_image",),
+    "fluxcost.economics.extras": ("Extras", "load_extras"),
+    "fluxcost.economics.mixcost": ("CostOfMix", "cost_of_mix"),
     "fluxcost.economics.offers": ("Offer",),
+    "fluxcost.economics.owned": ("OwnedMachine",),
     "fluxcost.economics.tariffs": ("Tariff",),
     "fluxcost.errors": (
         "DocumentError",
