@@ -10,7 +10,7 @@ import typer
 
 import fluxcost as fc
 from fluxcost.cli import options
-from fluxcost.cli.importing import import_files
+from fluxcost.cli.importing import import_files, refresh
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.economics.importers.found import day_of
 from fluxcost.economics.schema import price_file_schema
@@ -25,10 +25,10 @@ NOTHING = "-"
 
 def prices(
     action: Annotated[
-        Literal["import", "schema"] | None,
+        Literal["import", "refresh", "schema"] | None,
         typer.Argument(
-            help="import: read another catalog's FILES into a folder of prices. schema: print the "
-            "JSON Schema of a price file."
+            help="import: read another catalog's FILES into a folder of prices. refresh: fetch "
+            "gpuhunt's of today into one. schema: print the JSON Schema of a price file."
         ),
     ] = None,
     files: Annotated[
@@ -41,7 +41,9 @@ def prices(
     as_of: Annotated[
         str | None, typer.Option(help="Day the files are of, such as 2026-08-18, with import.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to, with import.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to, with import and refresh.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Prices as they were known on a past day.")] = None,
     gpu: Annotated[str | None, typer.Option(help="Only offers of this GPU key.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
@@ -52,6 +54,9 @@ def prices(
     """GPU offers and API tariffs, with age and grade."""
     if action == "import":
         import_files(origin, files or [], as_of, out, json=json)
+        return
+    if action == "refresh":
+        refresh(provider, out, json=json)
         return
     if action == "schema":
         show_json(price_file_schema())

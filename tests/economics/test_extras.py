@@ -74,7 +74,11 @@ def test_stages_take_the_gpu_cores_and_the_wire():
         {"name": "thumbnail", "cpu_s": 1.8},  # 1.8 / 3600 x 0.04
         {"name": "upload", "bytes": 2e6, "accepted_only": True},  # 0.002 GB x 0.09
     ]
-    given = {"stages": stages, "usd_per_core_hour": 0.04, "traffic": {"usd": 0.09, "per": "gb"}}
+    given: dict[str, Any] = {
+        "stages": stages,
+        "usd_per_core_hour": 0.04,
+        "traffic": {"usd": 0.09, "per": "gb"},
+    }
     lines = usd(cost(**given))
     assert lines["safety checker"] == 0.00004
     assert lines["thumbnail"] == 0.00002
