@@ -34,14 +34,21 @@ class Item(Protocol):
 class Published(Protocol):
     """One provider's catalog."""
 
-    version: str
-    items: Sequence[Item]
+    @property
+    def version(self) -> str:
+        """Such as 20261120-3, which names its day."""
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """Its instances."""
 
 
 class Catalog(Protocol):
     """What of gpuhunt's Catalog is used."""
 
-    catalog: Mapping[str, Published]
+    @property
+    def catalog(self) -> Mapping[str, Published]:
+        """What was fetched, by gpuhunt's name of the provider."""
 
     def load(self) -> None:
         """Fetch every provider's newest catalog."""
