@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
+from fluxcost.economics.billing import HOURS_PER_MONTH
 from fluxcost.economics.catalog import Catalog
-from fluxcost.economics.offers import BillingKind, Offer
+from fluxcost.economics.offers import SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import UnknownNameError
 from fluxcost.planning.plans import Rejected
-from fluxcost.workload import Constraints
+from fluxcost.workload import Constraints, Workload
 
 
 def refuse_unknown_names(constraints: Constraints, catalog: Catalog) -> None:
@@ -52,16 +53,24 @@ def broken_by_offer(
     return None
 
 
-def broken_by_tariff(
-    tariff: Tariff, constraints: Constraints, today: dt.date | None
-) -> Rejected | None:
+def broken_by_tariff(tariff: Tariff, workload: Workload, today: dt.date | None) -> Rejected | None:
     """Return the first rule a tariff breaks, or None."""
-    if broken := _broken_by_row(tariff, constraints, today):
+    if broken := _broken_by_row(tariff, workload.constraints, today):
         return broken
-    if constraints.max_latency_p95_s is not None:
+    if workload.constraints.max_latency_p95_s is not None:
         return Rejected(
             tariff.id, "max_latency_p95_s", "nobody has timed this API; leave the limit out."
         )
+    if tariff.most_images_per_s is None:
+        return None
+    hours = HOURS_PER_MONTH if workload.deadline is None else workload.deadline.hours
+    most = tariff.most_images_per_s * hours * SECONDS_PER_HOUR
+    if workload.images > most:
+        reason = (
+            f"{tariff.limits}: {most:,.0f} images in {hours:g} h; {workload.images:,} asked. Ask "
+            "the vendor for more and add the answer as a row of your own."
+        )
+        return Rejected(tariff.id, "rate limit", reason)
     return None
 
 

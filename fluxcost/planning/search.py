@@ -150,7 +150,7 @@ def _buy(workload: Workload, catalog: Catalog, terms: Terms) -> Iterator[Plan | 
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue
-        if broken := broken_by_tariff(tariff, workload.constraints, terms.today):
+        if broken := broken_by_tariff(tariff, workload, terms.today):
             yield broken
             continue
         try:
@@ -186,7 +186,7 @@ def _bought(tariff: Tariff, workload: Workload, terms: Terms) -> Plan:
         why=f"{workload.images:,} images x {usd(per_image.value)} = {usd(total.value)}.",
         caveats=(
             *tariff.caveats(terms.today),
-            f"{tariff.id}: whether its rate limit allows this volume is not known",
+            f"{tariff.id}: {tariff.limits}",
         ),
     )
 

@@ -119,6 +119,49 @@ def test_an_api_line_is_its_price_times_the_images():
     assert (line.gpus, line.hours, line.latency, line.timing_source) == (0, None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("limits", "images", "said"),
+    [
+        # 600 a minute are 288,000 in 8 h, 24 at once of 2 s each are 345,600.
+        ({"requests_per_minute": 600}, 288_000, "600 requests a minute"),
+        (
+            {"concurrent_requests": 24, "stated_latency_s": 2.0},
+            345_600,
+            "2 s an image and 24 requests at once",
+        ),
+        (
+            {"requests_per_minute": 600, "concurrent_requests": 24, "stated_latency_s": 2.0},
+            288_000,
+            "2 s an image and 600 requests a minute and 24 requests at once",
+        ),
+    ],
+)
+def test_an_api_is_bought_up_to_its_rate_limit(limits: dict[str, Any], images: int, said: str):
+    shop = catalog(tariff(limits_source="a page", **limits))
+    within = planned(workload(deadline={"images": images, "hours": 8}), shop)
+    assert within.best.caveats == (f"api/klein: the vendor states {said}",)
+    beyond = planned(workload(deadline={"images": images + 1, "hours": 8}), shop)
+    assert reasons(beyond)["api/klein"][0] == "rate limit"
+    assert f"{images:,} images in 8 h; {images + 1:,} asked" in reasons(beyond)["api/klein"][1]
+    # A month has 730 hours.
+    monthly = {"deadline": None, "images_per_month": images * 730 // 8}
+    assert planned(workload(**monthly), shop).best.mode == "api"
+    more = monthly | {"images_per_month": images * 730 // 8 + 1}
+    assert len(planned(workload(**more), shop)) == 0
+
+
+def test_a_limit_that_tells_no_rate_is_said():
+    shop = catalog(tariff(concurrent_requests=24, limits_source="a page"))
+    (caveat,) = planned(workload(), shop).best.caveats
+    assert caveat == (
+        "api/klein: the vendor states 24 requests at once, and how long one takes is not known"
+    )
+    with pytest.raises(InputError, match="limits_source beside a stated latency or limit"):
+        tariff(requests_per_minute=600)
+    (unknown,) = planned(workload(), catalog(tariff())).best.caveats
+    assert unknown == "api/klein: whether its rate limit allows this volume is not known"
+
+
 def test_a_monthly_volume_is_kept_or_rented_on_demand():
     asked = workload(deadline=None, images_per_month=100_000, on_demand={"starts_per_month": 20})
     plans = planned(asked, catalog(offer()))
