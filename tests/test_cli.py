@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import fluxcost as fc
-from fluxcost.economics.breakeven import Sessions
+from fluxcost.economics.volume import Sessions
 from tests.commands import Files, shown, shown_json
 from tests.synthetic import make_calibration
 

@@ -10,8 +10,10 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.economics.breakeven import SINGLE, BreakEven, Sessions
+from fluxcost.economics.breakeven import BreakEven
 from fluxcost.economics.horizon import Horizon, switch_month
+from fluxcost.economics.verdict import SINGLE
+from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InputError
 from fluxcost.units import interval, percent
 

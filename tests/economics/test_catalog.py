@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.economics.breakeven import Verdict, break_even
+from fluxcost.economics.breakeven import break_even
 from fluxcost.economics.catalog import PACKAGE, Catalog, load_catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import DateKind, PriceRow, Status
+from fluxcost.economics.verdict import Verdict
 from fluxcost.errors import DocumentError, FluxcostError, InputError, UnknownNameError
 from fluxcost.performance.library import shipped_calibrations
 from tests.economics.stand_in import SQUARE, TODAY, Clock
