@@ -11,9 +11,7 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
 from fluxcost.economics.breakeven import BreakEven
-from fluxcost.economics.horizon import Horizon, switch_month
 from fluxcost.economics.verdict import SINGLE
-from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InputError
 from fluxcost.units import interval, percent
 
@@ -159,8 +157,8 @@ def breakeven(
     )
     switch = None
     if images_per_month is not None:
-        horizon = Horizon(images_per_month, growth, months)
-        switch = switch_month(
+        horizon = fc.Horizon(images_per_month, growth, months)
+        switch = fc.switch_month(
             fitted, rented, api, shape, horizon=horizon, batch=batch, utilization=utilization
         )
     if json:
@@ -197,7 +195,7 @@ def _crossings(result: BreakEven) -> dict[str, str]:
     return {"cheaper": "; ".join(changes)}
 
 
-def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> Sessions | None:
+def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> fc.Sessions | None:
     if starts_per_month is None and startup_minutes is None:
         return None
     if starts_per_month is None or startup_minutes is None:
@@ -205,7 +203,7 @@ def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> Se
             f"--starts-per-month is {starts_per_month} and --startup-minutes {startup_minutes}; "
             "expected both or neither: add the missing one."
         )
-    return Sessions(starts_per_month, startup_minutes * 60)
+    return fc.Sessions(starts_per_month, startup_minutes * 60)
 
 
 def _caveats(caveats: tuple[str, ...]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import pytest
 
 from fluxcost.economics.catalog import load_catalog
+from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.workload import Shape
 from tests.economics.stand_in import SQUARE, TODAY, tariff
@@ -73,6 +74,27 @@ def test_a_decimal_megapixel_bills_a_1024_square_as_two():
         {"shape": "per-megapixel", "usd": 0.01, "megapixel_px": 1_000_000, "rounding": "up"}
     )
     assert decimal.usd_per_image(SQUARE).value == pytest.approx(0.02)
+
+
+AREAS = [
+    row
+    for row in load_catalog().tariffs
+    if row.price.shape in {"per-megapixel", "first-and-extra-megapixel"}
+]
+
+
+@pytest.mark.parametrize("row", AREAS, ids=lambda row: row.id)
+def test_every_shipped_megapixel_holds_a_1024_square_and_not_a_pixel_row_more(row: Tariff):
+    # Vendors quote the price of a 1024 x 1024 image; a decimal megapixel would bill it as two.
+    fields = row.to_dict()["price"]
+    one = fields.get("usd") or fields["first_usd"]
+    edits = 0 if "text-to-image" in row.tasks else 1
+    square, larger = Shape(1024, 1024, 4, edits), Shape(1040, 1024, 4, edits)
+    assert row.usd_per_image(square).value == pytest.approx(
+        one + edits * fields.get("input_usd", 0)
+    )
+    if "extra_usd" in fields or "usd" in fields:
+        assert row.usd_per_image(larger).value > row.usd_per_image(square).value
 
 
 def test_a_rate_that_was_not_found_is_refused_and_not_taken_as_free():
