@@ -21,6 +21,7 @@ from fluxcost.economics.cost import (
     calibration_of,
     refuse_bad_batch,
     refuse_other_gpu,
+    refuse_spot,
     shape_dict,
 )
 from fluxcost.economics.curve import Crossing, CurvePoint, crossings_of
@@ -158,11 +159,12 @@ def break_even(
         today: Day the prices are judged on; UTC today unless given.
 
     Raises:
-        InputError: utilization or batch is out of range, the fit is of another GPU, the API does
-            not make this shape, or start-up alone fills the month.
+        InputError: utilization or batch is out of range, the fit is of another GPU, the offer may
+            be interrupted, the API does not make this shape, or start-up alone fills the month.
         MissingDataError: A price is not published.
     """
     refuse_other_gpu(fit, offer)
+    refuse_spot(offer)
     refuse_bad_batch(batch)
     api = tariff.usd_per_image(shape, today)
     used = as_utilization(utilization)

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from fluxcost.economics.costlines import CostLine, total_of
-from fluxcost.economics.extras import NO_EXTRAS, Extras
+from fluxcost.economics.extras import NO_EXTRAS, Extras, Interruptions
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.owned import HourlyRate, OwnedMachine
+from fluxcost.economics.uses.spot import interrupted
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration import Calibration
@@ -91,7 +92,9 @@ def cost_per_image(
         today: Day the price is judged on; UTC today unless given.
 
     Raises:
-        InputError: utilization or batch is out of range, or the fit is of another GPU.
+        InputError: utilization or batch is out of range, the fit is of another GPU, or
+            interruptions are missing on a spot offer or given on another.
+        InfeasibleError: Interruptions leave hardly any call done.
         MissingDataError: The offer has no published price.
     """
     refuse_other_gpu(fit, offer)
@@ -100,6 +103,9 @@ def cost_per_image(
     rates = _rates(offer, today)
     seconds = fit.occupancy(shape, batch=batch).scaled(1 / batch, "s/image")
     model = tuple(line for rate in rates for line in _gpu_lines(rate, seconds, share))
+    if interruptions := _interruptions_of(offer, extras):
+        calls = derive(lambda s, used: batch * s / used, seconds, share, unit="s")
+        model = (*model, _lost(total_of(model), calls, interruptions))
     beside = extras.lines(total_of(model), _usd_per_gpu_s(rates, share))
     lines = (*model, *beside)
     total = total_of(lines)
@@ -113,6 +119,32 @@ def cost_per_image(
         images_per_usd=derive(lambda usd: 1 / usd, total, unit="images/USD"),
         caveats=() if isinstance(offer, OwnedMachine) else offer.caveats(today),
     )
+
+
+def _interruptions_of(offer: Offer | OwnedMachine, extras: Extras) -> Interruptions | None:
+    may_be = not isinstance(offer, OwnedMachine) and offer.is_interruptible
+    if may_be and extras.interruptions is None:
+        raise InputError(
+            f"offer {offer.id} may be interrupted and extras hold no interruptions; state how many "
+            "you see an hour and the seconds until work goes on."
+        )
+    if extras.interruptions is not None and not may_be:
+        raise InputError(
+            f"extras hold interruptions and {offer.id} is not interrupted; leave them out."
+        )
+    return extras.interruptions
+
+
+def _lost(model: Estimate, calls_s: Estimate, seen: Interruptions) -> CostLine:
+    """Return what lost calls and new starts add to the GPU time of an image, as a mean."""
+    evidence = f"{seen.per_hour:g} interruptions an hour, stated by the caller"
+    stated = Estimate.exact(seen.restart_s, "s", Source.ASSUMED, evidence)
+
+    def usd(amount: Any, call: Any, restart: Any) -> Any:  # noqa: ANN401 - floats or draws
+        times, lost = interrupted(call, call, seen.per_hour)
+        return amount * (lost + times * restart) / call
+
+    return CostLine("interruptions", derive(usd, model, calls_s, stated, unit="USD/image"))
 
 
 def _rates(offer: Offer | OwnedMachine, today: dt.date | None) -> tuple[HourlyRate, ...]:
@@ -179,6 +211,19 @@ def refuse_bad_batch(batch: int) -> None:
     """
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; expected a whole number of at least 1.")
+
+
+def refuse_spot(offer: Offer) -> None:
+    """Raise where an offer may be interrupted and nothing is known of how often.
+
+    Raises:
+        InputError: It may be.
+    """
+    if offer.is_interruptible:
+        raise InputError(
+            f"offer {offer.id} may be interrupted, which this comparison does not count; use "
+            "fluxcost.bill with Spot and the interruptions per hour that you see."
+        )
 
 
 def refuse_other_gpu(fit: Timed, offer: Offer | OwnedMachine) -> None:

@@ -69,11 +69,21 @@ class Engineering(Record):
     images_per_month: Positive = Field(description="Accepted images of that month.")
 
 
+class Interruptions(Record):
+    """What is seen of spot GPUs being taken back."""
+
+    per_hour: NonNegative = Field(description="Interruptions of one instance in an hour.")
+    restart_s: NonNegative = Field(description="Seconds from one until work goes on.")
+
+
 class Extras(Record):
     """Everything beside the model's GPU time, each part optional."""
 
     format: Literal["fluxcost-extras"] = FORMAT
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    interruptions: Interruptions | None = Field(
+        default=None, description="Needed on a spot offer, and only there; no default is true."
+    )
     failed_share: Lost = Field(
         default=0.0, description="Share of the model's calls that fail and are made again."
     )

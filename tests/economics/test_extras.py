@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxcost.economics.breakeven import break_even
 from fluxcost.economics.cost import CostPerImage, cost_per_image
 from fluxcost.economics.extras import Extras, load_extras
+from fluxcost.economics.horizon import Horizon, switch_month
 from fluxcost.economics.mixcost import cost_of_mix
 from fluxcost.economics.owned import OwnedMachine
-from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.errors import DocumentError, FormatVersionError, InfeasibleError, InputError
 from fluxcost.estimate import Source
 from fluxcost.workload import Shape
-from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer
+from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer, tariff
 
 ROOT = Path(__file__).parents[2]
 MACHINE: dict[str, Any] = {
@@ -201,6 +203,32 @@ def test_a_mix_is_the_mean_of_its_shapes():
     for empty in ((), ((SQUARE, 0.0),)):
         with pytest.raises(InputError, match=r"mix has weights .*; expected at least one shape"):
             cost_of_mix(Pixels(), offer(3.6), empty, utilization=0.5)
+
+
+def test_spot_needs_the_interruptions_that_are_seen():
+    spot = offer(3.6, kind="spot")
+    with pytest.raises(InputError, match="may be interrupted and extras hold no interruptions"):
+        cost(spot)
+    seen = {"per_hour": 36.0, "restart_s": 30.0}
+    with pytest.raises(InputError, match="acme/h100 is not interrupted; leave them out"):
+        cost(interruptions=seen)
+    # A call every second; one in a hundred is interrupted, a little over: e^0.01 - 1. Each takes
+    # 30 s to start again, and the call is lost: (e^0.01 - 1) x (100 + 30) - 1 seconds a second.
+    result = cost(spot, interruptions=seen)
+    more = np.expm1(0.01) * 130 - 1
+    assert usd(result)["interruptions"] == round(0.001 * more, 9)
+    assert "36 interruptions an hour, stated by the caller" in result.total.evidence
+    assert usd(cost(spot, interruptions=seen | {"per_hour": 0.0}))["interruptions"] == 0
+    with pytest.raises(InfeasibleError, match="hardly any piece"):
+        cost(spot, interruptions=seen | {"per_hour": 1e6})
+
+
+def test_a_comparison_of_spot_is_not_made_as_if_it_ran_through():
+    spot, api = offer(3.6, kind="spot"), tariff()
+    with pytest.raises(InputError, match=r"use fluxcost\.bill with Spot"):
+        break_even(Clock(), spot, api, SQUARE, utilization=1)
+    with pytest.raises(InputError, match=r"use fluxcost\.bill with Spot"):
+        switch_month(Clock(), spot, api, SQUARE, horizon=Horizon(10, 0.1, 3), utilization=1)
 
 
 def test_lines_add_up_in_every_world():
