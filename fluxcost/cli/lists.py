@@ -22,6 +22,9 @@ REFERENCE = (1024, 1024, 4)
 
 NOTHING = "-"
 
+SOURCE_WIDTH = 40
+"""Characters of a source in a table."""
+
 
 def prices(
     action: Annotated[
@@ -126,7 +129,13 @@ def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
 
 def _documents(rows: Iterable[fc.Offer] | Iterable[fc.Tariff]) -> list[dict[str, Any]]:
     return [
-        row.to_dict() | {"age_days": row.age_days(), "caveats": list(row.caveats())} for row in rows
+        row.to_dict()
+        | {
+            "age_days": row.age_days(),
+            "staleness": row.staleness(),
+            "caveats": list(row.caveats()),
+        }
+        for row in rows
     ]
 
 
@@ -157,7 +166,15 @@ def _tariff_row(tariff: fc.Tariff) -> dict[str, str]:
 def _age(row: fc.Offer | fc.Tariff) -> dict[str, str]:
     return {
         "as of": str(row.as_of),
-        "days old": str(row.age_days()),
+        "days old": "undated" if row.as_of_kind == "collected" else str(row.age_days()),
         "grade": row.grade,
         "status": str(row.status),
+        "source": _site(row),
     }
+
+
+def _site(row: fc.Offer | fc.Tariff) -> str:
+    """Return where the price was read, short enough for a table; --json has all of it."""
+    text = row.source.removeprefix("https://")
+    site = text if len(text) <= SOURCE_WIDTH else f"{text[:SOURCE_WIDTH]}..."
+    return f"yours: {site}" if row.from_overlay else site
