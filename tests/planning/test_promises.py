@@ -20,7 +20,7 @@ from fluxcost.planning.search import plan
 from fluxcost.workload import Workload
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock
 from tests.economics.stand_in import offer as rented
-from tests.economics.stand_in import tariff as sold
+from tests.economics.stand_in import tariff as api
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import make_calibration
 
@@ -73,14 +73,14 @@ def test_break_even_found_by_search_is_that_of_the_closed_form(
     usd: float, each: float, seconds: float
 ):
     clock, row = Clock(seconds), rented(usd)
-    api = sold({"shape": "flat", "usd": each})
-    result = break_even(clock, row, api, SQUARE, utilization=1, today=PRICED_ON)
+    flat = api({"shape": "flat", "usd": each})
+    result = break_even(clock, row, flat, SQUARE, utilization=1, today=PRICED_ON)
     assume(result.verdict is Verdict.ABOVE)
     most = int(result.capacity_images_per_month.value)
 
     def api_is_dearer(images: int) -> bool:
         month = bill(clock, row, SQUARE, AlwaysOn(1), images=images, today=PRICED_ON)
-        return float(api_invoice(api, SQUARE, images).billed_usd) >= month.billed.value
+        return float(api_invoice(flat, SQUARE, images).billed_usd) >= month.billed.value
 
     # Two bills, made line by line, and a bisection: nothing of the closed form is in them.
     low, high = 0, most
@@ -123,3 +123,25 @@ def test_a_price_of_your_own_always_wins(shipped: Any, usd: float):
     lines = plan(asked, mine, [H200], today=PRICED_ON)
     found = {line.priced_as_of for line in lines if line.option == shipped.id}
     assert found == {f"{PRICED_ON}, A"}
+
+
+@pytest.mark.parametrize(
+    "when", [{}, MONTHLY | {"images_per_month": 300_000}], ids=["job", "month"]
+)
+def test_nothing_in_doubt_wins_over_the_shipped_catalog(when: dict[str, Any]):
+    plans = plan(workload(**when), SHIPPED, today=PRICED_ON)
+    rows = {row.id: row for row in (*SHIPPED.offers, *SHIPPED.tariffs)}
+    assert plans.best.gpus > 0
+    for line in plans:
+        row = rows[line.option]
+        assert row.status == "active"
+        assert row.grade < "C"
+        assert row.staleness(PRICED_ON) is None
+        if line.gpus:
+            offer = SHIPPED.offer(line.option)
+            assert not offer.is_marketplace
+            assert not offer.is_interruptible
+    # Each API that sells the model is there, as a plan or with the rule it broke.
+    sold = {row.id for row in SHIPPED.tariffs if row.model == "flux2-klein-4b"}
+    told = {item.candidate for item in plans.rejected} | {line.option for line in plans}
+    assert sold <= told
