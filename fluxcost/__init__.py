@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Fleet, Scaling
     from fluxcost.capacity.simulate import Simulation, simulate
+    from fluxcost.economics.apibill import api_invoice
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fluxcost.economics.mixcost import CostOfMix, cost_of_mix
     from fluxcost.economics.offers import Offer
     from fluxcost.economics.owned import OwnedMachine
+    from fluxcost.economics.prices.request import Request
     from fluxcost.economics.tariffs import Tariff
     from fluxcost.economics.uses.autoscaled import Autoscaled
     from fluxcost.economics.uses.kept import AlwaysOn, BatchJobs, Overflow, Reserved, Scheduled
@@ -89,6 +91,7 @@ __all__ = [
     "Plans",
     "Range",
     "Rejected",
+    "Request",
     "Reserved",
     "Resources",
     "Scaling",
@@ -106,6 +109,7 @@ __all__ = [
     "UntrustworthyError",
     "ValidationReport",
     "Workload",
+    "api_invoice",
     "audit",
     "bill",
     "break_even",
@@ -136,6 +140,7 @@ __all__ = [
 _ROOMS = {
     "fluxcost.capacity.fleet": ("Batching", "Fleet", "Scaling"),
     "fluxcost.capacity.simulate": ("Simulation", "simulate"),
+    "fluxcost.economics.apibill": ("api_invoice",),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
@@ -148,6 +153,7 @@ _ROOMS = {
     "fluxcost.economics.mixcost": ("CostOfMix", "cost_of_mix"),
     "fluxcost.economics.offers": ("Offer",),
     "fluxcost.economics.owned": ("OwnedMachine",),
+    "fluxcost.economics.prices.request": ("Request",),
     "fluxcost.economics.tariffs": ("Tariff",),
     "fluxcost.economics.uses.autoscaled": ("Autoscaled",),
     "fluxcost.economics.uses.kept": ("AlwaysOn", "BatchJobs", "Overflow", "Reserved", "Scheduled"),
