@@ -13,7 +13,7 @@ from fluxcost.economics.costlines import CostLine, total_of
 from fluxcost.economics.extras import NO_EXTRAS, Extras, Interruptions
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.owned import HourlyRate, OwnedMachine
-from fluxcost.economics.uses.spot import interrupted
+from fluxcost.economics.uses.spot import lost_per_second
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration import Calibration
@@ -139,12 +139,14 @@ def _lost(model: Estimate, calls_s: Estimate, seen: Interruptions) -> CostLine:
     """Return what lost calls and new starts add to the GPU time of an image, as a mean."""
     evidence = f"{seen.per_hour:g} interruptions an hour, stated by the caller"
     stated = Estimate.exact(seen.restart_s, "s", Source.ASSUMED, evidence)
-
-    def usd(amount: Any, call: Any, restart: Any) -> Any:  # noqa: ANN401 - floats or draws
-        times, lost = interrupted(call, call, seen.per_hour)
-        return amount * (lost + times * restart) / call
-
-    return CostLine("interruptions", derive(usd, model, calls_s, stated, unit="USD/image"))
+    usd = derive(
+        lambda usd, call, restart: usd * lost_per_second(call, restart, seen.per_hour),
+        model,
+        calls_s,
+        stated,
+        unit="USD/image",
+    )
+    return CostLine("interruptions", usd)
 
 
 def _rates(offer: Offer | OwnedMachine, today: dt.date | None) -> tuple[HourlyRate, ...]:

@@ -98,9 +98,8 @@ def _broken_by_evidence(
     row: Offer | Tariff, constraints: Constraints, today: dt.date | None
 ) -> Rejected | None:
     if row.grade > constraints.least_grade:
-        return Rejected(
-            row.id, "least_grade", f"grade {row.grade}; at least {constraints.least_grade} asked."
-        )
+        reason = f"grade {row.grade}, of at least {constraints.least_grade} asked; "
+        return Rejected(row.id, "least_grade", reason + f"least_grade: {row.grade} uses it.")
     # Whoever brings a price of their own has judged its age.
     if not (constraints.allow_stale or row.from_overlay) and (stale := row.staleness(today)):
         return Rejected(row.id, "allow_stale", f"{stale}; allow_stale: true uses it.")

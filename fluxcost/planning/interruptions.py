@@ -8,28 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fluxcost.economics.invoice import Amount
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.uses.spot import interrupted
+from fluxcost.economics.uses.spot import lost_per_second
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.planning.paces import Pace
 from fluxcost.planning.sizing import Terms
-
-
-def stretched(image_s: Amount, *, calls_s: Amount, startup_s: float, per_hour: float) -> Amount:
-    """Return the seconds of an image with its share of lost calls and new starts.
-
-    Args:
-        image_s: GPU seconds of an image.
-        calls_s: Seconds from the start of one call to that of the next.
-        startup_s: Seconds from an interruption until the next GPU is ready.
-        per_hour: Interruptions of one GPU.
-
-    Raises:
-        InfeasibleError: Hardly any call would be finished.
-    """
-    times, lost_s = interrupted(calls_s, calls_s, per_hour)
-    return image_s * (1 + (lost_s + times * startup_s) / calls_s)
 
 
 def with_interruptions(pace: Pace, offer: Offer, per_hour: float | None, terms: Terms) -> Pace:
@@ -43,11 +26,8 @@ def with_interruptions(pace: Pace, offer: Offer, per_hour: float | None, terms: 
     evidence = f"{per_hour:g} interruptions an hour, stated in the workload"
     rate = Estimate.exact(per_hour, "1/h", Source.ASSUMED, evidence)
     image_s = derive(
-        lambda s, used, _rate: stretched(
-            s,
-            calls_s=pace.batch * s / used,
-            startup_s=terms.startup.value,
-            per_hour=per_hour,
+        lambda s, used, _rate: (
+            s * (1 + lost_per_second(pace.batch * s / used, terms.startup.value, per_hour))
         ),
         pace.image_s,
         terms.utilization,

@@ -17,11 +17,10 @@ import numpy.typing as npt
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
-from fluxcost.economics.uses.spot import HARDLY_EVER
+from fluxcost.economics.uses.spot import HARDLY_EVER, lost_per_second
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import DRAWS, Draws, Estimate
 from fluxcost.performance.fit import Fit
-from fluxcost.planning.interruptions import stretched
 from fluxcost.planning.plans import Mode
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.workload import Workload
@@ -229,8 +228,8 @@ def _finished(
     startup_s = (workload.startup_minutes or 0.0) * 60
     hopeless = per_hour / SECONDS_PER_HOUR * calls_s > HARDLY_EVER
     within_s = np.where(hopeless, 1.0, calls_s)
-    finished_s = stretched(image_s, calls_s=within_s, startup_s=startup_s, per_hour=per_hour)
-    return np.where(hopeless, np.nan, finished_s)
+    lost = lost_per_second(within_s, startup_s, per_hour)
+    return np.where(hopeless, np.nan, image_s * (1 + lost))
 
 
 def _sessions(workload: Workload) -> tuple[int, float]:

@@ -185,7 +185,12 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
         ),
         ({}, {"deny_providers": ["shop"]}, "deny_providers", "shop is denied."),
         ({}, {"allow_providers": ["api"]}, "allow_providers", "allowed: api."),
-        ({"grade": "C"}, {"least_grade": "B"}, "least_grade", "grade C; at least B asked."),
+        (
+            {"grade": "C"},
+            {"least_grade": "B"},
+            "least_grade",
+            "grade C, of at least B asked; least_grade: C uses it.",
+        ),
         (
             {},
             {"allow_billing": ["spot"]},
@@ -204,7 +209,12 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             "allow_billing",
             "sold as spot; allowed: on-demand.",
         ),
-        ({"grade": "C"}, {}, "least_grade", "grade C; at least B asked."),
+        (
+            {"grade": "C"},
+            {},
+            "least_grade",
+            "grade C, of at least B asked; least_grade: C uses it.",
+        ),
         (
             {"as_of": dt.date(2026, 8, 23)},
             {},

@@ -41,6 +41,22 @@ def interrupted(running_s: Amount, piece_s: Amount, per_hour: float) -> tuple[Am
     return times, times / rate - running_s if rate else 0.0 * running_s
 
 
+def lost_per_second(calls_s: Amount, restart_s: Amount, per_hour: float) -> Amount:
+    """Return the seconds that lost calls and new starts add to each second of work, as a mean.
+
+    Args:
+        calls_s: Seconds from the start of one call to that of the next; an interruption loses the
+            call in progress, since finished images are kept.
+        restart_s: Seconds from an interruption until work goes on.
+        per_hour: Interruptions of one instance.
+
+    Raises:
+        InfeasibleError: Hardly any call would be finished.
+    """
+    times, lost_s = interrupted(calls_s, calls_s, per_hour)
+    return (lost_s + times * restart_s) / calls_s
+
+
 @dataclass(frozen=True)
 class Spot:
     """Interruptible instances: work since the last checkpoint is lost and done again.
