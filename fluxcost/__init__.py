@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fluxcost.economics.owned import OwnedMachine
     from fluxcost.economics.prices.request import Request
     from fluxcost.economics.tariffs import Tariff
+    from fluxcost.economics.usefile import load_use
     from fluxcost.economics.uses.autoscaled import Autoscaled
     from fluxcost.economics.uses.kept import AlwaysOn, BatchJobs, Overflow, Reserved, Scheduled
     from fluxcost.economics.uses.serverless import Serverless
@@ -124,6 +125,7 @@ __all__ = [
     "load_calibration",
     "load_catalog",
     "load_extras",
+    "load_use",
     "load_workload",
     "plan",
     "reconcile",
@@ -155,6 +157,7 @@ _ROOMS = {
     "fluxcost.economics.owned": ("OwnedMachine",),
     "fluxcost.economics.prices.request": ("Request",),
     "fluxcost.economics.tariffs": ("Tariff",),
+    "fluxcost.economics.usefile": ("load_use",),
     "fluxcost.economics.uses.autoscaled": ("Autoscaled",),
     "fluxcost.economics.uses.kept": ("AlwaysOn", "BatchJobs", "Overflow", "Reserved", "Scheduled"),
     "fluxcost.economics.uses.serverless": ("Serverless",),

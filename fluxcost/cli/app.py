@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import audit, dashboard, lists, money, plans, reconciling, risk, timing, truth
+from fluxcost.cli import (
+    audit,
+    billing,
+    dashboard,
+    lists,
+    money,
+    plans,
+    reconciling,
+    risk,
+    timing,
+    truth,
+)
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -26,6 +37,7 @@ app = typer.Typer(
 for command in (
     timing.latency,
     money.cost,
+    billing.bill,
     money.breakeven,
     plans.plan,
     risk.sensitivity,
