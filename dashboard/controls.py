@@ -131,7 +131,25 @@ def constraints() -> dict[str, Any]:
         help="Where timings may come from, strongest first; none chosen allows every one. "
         "APIs are not timed, so not concerned.",
     )
-    return {"least_grade": grade, "allow_sources": sources or None}
+    stale = st.checkbox(
+        "Old prices",
+        value=True,
+        key="stale",
+        bind="query-params",
+        help="Those over 90 days old and those of undated pages, at a wider interval.",
+    )
+    marketplace = st.checkbox(
+        "Marketplace hosts",
+        key="marketplace",
+        bind="query-params",
+        help="Whose prices move from day to day.",
+    )
+    return {
+        "least_grade": grade,
+        "allow_sources": sources or None,
+        "allow_stale": stale,
+        "allow_marketplace": marketplace,
+    }
 
 
 def _count(

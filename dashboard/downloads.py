@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import pprint
+import textwrap
 
 import streamlit as st
 
@@ -24,8 +26,8 @@ def offer(workload: fc.Workload, plans: fc.Plans, today: dt.date) -> None:
 
 def program(workload: fc.Workload, today: dt.date) -> str:
     """Return a program that makes the same plans and prints the best."""
-    # Text, numbers and lists look alike in JSON and in Python.
-    asked = json.dumps(workload.model_dump(mode="json", exclude_defaults=True), indent=4)
+    plain = workload.model_dump(mode="json", exclude_defaults=True)
+    asked = pprint.pformat(plain, sort_dicts=False)
     day = f"datetime.date({today.year}, {today.month}, {today.day})"
     return "\n".join(
         [
@@ -33,7 +35,9 @@ def program(workload: fc.Workload, today: dt.date) -> str:
             "",
             "import fluxcost as fc",
             "",
-            f"asked = {asked}",
+            "asked = (",
+            textwrap.indent(asked, "    "),
+            ")",
             'workload = fc.Workload.parse(asked, "a what-if page")',
             f"plans = fc.plan(workload, today={day})",
             "best = plans.best",

@@ -12,13 +12,27 @@ if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
     from fluxcost.capacity.simulate import simulate
     from fluxcost.capacity.simulation import Simulation
+    from fluxcost.economics.apibill import api_invoice
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
-    from fluxcost.economics.cost import cost_per_image
+    from fluxcost.economics.coldstart import ColdStart, cold_start
+    from fluxcost.economics.cost import CostPerImage, cost_per_image
     from fluxcost.economics.electricity import electricity_per_image
+    from fluxcost.economics.extras import Extras, load_extras
+    from fluxcost.economics.horizon import Horizon, switch_month
+    from fluxcost.economics.metering import Resources, Terms
+    from fluxcost.economics.mixcost import CostOfMix, cost_of_mix
     from fluxcost.economics.offers import Offer
+    from fluxcost.economics.owned import OwnedMachine
+    from fluxcost.economics.prices.request import Request
     from fluxcost.economics.tariffs import Tariff
+    from fluxcost.economics.usefile import load_use
+    from fluxcost.economics.uses.autoscaled import Autoscaled
+    from fluxcost.economics.uses.kept import AlwaysOn, BatchJobs, Overflow, Reserved, Scheduled
+    from fluxcost.economics.uses.serverless import Serverless
+    from fluxcost.economics.uses.spot import Spot
+    from fluxcost.economics.volume import Sessions
     from fluxcost.errors import (
         DocumentError,
         FluxcostError,
@@ -46,6 +60,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
+    from fluxcost.planning.drivers import Drivers, Range
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.search import plan
@@ -53,40 +68,63 @@ if TYPE_CHECKING:
     from fluxcost.workload import Shape, Workload, load_workload
 
 __all__ = [
+    "AlwaysOn",
     "AuditReport",
+    "Autoscaled",
+    "BatchJobs",
     "Batching",
     "Calibration",
     "Catalog",
+    "ColdStart",
+    "CostOfMix",
+    "CostPerImage",
     "DocumentError",
+    "Drivers",
     "Estimate",
+    "Extras",
     "Failures",
     "Fit",
     "Fleet",
     "FluxcostError",
     "FormatVersionError",
+    "Horizon",
     "InfeasibleError",
     "InputError",
     "MissingDataError",
     "Offer",
+    "Overflow",
+    "OwnedMachine",
     "Plan",
     "Plans",
+    "Range",
     "Rejected",
+    "Request",
+    "Reserved",
+    "Resources",
     "Scaling",
     "ScenarioRecord",
     "ScenarioReport",
+    "Scheduled",
+    "Serverless",
+    "Sessions",
     "Shape",
     "Simulation",
     "Source",
+    "Spot",
     "Tariff",
+    "Terms",
     "Transferred",
     "UnknownNameError",
     "UntrustworthyError",
     "ValidationReport",
     "Workload",
+    "api_invoice",
     "audit",
     "bill",
     "break_even",
     "choose_batches",
+    "cold_start",
+    "cost_of_mix",
     "cost_per_image",
     "diff",
     "electricity_per_image",
@@ -94,13 +132,16 @@ __all__ = [
     "largest_batch",
     "load_calibration",
     "load_catalog",
+    "load_extras",
     "load_scenario",
+    "load_use",
     "load_workload",
     "plan",
     "reconcile",
     "sensitivity",
     "shipped_calibrations",
     "simulate",
+    "switch_month",
     "transfer",
     "validate",
     "validate_against",
@@ -112,13 +153,27 @@ _ROOMS = {
     "fluxcost.capacity.fleet": ("Batching", "Failures", "Fleet", "Scaling"),
     "fluxcost.capacity.simulate": ("simulate",),
     "fluxcost.capacity.simulation": ("Simulation",),
+    "fluxcost.economics.apibill": ("api_invoice",),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
-    "fluxcost.economics.cost": ("cost_per_image",),
+    "fluxcost.economics.coldstart": ("ColdStart", "cold_start"),
+    "fluxcost.economics.cost": ("CostPerImage", "cost_per_image"),
     "fluxcost.economics.electricity": ("electricity_per_image",),
+    "fluxcost.economics.extras": ("Extras", "load_extras"),
+    "fluxcost.economics.horizon": ("Horizon", "switch_month"),
+    "fluxcost.economics.metering": ("Resources", "Terms"),
+    "fluxcost.economics.mixcost": ("CostOfMix", "cost_of_mix"),
     "fluxcost.economics.offers": ("Offer",),
+    "fluxcost.economics.owned": ("OwnedMachine",),
+    "fluxcost.economics.prices.request": ("Request",),
     "fluxcost.economics.tariffs": ("Tariff",),
+    "fluxcost.economics.usefile": ("load_use",),
+    "fluxcost.economics.uses.autoscaled": ("Autoscaled",),
+    "fluxcost.economics.uses.kept": ("AlwaysOn", "BatchJobs", "Overflow", "Reserved", "Scheduled"),
+    "fluxcost.economics.uses.serverless": ("Serverless",),
+    "fluxcost.economics.uses.spot": ("Spot",),
+    "fluxcost.economics.volume": ("Sessions",),
     "fluxcost.errors": (
         "DocumentError",
         "FluxcostError",
@@ -146,6 +201,7 @@ _ROOMS = {
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),
+    "fluxcost.planning.drivers": ("Drivers", "Range"),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.search": ("plan",),

@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 from fluxcost.documents import read_yaml
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
 from fluxcost.estimate import Source
-from fluxcost.records import Name, Positive, Record
+from fluxcost.records import Name, NonNegative, Positive, Record
 
 FORMAT: Literal["fluxcost-workload"] = "fluxcost-workload"
 VERSION = 1
@@ -213,7 +213,18 @@ class Constraints(Record):
         default=None, min_length=1, description="Billing kinds of GPU offers, such as on-demand."
     )
     least_grade: Literal["A", "B", "C"] = Field(
-        default="C", description="Weakest evidence of a price accepted: A is the vendor's own."
+        default="B", description="Weakest evidence of a price accepted: A is the vendor's own."
+    )
+    allow_stale: StrictBool = Field(
+        default=False,
+        description="Use prices over 90 days old or from undated pages too; your own always count.",
+    )
+    allow_marketplace: StrictBool = Field(
+        default=False, description="Use hosts of a marketplace, whose prices move day by day, too."
+    )
+    spot_interruptions_per_hour: NonNegative | None = Field(
+        default=None,
+        description="Of one spot instance, as you see them; without it no spot offer is used.",
     )
     allow_sources: tuple[Source, ...] | None = Field(
         default=None, min_length=1, description="Of timings; APIs are not timed, so not concerned."

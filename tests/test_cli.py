@@ -8,7 +8,7 @@ import pytest
 
 import fluxcost as fc
 from fluxcost.cli import simulating
-from fluxcost.economics.breakeven import Sessions
+from fluxcost.economics.volume import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
 from tests.synthetic import make_calibration
@@ -193,9 +193,13 @@ def test_prices_are_a_table(capsys, files: Files):
         "old",
         "grade",
         "status",
+        "source",
     ]
     assert lines[3][:7] == ["shop/h200", "1", "x", "h200-sxm", "on-demand", "$3.60", "2026-11-01"]
-    assert lines[3][8:] == ["A", "active"]
+    assert lines[3][8:] == ["A", "active", "yours:", "a", "test"]
+    undated = shown(capsys, "prices", "--provider", "cloudflare")
+    assert "  undated  " in undated
+    assert "developers.cloudflare.com/workers-ai/mod..." in undated
 
 
 def test_everything_shipped_is_listed(capsys):

@@ -167,3 +167,17 @@ def test_a_file_that_is_no_workload_is_refused(path: Path, text: str):
     path.write_text(text)
     with pytest.raises(DocumentError, match="not a workload; its first line must be"):
         load_workload(path)
+
+
+def test_a_month_of_arrivals_is_730_hours():
+    # Half a request a second of 2 images each: one image a second, 2,628,000 a month.
+    asked = document(
+        arrivals={"requests_per_s": 0.5},
+        images_per_request=2,
+        deadline=None,
+        images_per_month=None,
+        utilization=None,
+        startup_minutes=None,
+    )
+    given = {key: value for key, value in asked.items() if value is not None}
+    assert Workload.parse(given, "a workload").images == 730 * 3600

@@ -10,6 +10,7 @@ from typer.exceptions import Abort, TyperException
 
 from fluxcost.cli import (
     audit,
+    billing,
     dashboard,
     lists,
     money,
@@ -39,6 +40,7 @@ for command in (
     timing.latency,
     transferring.transfer,
     money.cost,
+    billing.bill,
     money.breakeven,
     plans.plan,
     simulating.simulate,

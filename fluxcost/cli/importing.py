@@ -1,11 +1,12 @@
-"""Prices out of other projects' files: `fluxcost prices import`."""
+"""Prices out of other projects' catalogs: `fluxcost prices import` and `prices refresh`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fluxcost.cli.output import show_json, show_table, show_text
-from fluxcost.economics.importers.found import day_of
+from fluxcost.economics.importers.found import Found, day_of
+from fluxcost.economics.importers.live import refresh_prices
 from fluxcost.economics.importers.writing import import_prices
 from fluxcost.errors import InputError
 
@@ -27,7 +28,21 @@ def import_files(
     assert origin is not None  # noqa: S101 - checked above, as are the next two
     assert as_of is not None  # noqa: S101
     assert out is not None  # noqa: S101
-    found = import_prices(origin, files, day_of(as_of), out)
+    _show(import_prices(origin, files, day_of(as_of), out), out, json=json)
+
+
+def refresh(provider: str | None, out: Path | None, *, json: bool) -> None:
+    """Fetch and show how many rows were kept, and why the others were not.
+
+    Raises:
+        InputError: An option is missing.
+    """
+    if out is None:
+        raise InputError("prices refresh needs --out; such as fluxcost prices refresh --out mine/.")
+    _show(refresh_prices(out, () if provider is None else (provider,)), out, json=json)
+
+
+def _show(found: Found, out: Path, *, json: bool) -> None:
     if json:
         show_json(
             {

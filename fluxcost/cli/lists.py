@@ -10,7 +10,7 @@ import typer
 
 import fluxcost as fc
 from fluxcost.cli import options
-from fluxcost.cli.importing import import_files
+from fluxcost.cli.importing import import_files, refresh
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.economics.importers.found import day_of
 from fluxcost.economics.schema import price_file_schema
@@ -22,13 +22,16 @@ REFERENCE = (1024, 1024, 4)
 
 NOTHING = "-"
 
+SOURCE_WIDTH = 40
+"""Characters of a source in a table."""
+
 
 def prices(
     action: Annotated[
-        Literal["import", "schema"] | None,
+        Literal["import", "refresh", "schema"] | None,
         typer.Argument(
-            help="import: read another catalog's FILES into a folder of prices. schema: print the "
-            "JSON Schema of a price file."
+            help="import: read another catalog's FILES into a folder of prices. refresh: fetch "
+            "gpuhunt's of today into one. schema: print the JSON Schema of a price file."
         ),
     ] = None,
     files: Annotated[
@@ -41,7 +44,9 @@ def prices(
     as_of: Annotated[
         str | None, typer.Option(help="Day the files are of, such as 2026-08-18, with import.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to, with import.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to, with import and refresh.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Prices as they were known on a past day.")] = None,
     gpu: Annotated[str | None, typer.Option(help="Only offers of this GPU key.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
@@ -52,6 +57,9 @@ def prices(
     """GPU offers and API tariffs, with age and grade."""
     if action == "import":
         import_files(origin, files or [], as_of, out, json=json)
+        return
+    if action == "refresh":
+        refresh(provider, out, json=json)
         return
     if action == "schema":
         show_json(price_file_schema())
@@ -121,7 +129,13 @@ def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
 
 def _documents(rows: Iterable[fc.Offer] | Iterable[fc.Tariff]) -> list[dict[str, Any]]:
     return [
-        row.to_dict() | {"age_days": row.age_days(), "caveats": list(row.caveats())} for row in rows
+        row.to_dict()
+        | {
+            "age_days": row.age_days(),
+            "staleness": row.staleness(),
+            "caveats": list(row.caveats()),
+        }
+        for row in rows
     ]
 
 
@@ -152,7 +166,15 @@ def _tariff_row(tariff: fc.Tariff) -> dict[str, str]:
 def _age(row: fc.Offer | fc.Tariff) -> dict[str, str]:
     return {
         "as of": str(row.as_of),
-        "days old": str(row.age_days()),
+        "days old": "undated" if row.as_of_kind == "collected" else str(row.age_days()),
         "grade": row.grade,
         "status": str(row.status),
+        "source": _site(row),
     }
+
+
+def _site(row: fc.Offer | fc.Tariff) -> str:
+    """Return where the price was read, short enough for a table; --json has all of it."""
+    text = row.source.removeprefix("https://")
+    site = text if len(text) <= SOURCE_WIDTH else f"{text[:SOURCE_WIDTH]}..."
+    return f"yours: {site}" if row.from_overlay else site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +10,8 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.economics.breakeven import SINGLE, BreakEven, Sessions
-from fluxcost.economics.horizon import Horizon, switch_month
+from fluxcost.economics.breakeven import BreakEven
+from fluxcost.economics.verdict import SINGLE
 from fluxcost.errors import InputError
 from fluxcost.units import interval, percent
 
@@ -21,36 +22,97 @@ MOST_SHOWN = 9
 def cost(
     *,
     calibration: options.Calibration,
-    offer: options.Offer,
+    offer: Annotated[
+        str | None, typer.Option(help="Id of a GPU offer (see `fluxcost prices`).")
+    ] = None,
     utilization: options.Utilization,
     width: options.Width = 1024,
     height: options.Height = 1024,
     steps: options.Steps = 4,
+    mix: Annotated[
+        Path | None,
+        typer.Option(help="Workload file whose shapes and weights to take, in place of one shape."),
+    ] = None,
     batch: options.Batch = 1,
+    extras: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of what is beside the model: failures, stages, storage, people, your own "
+            "machine; see examples/costs/."
+        ),
+    ] = None,
     prices: options.Prices = None,
     json: options.Json = False,
 ) -> None:
     """USD of one image on a rented GPU."""
-    shape = fc.Shape(width, height, steps)
-    rented = fc.load_catalog(prices).offer(offer)
+    beside = fc.Extras() if extras is None else fc.load_extras(extras)
+    rented = _offer_or_machine(offer, beside, prices)
     fitted = fc.fit(fc.load_calibration(calibration))
-    result = fc.cost_per_image(fitted, rented, shape, batch=batch, utilization=utilization)
+    if mix is not None:
+        shapes = fc.load_workload(mix).mix
+        mixed = fc.cost_of_mix(
+            fitted, rented, shapes, batch=batch, utilization=utilization, extras=beside
+        )
+        _show_mix(mixed, json=json)
+        return
+    shape = fc.Shape(width, height, steps)
+    result = fc.cost_per_image(
+        fitted, rented, shape, batch=batch, utilization=utilization, extras=beside
+    )
     if json:
         show_json(result.to_dict())
         return
-    lines = {line.name: interval(line.usd_per_image) for line in result.lines}
     show_fields(
         {
             "offer": f"{rented.id}, {rented.gpu}",
             "call": f"{shape}, batch {batch}",
-            **lines,
-            "total": interval(result.total),
-            "images per dollar": interval(result.images_per_usd),
-            "source": str(result.total.source),
-            "evidence": "; ".join(result.total.evidence),
+            **{line.name: interval(line.usd_per_image) for line in result.lines},
+            **_total(result),
             **_caveats(result.caveats),
         }
     )
+
+
+def _offer_or_machine(
+    offer: str | None, extras: fc.Extras, prices: Path | None
+) -> fc.Offer | fc.OwnedMachine:
+    if (offer is None) == (extras.machine is None):
+        raise InputError(
+            f"--offer is {offer} and --extras {'have' if extras.machine else 'have no'} machine; "
+            "expected one of the two: an offer that is rented or a machine that is yours."
+        )
+    if extras.machine is not None:
+        return extras.machine
+    assert offer is not None  # noqa: S101 - narrows the type; checked above
+    return fc.load_catalog(prices).offer(offer)
+
+
+def _show_mix(result: fc.CostOfMix, *, json: bool) -> None:
+    if json:
+        show_json(result.to_dict())
+        return
+    first = result.shapes[0]
+    show_fields(
+        {
+            "offer": first.offer,
+            **{
+                f"{percent(share)} {cost.shape}": interval(cost.total)
+                for share, cost in zip(result.shares, result.shapes, strict=True)
+            },
+            **{line.name: interval(line.usd_per_image) for line in result.lines},
+            **_total(result),
+            **_caveats(first.caveats),
+        }
+    )
+
+
+def _total(result: fc.CostPerImage | fc.CostOfMix) -> dict[str, str]:
+    return {
+        "total": interval(result.total),
+        "images per dollar": interval(result.images_per_usd),
+        "source": str(result.total.source),
+        "evidence": "; ".join(result.total.evidence),
+    }
 
 
 def breakeven(
@@ -95,8 +157,8 @@ def breakeven(
     )
     switch = None
     if images_per_month is not None:
-        horizon = Horizon(images_per_month, growth, months)
-        switch = switch_month(
+        horizon = fc.Horizon(images_per_month, growth, months)
+        switch = fc.switch_month(
             fitted, rented, api, shape, horizon=horizon, batch=batch, utilization=utilization
         )
     if json:
@@ -133,7 +195,7 @@ def _crossings(result: BreakEven) -> dict[str, str]:
     return {"cheaper": "; ".join(changes)}
 
 
-def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> Sessions | None:
+def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> fc.Sessions | None:
     if starts_per_month is None and startup_minutes is None:
         return None
     if starts_per_month is None or startup_minutes is None:
@@ -141,7 +203,7 @@ def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> Se
             f"--starts-per-month is {starts_per_month} and --startup-minutes {startup_minutes}; "
             "expected both or neither: add the missing one."
         )
-    return Sessions(starts_per_month, startup_minutes * 60)
+    return fc.Sessions(starts_per_month, startup_minutes * 60)
 
 
 def _caveats(caveats: tuple[str, ...]) -> dict[str, str]:

@@ -11,7 +11,6 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
 from fluxcost.errors import InputError, UnknownNameError
-from fluxcost.planning.drivers import Drivers, Range
 from fluxcost.planning.risks import Bar, OptionRisk
 from fluxcost.planning.sensitivity import SCENARIOS
 from fluxcost.units import interval, percent, usd
@@ -53,7 +52,7 @@ def sensitivity(
         "batch": batch,
         "growth": growth,
     }
-    drivers = Drivers(**{name: _range(name, text) for name, text in given.items() if text})
+    drivers = fc.Drivers(**{name: _range(name, text) for name, text in given.items() if text})
     result = fc.sensitivity(
         fc.load_workload(workload),
         fc.load_catalog(prices),
@@ -119,13 +118,13 @@ def plan_named(name: str, catalog: fc.Catalog, timed: list[fc.Calibration] | Non
     raise UnknownNameError("option", option, {each.option for each in plans.leaders})
 
 
-def _range(name: str, text: str) -> Range:
+def _range(name: str, text: str) -> fc.Range:
     ends = text.split(":")
     try:
         low, high = (float(end) for end in ends)
     except ValueError:
         raise InputError(f"--{name} is {text!r}; expected LOW:HIGH, such as 0.8:1.3.") from None
-    return Range(low, high)
+    return fc.Range(low, high)
 
 
 def _row(option: OptionRisk) -> dict[str, str]:

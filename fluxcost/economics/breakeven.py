@@ -9,70 +9,29 @@ volumes: `crossings` has all of them, `images_per_month` the one of a single ins
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from fluxcost.economics.billing import (
-    HOURS_PER_MONTH,
-    ROUNDING_SLACK,
-    billing_step_s,
-    session_overhead_s,
-)
+from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
     calibration_of,
     refuse_bad_batch,
     refuse_other_gpu,
+    refuse_spot,
     shape_dict,
 )
-from fluxcost.economics.curve import Crossing, CurvePoint, Stairs, crossings_of, stretches
+from fluxcost.economics.curve import Crossing, CurvePoint, crossings_of
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
+from fluxcost.economics.verdict import SINGLE, Verdict, reason_of, verdict_of
+from fluxcost.economics.volume import SECONDS_PER_MONTH, Sessions, stairs_of, volume_of
 from fluxcost.errors import InfeasibleError, InputError
-from fluxcost.estimate import Draws, Estimate, Source, derive
+from fluxcost.estimate import Estimate, derive
 from fluxcost.workload import Shape
-
-SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
-
-
-class Verdict(StrEnum):
-    """Renting is cheaper above a volume, from the first image, only between volumes, or at none."""
-
-    ABOVE = "above"
-    ALWAYS = "always"
-    BETWEEN = "between"
-    NEVER = "never"
-
-
-SINGLE = frozenset({Verdict.ABOVE, Verdict.ALWAYS})
-"""Verdicts that come with one volume."""
-
-
-@dataclass(frozen=True)
-class Sessions:
-    """Renting only while there is work.
-
-    Attributes:
-        per_month: Times a month an instance is started, each for an equal share of the images.
-        startup_s: Seconds from the request for a machine until the first image can start.
-
-    Raises:
-        InputError: per_month is under 1 or startup_s is negative.
-    """
-
-    per_month: int
-    startup_s: float
-
-    def __post_init__(self) -> None:
-        if isinstance(self.per_month, bool) or not 1 <= self.per_month <= 100_000:
-            raise InputError(f"per_month is {self.per_month!r}; expected 1 to 100000 sessions.")
-        if not 0 <= self.startup_s <= SECONDS_PER_MONTH:
-            raise InputError(f"startup_s is {self.startup_s!r}; expected seconds within a month.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,11 +159,12 @@ def break_even(
         today: Day the prices are judged on; UTC today unless given.
 
     Raises:
-        InputError: utilization or batch is out of range, the fit is of another GPU, the API does
-            not make this shape, or start-up alone fills the month.
+        InputError: utilization or batch is out of range, the fit is of another GPU, the offer may
+            be interrupted, the API does not make this shape, or start-up alone fills the month.
         MissingDataError: A price is not published.
     """
     refuse_other_gpu(fit, offer)
+    refuse_spot(offer)
     refuse_bad_batch(batch)
     api = tariff.usd_per_image(shape, today)
     used = as_utilization(utilization)
@@ -214,13 +174,16 @@ def break_even(
         used,
         unit="s/image",
     )
-    usable_s = _usable_s_per_month(sessions)
+    usable_s = SECONDS_PER_MONTH if sessions is None else sessions.usable_s_per_month
     capacity = derive(lambda s: usable_s / s, seconds, unit="images/month")
     rent = offer.price_estimate(today).scaled(offer.gpu_count, "USD/h")
-    volume = _volume(offer, sessions, rent, api, seconds)
+    volume = volume_of(offer, sessions, rent, api, seconds)
     most = None if sessions is None else capacity.value
-    crossings = crossings_of(_stairs(offer, sessions, rent, api, seconds), rent, api, seconds, most)
-    verdict = _verdict(volume.point, capacity.value, sessions, crossings)
+    crossings = crossings_of(
+        stairs_of(offer, sessions, rent, api, seconds), rent, api, seconds, most
+    )
+    count = None if sessions is None else sessions.per_month
+    verdict = verdict_of(volume.point, capacity.value, count, crossings)
     return BreakEven(
         offer=offer.id,
         tariff=tariff.id,
@@ -228,7 +191,7 @@ def break_even(
         batch=batch,
         sessions=sessions,
         verdict=verdict,
-        reason=_reason(verdict, volume.point, capacity.value, api.value, crossings),
+        reason=reason_of(verdict, volume.point, capacity.value, api.value, crossings),
         crossings=crossings,
         required_utilization=derive(
             lambda usd, used, s, each: usd / SECONDS_PER_HOUR * s * used / each,
@@ -248,123 +211,8 @@ def break_even(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Volume:
-    """A break-even volume that may be infinite, which an estimate may not."""
-
-    point: float
-    worlds: Draws
-    inputs: tuple[Estimate, ...]
-
-    def within(self, capacity: Estimate) -> Estimate:
-        """Return it as an estimate, with the draws cut at the capacity."""
-        source = Source.weakest(estimate.source for estimate in self.inputs)
-        evidence = dict.fromkeys(line for estimate in self.inputs for line in estimate.evidence)
-        draws = np.minimum(self.worlds, capacity.draws)
-        return Estimate(self.point, "images/month", source, tuple(evidence), draws)
-
-
-def _volume(
-    offer: Offer, sessions: Sessions | None, rent: Estimate, api: Estimate, seconds: Estimate
-) -> _Volume:
-    crossing = _whole_month if sessions is None else _staircase(offer, sessions)
-    worlds = crossing(rent.draws, api.draws, seconds.draws)
-    point = float(crossing(rent.value, api.value, seconds.value))
-    inputs = (rent, api) if sessions is None else (rent, api, seconds)
-    return _Volume(point, worlds, inputs)
-
-
-def _stairs(
-    offer: Offer, sessions: Sessions | None, rent: Estimate, api: Estimate, seconds: Estimate
-) -> Stairs:
-    return Stairs(
-        step_s=SECONDS_PER_MONTH if sessions is None else billing_step_s(offer),
-        overhead_s=0.0 if sessions is None else session_overhead_s(offer, sessions.startup_s),
-        minimum_s=0.0 if sessions is None else offer.billing.minimum_s or 0.0,
-        sessions=1 if sessions is None else sessions.per_month,
-        usd_per_s=rent.value / SECONDS_PER_HOUR,
-        image_s=seconds.value,
-        usd_per_image=api.value,
-    )
-
-
 def _other_model(fit: Timed, tariff: Tariff) -> tuple[str, ...]:
     calibration = calibration_of(fit)
     if calibration is None or calibration.model == tariff.model:
         return ()
     return (f"{tariff.id}: pictures of {tariff.model}, compared with {calibration.model}",)
-
-
-def _usable_s_per_month(sessions: Sessions | None) -> float:
-    if sessions is None:
-        return SECONDS_PER_MONTH
-    usable_s = SECONDS_PER_MONTH - sessions.startup_s * sessions.per_month
-    if usable_s <= 0:
-        raise InputError(
-            f"startup_s is {sessions.startup_s:g} and per_month {sessions.per_month}: start-up "
-            "alone fills the month; start less often."
-        )
-    return usable_s
-
-
-def _whole_month(usd_per_hour: Any, usd_per_image: Any, seconds: Any) -> Any:  # noqa: ANN401 - a float or draws
-    """Images a month at which a month's rent equals the API's bill."""
-    return HOURS_PER_MONTH * usd_per_hour / usd_per_image
-
-
-def _staircase(offer: Offer, sessions: Sessions) -> Callable[..., Any]:
-    """Return the last crossing of the API's line with the staircase of session bills.
-
-    In one session, n images are billed ceil((overhead + n x seconds) / step) steps. Just after the
-    jump to step k the API's bill is still lower iff k < c (g + s) / (g (c - p t)), with c USD per
-    image at the API, p USD per second rented, t seconds per image, g the step and s the overhead.
-    The largest such k is the last step on which the API starts out cheaper; on its flat top the
-    line catches up where c n = p g k. A minimum is one more flat top. Where c <= p t, never.
-    """
-    step_s = billing_step_s(offer)
-    overhead_s = session_overhead_s(offer, sessions.startup_s)
-    minimum_s = offer.billing.minimum_s or 0.0
-
-    def crossing(usd_per_hour: Any, usd_per_image: Any, seconds: Any) -> Draws:  # noqa: ANN401 - floats or draws
-        usd_per_s = np.asarray(usd_per_hour / SECONDS_PER_HOUR)
-        margin = np.asarray(usd_per_image - usd_per_s * seconds)
-        wins = margin > 0
-        bound = usd_per_image * (step_s + overhead_s) / (step_s * np.where(wins, margin, 1.0))
-        last_step = np.ceil(bound * (1 - ROUNDING_SLACK)) - 1
-        billed_s = np.maximum(last_step * step_s, minimum_s)
-        images = usd_per_s * billed_s / usd_per_image * sessions.per_month
-        return np.where(wins, images, np.inf)
-
-    return crossing
-
-
-def _verdict(
-    volume: float, capacity: float, sessions: Sessions | None, crossings: tuple[Crossing, ...]
-) -> Verdict:
-    if volume > capacity:
-        return Verdict.BETWEEN if crossings else Verdict.NEVER
-    # Images come whole: when the first of each session already pays, the API wins at no volume.
-    first_images = 1 if sessions is None else sessions.per_month
-    return Verdict.ALWAYS if volume <= first_images else Verdict.ABOVE
-
-
-def _reason(
-    verdict: Verdict,
-    volume: float,
-    capacity: float,
-    usd_per_image: float,
-    crossings: tuple[Crossing, ...],
-) -> str:
-    if verdict is Verdict.ALWAYS:
-        return f"the first image already costs less than the API's {usd_per_image:g} USD."
-    if verdict is Verdict.ABOVE:
-        return stretches(crossings)
-    if verdict is Verdict.BETWEEN:
-        # Beyond its capacity an instance makes nothing more, so a stretch may end there.
-        return stretches(crossings, end=capacity)
-    if np.isinf(volume):
-        return f"GPU time alone costs more per image than the API's {usd_per_image:g} USD."
-    return (
-        f"the bills would meet at {volume:,.0f} images a month and one instance makes at most "
-        f"{capacity:,.0f}; more instances raise rent and output alike."
-    )

@@ -1,14 +1,19 @@
-"""What an image costs on rented GPUs, line by line."""
+"""What an image costs on rented GPUs or on one's own, line by line."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from fluxcost.economics.costlines import CostLine, total_of
+from fluxcost.economics.extras import NO_EXTRAS, Extras, Interruptions
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.economics.owned import HourlyRate, OwnedMachine
+from fluxcost.economics.uses.spot import lost_per_second
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration import Calibration
@@ -26,32 +31,15 @@ class Timed(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class CostLine:
-    """One part of a cost.
-
-    Attributes:
-        name: What is paid for.
-        usd_per_image: USD per image.
-    """
-
-    name: str
-    usd_per_image: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the line as plain values."""
-        return {"name": self.name, "usd_per_image": self.usd_per_image.to_dict()}
-
-
-@dataclass(frozen=True, eq=False)
 class CostPerImage:
     """What one image costs on an offer.
 
     Attributes:
-        offer: Id of the offer.
+        offer: Id of the offer or machine.
         shape: What is asked of the model.
         batch: Images per call.
-        utilization: Share of billed GPU time that makes images.
-        lines: What the total is made of: GPU time at work, GPU time idle.
+        utilization: Share of GPU time paid for that makes images.
+        lines: What the total is made of: GPU time at work and idle, then what is beside it.
         total: USD per image.
         images_per_usd: Images one dollar buys.
         caveats: What a reader must know about the price.
@@ -82,48 +70,116 @@ class CostPerImage:
 
 def cost_per_image(
     fit: Timed,
-    offer: Offer,
+    offer: Offer | OwnedMachine,
     shape: Shape,
     *,
     batch: int = 1,
     utilization: float | Estimate,
+    extras: Extras = NO_EXTRAS,
     today: dt.date | None = None,
 ) -> CostPerImage:
-    """Return what one image costs: GPU price x GPU seconds / utilization.
+    """Return what one image costs: GPU price x GPU seconds / utilization, and what is beside it.
 
     Args:
         fit: Timings on the offer's GPU.
-        offer: What is rented.
+        offer: What is rented, or the machine that was bought.
         shape: What is asked of the model.
         batch: Images per call.
-        utilization: Share of billed GPU time that makes images, over 0 to 1. It has no default:
+        utilization: Share of GPU time paid for that makes images, over 0 to 1. It has no default:
             a GPU that is busy all day is a claim the caller must make.
+        extras: Failures, stages after the model, storage, people; the cost is then that of an
+            accepted image.
         today: Day the price is judged on; UTC today unless given.
 
     Raises:
-        InputError: utilization or batch is out of range, or the fit is of another GPU.
+        InputError: utilization or batch is out of range, the fit is of another GPU, or
+            interruptions are missing on a spot offer or given on another.
+        InfeasibleError: Interruptions leave hardly any call done.
         MissingDataError: The offer has no published price.
     """
     refuse_other_gpu(fit, offer)
     refuse_bad_batch(batch)
     share = as_utilization(utilization)
-    busy = derive(
-        lambda usd_per_hour, seconds: usd_per_hour / SECONDS_PER_HOUR * seconds / batch,
-        offer.price_estimate(today),
-        fit.occupancy(shape, batch=batch),
-        unit="USD/image",
-    )
-    idle = derive(lambda usd, used: usd * (1 - used) / used, busy, share, unit="USD/image")
-    total = derive(lambda usd, used: usd / used, busy, share, unit="USD/image")
+    rates = _rates(offer, today)
+    seconds = fit.occupancy(shape, batch=batch).scaled(1 / batch, "s/image")
+    model = tuple(line for rate in rates for line in _gpu_lines(rate, seconds, share))
+    if interruptions := _interruptions_of(offer, extras):
+        calls = derive(lambda s, used: batch * s / used, seconds, share, unit="s")
+        model = (*model, _lost(total_of(model), calls, interruptions))
+    beside = extras.lines(total_of(model), _usd_per_gpu_s(rates, share))
+    lines = (*model, *beside)
+    total = total_of(lines)
     return CostPerImage(
         offer=offer.id,
         shape=shape,
         batch=batch,
         utilization=share,
-        lines=(CostLine("GPU time at work", busy), CostLine("GPU time idle", idle)),
+        lines=lines,
         total=total,
         images_per_usd=derive(lambda usd: 1 / usd, total, unit="images/USD"),
-        caveats=offer.caveats(today),
+        caveats=() if isinstance(offer, OwnedMachine) else offer.caveats(today),
+    )
+
+
+def _interruptions_of(offer: Offer | OwnedMachine, extras: Extras) -> Interruptions | None:
+    may_be = not isinstance(offer, OwnedMachine) and offer.is_interruptible
+    if may_be and extras.interruptions is None:
+        raise InputError(
+            f"offer {offer.id} may be interrupted and extras hold no interruptions; state how many "
+            "you see an hour and the seconds until work goes on."
+        )
+    if extras.interruptions is not None and not may_be:
+        raise InputError(
+            f"extras hold interruptions and {offer.id} is not interrupted; leave them out."
+        )
+    return extras.interruptions
+
+
+def _lost(model: Estimate, calls_s: Estimate, seen: Interruptions) -> CostLine:
+    """Return what lost calls and new starts add to the GPU time of an image, as a mean."""
+    evidence = f"{seen.per_hour:g} interruptions an hour, stated by the caller"
+    stated = Estimate.exact(seen.restart_s, "s", Source.ASSUMED, evidence)
+    usd = derive(
+        lambda usd, call, restart: usd * lost_per_second(call, restart, seen.per_hour),
+        model,
+        calls_s,
+        stated,
+        unit="USD/image",
+    )
+    return CostLine("interruptions", usd)
+
+
+def _rates(offer: Offer | OwnedMachine, today: dt.date | None) -> tuple[HourlyRate, ...]:
+    if isinstance(offer, OwnedMachine):
+        return offer.hourly()
+    price = offer.price_estimate(today)
+    return (HourlyRate("GPU time", price, price),)
+
+
+def _gpu_lines(rate: HourlyRate, seconds: Estimate, share: Estimate) -> tuple[CostLine, CostLine]:
+    at_work = derive(
+        lambda usd, s: usd / SECONDS_PER_HOUR * s, rate.at_work, seconds, unit="USD/image"
+    )
+    idle = derive(
+        lambda usd, s, used: usd / SECONDS_PER_HOUR * s * (1 - used) / used,
+        rate.idle,
+        seconds,
+        share,
+        unit="USD/image",
+    )
+    return CostLine(f"{rate.name} at work", at_work), CostLine(f"{rate.name} idle", idle)
+
+
+def _usd_per_gpu_s(rates: Sequence[HourlyRate], share: Estimate) -> Estimate:
+    """Return the price of a GPU second at work together with the idle time it brings."""
+    at_work = derive(lambda *usd: sum(usd), *(rate.at_work for rate in rates), unit="USD/GPU-h")
+    idle = derive(lambda *usd: sum(usd), *(rate.idle for rate in rates), unit="USD/GPU-h")
+    return derive(
+        lambda busy, waiting, used: (busy + waiting * (1 - used) / used) / SECONDS_PER_HOUR,
+        at_work,
+        idle,
+        share,
+        unit="USD/GPU-s",
     )
 
 
@@ -159,7 +215,20 @@ def refuse_bad_batch(batch: int) -> None:
         raise InputError(f"batch is {batch!r}; expected a whole number of at least 1.")
 
 
-def refuse_other_gpu(fit: Timed, offer: Offer) -> None:
+def refuse_spot(offer: Offer) -> None:
+    """Raise where an offer may be interrupted and nothing is known of how often.
+
+    Raises:
+        InputError: It may be.
+    """
+    if offer.is_interruptible:
+        raise InputError(
+            f"offer {offer.id} may be interrupted, which this comparison does not count; use "
+            "fluxcost.bill with Spot and the interruptions per hour that you see."
+        )
+
+
+def refuse_other_gpu(fit: Timed, offer: Offer | OwnedMachine) -> None:
     """Raise when the timings are known to be of one GPU and the offer rents another.
 
     Raises:
@@ -168,9 +237,10 @@ def refuse_other_gpu(fit: Timed, offer: Offer) -> None:
     calibration = calibration_of(fit)
     if calibration is not None and calibration.gpu.key != offer.gpu:
         gpu = calibration.gpu.key
+        what = "machine" if isinstance(offer, OwnedMachine) else "offer"
         raise InputError(
-            f"offer {offer.id} rents {offer.gpu} and the timings are of {gpu}; choose an offer "
-            f"of {gpu} or a calibration of {offer.gpu}."
+            f"{what} {offer.id} has {offer.gpu} and the timings are of {gpu}; choose one of {gpu} "
+            f"or a calibration of {offer.gpu}."
         )
 
 

@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
-from fluxcost.economics.cost import Timed, as_utilization, refuse_bad_batch, refuse_other_gpu
+from fluxcost.economics.cost import (
+    Timed,
+    as_utilization,
+    refuse_bad_batch,
+    refuse_other_gpu,
+    refuse_spot,
+)
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
@@ -124,11 +130,12 @@ def switch_month(
         today: Day the prices are judged on; UTC today unless given.
 
     Raises:
-        InputError: A number is out of range, the fit is of another GPU, or the API does not make
-            this shape.
+        InputError: A number is out of range, the fit is of another GPU, the offer may be
+            interrupted, or the API does not make this shape.
         MissingDataError: A price is not published.
     """
     refuse_other_gpu(fit, offer)
+    refuse_spot(offer)
     refuse_bad_batch(batch)
     volumes = horizon.volumes
     used = as_utilization(utilization)

@@ -7,6 +7,8 @@ ahead over the time it covers.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -135,6 +137,15 @@ class Invoice:
             }
             for line in self.lines
         ]
+
+    def to_csv(self) -> str:
+        """Return the rows of `to_focus` as CSV."""
+        rows = self.to_focus()
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
 
 
 @dataclass(frozen=True, eq=False)

@@ -222,6 +222,12 @@ class Offer(PriceRow):
         """Whether the vendor may take it back at any time."""
         return self.kind is BillingKind.SPOT
 
+    @property
+    def is_marketplace(self) -> bool:
+        """Whether hosts set the price day by day, or nobody but the host stands behind it."""
+        by_hosts = self.tier == "marketplace" or self.basis is Basis.MARKET
+        return by_hosts or self.kind is BillingKind.MARKETPLACE
+
     def price_estimate(self, today: dt.date | None = None) -> Estimate:
         """Return USD per GPU-hour; its interval is how far the price may have moved since.
 
@@ -274,7 +280,7 @@ class Offer(PriceRow):
             more.append(f"{self.sample.statistic} of {self.sample.size} offers")
         if self.is_interruptible:
             more.append("may be interrupted at any time")
-        if self.basis is Basis.MARKET:
+        if self.is_marketplace:
             more.append("a marketplace price, which moves from day to day")
         if self.billing.granularity_s is None:
             more.append("billing step not found; taken as the unit of the quote")

@@ -162,6 +162,16 @@ class PriceRow(Record):
         """Return the days between `as_of` and a day (UTC today unless given)."""
         return ((today or today_utc()) - self.as_of).days
 
+    def staleness(self, today: dt.date | None = None) -> str | None:
+        """Return why the price is too old to be relied on, or None where it is not.
+
+        The age of what an undated page says is not known, so it is taken as old.
+        """
+        if self.as_of_kind is DateKind.COLLECTED:
+            return f"from an undated page read on {self.as_of}"
+        age = self.age_days(today)
+        return f"{age} days old (as of {self.as_of})" if age > STALE_AFTER_DAYS else None
+
     def price_sigma(self, today: dt.date | None = None) -> float:
         """Return the standard deviation of the logarithm of the price's error by now."""
         if self.as_of_kind is DateKind.COLLECTED:
@@ -185,10 +195,8 @@ class PriceRow(Record):
             doubts.append(f"ended on {self.valid_until}")
         if self.effective_from is not None and self.effective_from > day:
             doubts.append(f"applies only from {self.effective_from}")
-        if self.as_of_kind is DateKind.COLLECTED:
-            doubts.append(f"from an undated page read on {self.as_of}")
-        elif self.age_days(day) > STALE_AFTER_DAYS:
-            doubts.append(f"{self.age_days(day)} days old (as of {self.as_of})")
+        if stale := self.staleness(day):
+            doubts.append(stale)
         if self.grade == "C":
             doubts.append("grade C: not from the vendor or a dated copy of the vendor's page")
         if self.conflicts_with:

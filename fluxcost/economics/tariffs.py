@@ -19,6 +19,8 @@ from fluxcost.estimate import Estimate
 from fluxcost.records import Count, Name, Positive
 from fluxcost.workload import Shape
 
+SECONDS_PER_MINUTE = 60
+
 Task = Literal["text-to-image", "edit"]
 
 
@@ -60,6 +62,13 @@ class Tariff(PriceRow):
     requests_per_minute: Positive | None = Field(
         default=None, description="Rate limit as the vendor states; None when not stated."
     )
+    concurrent_requests: Count | None = Field(
+        default=None,
+        description="Requests of one account that run at once, as the vendor states for a new one.",
+    )
+    limits_source: str | None = Field(
+        default=None, description="Where latency and limits are stated, and when."
+    )
     fixed_steps: Count | None = Field(
         default=None,
         description="Steps the API always runs; None when they can be chosen or are not stated.",
@@ -94,6 +103,38 @@ class Tariff(PriceRow):
         )
         drift = {f"price/{self.id}": self.price_sigma(today)}
         return Estimate.spread(usd, drift, "USD/image", self.trust(today), evidence)
+
+    @property
+    def most_images_per_s(self) -> float | None:
+        """Images a second that the stated limits let one account make; None where none tells."""
+        rates = []
+        if self.requests_per_minute is not None:
+            rates.append(self.requests_per_minute / SECONDS_PER_MINUTE)
+        if self.concurrent_requests is not None and self.stated_latency_s is not None:
+            rates.append(self.concurrent_requests / self.stated_latency_s)
+        return min(rates, default=None)
+
+    @property
+    def limits(self) -> str:
+        """What is known of its speed and its limits, in words."""
+        known = []
+        if self.stated_latency_s is not None:
+            known.append(f"{self.stated_latency_s:g} s an image")
+        if self.requests_per_minute is not None:
+            known.append(f"{self.requests_per_minute:g} requests a minute")
+        if self.concurrent_requests is not None:
+            known.append(f"{self.concurrent_requests} requests at once")
+        if not known:
+            return "whether its rate limit allows this volume is not known"
+        untimed = "" if self.most_images_per_s else ", and how long one takes is not known"
+        return f"the vendor states {' and '.join(known)}{untimed}"
+
+    @model_validator(mode="after")
+    def _limits_have_a_source(self) -> Self:
+        stated = (self.stated_latency_s, self.requests_per_minute, self.concurrent_requests)
+        if any(limit is not None for limit in stated) and not self.limits_source:
+            raise ValueError("limits_source beside a stated latency or limit")
+        return self
 
     @model_validator(mode="after")
     def _in_usd(self) -> Self:

@@ -24,8 +24,9 @@ def rented(
     images: int,
     today: dt.date | None,
     serving: Serving | None = None,
+    told: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan of one offer rented."""
+    """Return the plan of one offer rented, with what its reader must be told."""
     per_image, per_usd = _per_image(rental.total, images, serving)
     fleet = None if serving is None else serving.fleet
     return Plan(
@@ -44,7 +45,7 @@ def rented(
         price_source=offer.trust(today),
         priced_as_of=f"{offer.as_of}, {offer.grade}",
         why=rental.why,
-        caveats=(*offer.caveats(today), *_about(rental, serving)),
+        caveats=(*offer.caveats(today), *told, *_about(rental, serving)),
         legs=(_leg(offer, pace, mode, rental, fleet),),
         serving=serving,
     )
@@ -125,7 +126,7 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
         why=f"{images:,} images x {usd(per_image.value)} = {usd(total.value)}.",
         caveats=(
             *tariff.caveats(today),
-            f"{tariff.id}: whether its rate limit allows this volume is not known",
+            f"{tariff.id}: {tariff.limits}",
         ),
         legs=(leg,),
     )

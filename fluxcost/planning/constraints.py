@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from fluxcost.economics.billing import HOURS_PER_MONTH
 from fluxcost.economics.catalog import Catalog
-from fluxcost.economics.offers import BillingKind, Offer
+from fluxcost.economics.offers import SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import UnknownNameError
 from fluxcost.planning.plans import Rejected
@@ -40,16 +41,22 @@ def broken_by_offer(
         return Rejected(
             offer.id, "allow_billing", f"sold as {offer.kind}; allowed: {', '.join(allowed)}."
         )
-    # The vendor may stop it in the middle of a job: a risk to take knowingly.
-    if allowed is None and offer.is_interruptible:
-        return Rejected(
-            offer.id, "allow_billing", f"sold as {offer.kind}; name it in allow_billing to use it."
-        )
+    # A host may change its price or leave from one day to the next: a risk to take knowingly.
+    named = allowed is not None and offer.kind is BillingKind.MARKETPLACE
+    if offer.is_marketplace and not (constraints.allow_marketplace or named):
+        reason = "a marketplace host's price; allow_marketplace: true uses it."
+        return Rejected(offer.id, "allow_marketplace", reason)
+    # The vendor may stop it in the middle of a job, and how often only its user knows.
+    if offer.is_interruptible and constraints.spot_interruptions_per_hour is None:
+        reason = "may be interrupted; state how often you see it happen to use it."
+        return Rejected(offer.id, "spot_interruptions_per_hour", reason)
     return None
 
 
-def broken_by_tariff(tariff: Tariff, workload: Workload, today: dt.date | None) -> Rejected | None:
-    """Return the first rule a tariff breaks, or None."""
+def broken_by_tariff(
+    tariff: Tariff, workload: Workload, images: int, today: dt.date | None
+) -> Rejected | None:
+    """Return the first rule a tariff breaks for so many images, or None."""
     constraints = workload.constraints
     if broken := _broken_by_row(tariff, constraints, today):
         return broken
@@ -61,6 +68,16 @@ def broken_by_tariff(tariff: Tariff, workload: Workload, today: dt.date | None) 
         return Rejected(
             tariff.id, "max_latency_p95_s", "nobody has timed this API; leave the limit out."
         )
+    if tariff.most_images_per_s is None:
+        return None
+    hours = HOURS_PER_MONTH if workload.deadline is None else workload.deadline.hours
+    most = tariff.most_images_per_s * hours * SECONDS_PER_HOUR
+    if images > most:
+        reason = (
+            f"{tariff.limits}: {most:,.0f} images in {hours:g} h; {images:,} asked. Ask "
+            "the vendor for more and add the answer as a row of your own."
+        )
+        return Rejected(tariff.id, "rate limit", reason)
     return None
 
 
@@ -72,13 +89,25 @@ def _broken_by_row(
         return Rejected(row.id, "price", f"the price is {row.status}: {reason}")
     if not row.is_plannable(today):
         return Rejected(row.id, "price", "no price anyone can buy at is published.")
+    return _broken_by_provider(row, constraints) or _broken_by_evidence(row, constraints, today)
+
+
+def _broken_by_provider(row: Offer | Tariff, constraints: Constraints) -> Rejected | None:
     allowed = constraints.allow_providers
     if allowed is not None and row.provider not in allowed:
         return Rejected(row.id, "allow_providers", f"allowed: {', '.join(allowed)}.")
     if row.provider in constraints.deny_providers:
         return Rejected(row.id, "deny_providers", f"{row.provider} is denied.")
+    return None
+
+
+def _broken_by_evidence(
+    row: Offer | Tariff, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
     if row.grade > constraints.least_grade:
-        return Rejected(
-            row.id, "least_grade", f"grade {row.grade}; at least {constraints.least_grade} asked."
-        )
+        reason = f"grade {row.grade}, of at least {constraints.least_grade} asked; "
+        return Rejected(row.id, "least_grade", reason + f"least_grade: {row.grade} uses it.")
+    # Whoever brings a price of their own has judged its age.
+    if not (constraints.allow_stale or row.from_overlay) and (stale := row.staleness(today)):
+        return Rejected(row.id, "allow_stale", f"{stale}; allow_stale: true uses it.")
     return None

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
+from fluxcost.economics.uses.spot import HARDLY_EVER, lost_per_second
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import DRAWS, Draws, Estimate
 from fluxcost.performance.fit import Fit
@@ -196,8 +197,10 @@ def _hours_and_gpus(
     scenarios: Scenarios,
 ) -> tuple[Any, Any]:
     """Return the billed hours of each GPU and the GPUs rented; NaN hours where time is short."""
-    slow_s = image_s.high
-    seconds = drawn(image_s, scenarios.timing_end, scenarios.world)
+    slow_s, seconds = (
+        _finished(workload, offer, each_s, batch, scenarios)
+        for each_s in (image_s.high, drawn(image_s, scenarios.timing_end, scenarios.world))
+    )
     images = workload.images * scenarios.volume
     if mode == "always-on":
         needed = np.ceil(images * slow_s / (MONTH_S * scenarios.utilization))
@@ -206,12 +209,27 @@ def _hours_and_gpus(
     startup_s = (workload.startup_minutes or 0.0) * 60
     calls = np.ceil(np.ceil(images / sessions) / batch)
     in_time = np.floor((within_s - startup_s) / (batch * slow_s / scenarios.utilization))
-    can = in_time >= 1
+    can = (in_time >= 1) & np.isfinite(seconds)
     needed = np.ceil(calls / np.where(can, in_time, 1))
     gpus = np.ceil(needed / offer.gpu_count) * offer.gpu_count
-    running_s = np.ceil(calls / gpus) * batch * seconds / scenarios.utilization
+    running_s = np.ceil(calls / gpus) * batch * np.where(can, seconds, 0) / scenarios.utilization
     billed_s = billed_seconds(offer, running_s=running_s, startup_s=startup_s)
     return np.where(can, billed_s * sessions / SECONDS_PER_HOUR, np.nan), gpus
+
+
+def _finished(
+    workload: Workload, offer: Offer, image_s: float | Draws, batch: int, scenarios: Scenarios
+) -> float | Draws:
+    """Return the seconds of an image with what interruptions add; NaN where none is finished."""
+    per_hour = workload.constraints.spot_interruptions_per_hour
+    if per_hour is None or not offer.is_interruptible:
+        return image_s
+    calls_s = batch * image_s / scenarios.utilization
+    startup_s = (workload.startup_minutes or 0.0) * 60
+    hopeless = per_hour / SECONDS_PER_HOUR * calls_s > HARDLY_EVER
+    within_s = np.where(hopeless, 1.0, calls_s)
+    lost = lost_per_second(within_s, startup_s, per_hour)
+    return np.where(hopeless, np.nan, image_s * (1 + lost))
 
 
 def _sessions(workload: Workload) -> tuple[int, float]:

@@ -15,6 +15,7 @@ from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.planning.assembly import bought, rented
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
+from fluxcost.planning.interruptions import told_of_interruptions, with_interruptions
 from fluxcost.planning.paces import Mix, Pace, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.sizing import Terms, rent_fleet
@@ -95,13 +96,15 @@ def _rent_at(
     if not ways:
         reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
         yield Rejected(offer.id, "volume", reason)
+    per_hour = workload.constraints.spot_interruptions_per_hour
+    told = told_of_interruptions(offer, per_hour)
     for way in ways:
         try:
-            rental = way.rent(offer, pace, terms)
+            rental = way.rent(offer, with_interruptions(pace, offer, per_hour, terms), terms)
         except InfeasibleError as error:
             yield Rejected(f"{offer.id}, batch {pace.batch}", way.mode, str(error))
         else:
-            yield rented(offer, pace, way.mode, rental, workload.images, terms.today)
+            yield rented(offer, pace, way.mode, rental, workload.images, terms.today, told=told)
 
 
 def _serve(
@@ -131,6 +134,9 @@ def _serve(
         if offer.kind in SCALED_TO_ZERO:
             reason = f"sold as {offer.kind}, which is not kept around the clock."
             yield Rejected(offer.id, "volume", reason)
+        elif offer.is_interruptible:
+            reason = f"sold as {offer.kind}: replicas that vanish are not sized for an objective."
+            yield Rejected(offer.id, "objective", reason)
         elif not here:
             yield _no_crew(offer, workload, paces)
         else:
@@ -170,7 +176,7 @@ def _buy(
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue
-        if broken := broken_by_tariff(tariff, workload, today):
+        if broken := broken_by_tariff(tariff, workload, images, today):
             yield broken
             continue
         try:

@@ -111,12 +111,19 @@ def test_its_tables_are_the_first_plans_and_every_rejection(page: AppTest):
         ("number_input", "hours", 2.5, {"deadline": {"images": 200_000, "hours": 2.5}}),
         ("slider", "utilization", 0.5, {"utilization": 0.5}),
         ("number_input", "startup", 45.0, {"startup_minutes": 45}),
-        ("radio", "grade", "A", {"constraints": {"least_grade": "A"}}),
+        ("radio", "grade", "A", {"constraints": {"least_grade": "A", "allow_stale": True}}),
+        ("checkbox", "stale", False, {"constraints": {"least_grade": "B"}}),
+        (
+            "checkbox",
+            "marketplace",
+            True,
+            {"constraints": {"allow_stale": True, "allow_marketplace": True}},
+        ),
         (
             "multiselect",
             "sources",
             ["interpolated"],
-            {"constraints": {"least_grade": "B", "allow_sources": ["interpolated"]}},
+            {"constraints": {"allow_stale": True, "allow_sources": ["interpolated"]}},
         ),
         (
             "radio",
@@ -155,8 +162,8 @@ def test_every_control_is_always_there_and_in_the_address(page: AppTest):
         page.radio(key="volume").set_value(volume)
         settled(page)
         kinds = (page.selectbox, page.number_input, page.radio, page.slider, page.multiselect)
-        controls = [control for kind in kinds for control in kind]
-        assert len(controls) == 13
+        controls = [control for kind in (*kinds, page.checkbox) for control in kind]
+        assert len(controls) == 15
         assert all(control.proto.query_param_key == control.key for control in controls)
 
 

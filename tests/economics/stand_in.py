@@ -12,7 +12,7 @@ from fluxcost.economics.tariffs import Tariff
 from fluxcost.estimate import Estimate, Source
 from fluxcost.workload import Shape
 
-TODAY = dt.date(2026, 11, 23)
+TODAY = dt.date(2026, 11, 24)
 PRICED_ON = dt.date(2026, 11, 20)
 """The day the stand-in's prices were read: on it they have not moved yet."""
 

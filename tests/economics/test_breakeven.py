@@ -8,9 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fluxcost.economics.billing import month_usd, session_usd
-from fluxcost.economics.breakeven import SINGLE, BreakEven, Sessions, Verdict, break_even
+from fluxcost.economics.breakeven import BreakEven, break_even
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.tariffs import Tariff
+from fluxcost.economics.verdict import SINGLE, Verdict
+from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Source
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff

@@ -8,6 +8,8 @@ import fluxcost as fc
 from fluxcost.economics.horizon import Horizon, switch_month
 from tests.commands import Files, refused, shown, shown_json
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "costs" / "own_machine.yaml"
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
@@ -45,3 +47,34 @@ def test_breakeven_finds_the_month_to_switch(capsys, files: Files):
     assert f"switch              {expected.sentence}" in shown(capsys, *command, *growing)
     message = refused(capsys, *command, "--images-per-month", 1, "--months", 0)
     assert message == "months is 0; expected 1 to 120."
+
+
+def test_cost_shows_what_is_beside_the_model(capsys, files: Files, tmp_path: Path):
+    beside = tmp_path / "beside.yaml"
+    beside.write_text("format: fluxcost-extras\ndiscarded_share: 0.2\n")
+    timing = ["cost", "--calibration", files.calibration, "--utilization", 0.6]
+    rented = [*timing, "--prices", files.prices, "--offer", "shop/h200", "--extras", beside]
+    fitted = fc.fit(fc.load_calibration(files.calibration))
+    offer = fc.load_catalog(files.prices).offer("shop/h200")
+    extras = fc.load_extras(beside)
+    expected = fc.cost_per_image(
+        fitted, offer, fc.Shape(1024, 1024, 4), utilization=0.6, extras=extras
+    )
+    assert shown_json(capsys, *rented) == expected.to_dict()
+    assert "\nimages thrown away  $" in shown(capsys, *rented)
+    mixed = [*rented, "--mix", files.workload]
+    mix = fc.load_workload(files.workload).mix
+    whole = fc.cost_of_mix(fitted, offer, mix, utilization=0.6, extras=extras)
+    assert shown_json(capsys, *mixed) == whole.to_dict()
+    assert "\n100 % 1024x1024, 4 steps  $" in shown(capsys, *mixed)
+
+
+def test_cost_is_of_an_offer_or_of_a_machine(capsys, files: Files):
+    timing = ["cost", "--calibration", files.calibration, "--utilization", 0.6]
+    message = refused(capsys, *timing)
+    assert message.startswith("--offer is None and --extras have no machine; expected one of the")
+    own = ["--extras", EXAMPLE]
+    message = refused(capsys, *timing, *own, "--offer", "shop/h200")
+    assert message.startswith("--offer is shop/h200 and --extras have machine")
+    message = refused(capsys, *timing, *own)
+    assert message.startswith("machine own/rack 4 has h100-sxm and the timings are of h200-sxm")

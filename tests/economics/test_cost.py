@@ -123,7 +123,7 @@ def test_the_article_prices_are_kept_but_warned_of():
 
 
 def test_timings_of_another_gpu_and_a_bad_batch_and_no_price_are_refused():
-    with pytest.raises(InputError, match="rents h100-sxm and the timings are of rtx-4090"):
+    with pytest.raises(InputError, match="has h100-sxm and the timings are of rtx-4090"):
         cost_per_image(Clock(gpu="rtx-4090"), offer(), SQUARE, utilization=1)
     with pytest.raises(InputError, match="batch is 0; expected a whole number"):
         cost_per_image(Clock(), offer(), SQUARE, batch=0, utilization=1)

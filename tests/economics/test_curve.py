@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcost.economics.billing import month_usd, session_usd
-from fluxcost.economics.breakeven import Sessions, Verdict, break_even
+from fluxcost.economics.breakeven import break_even
 from fluxcost.economics.horizon import Horizon, switch_month
+from fluxcost.economics.verdict import Verdict
+from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InfeasibleError, InputError
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
 

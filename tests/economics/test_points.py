@@ -217,6 +217,21 @@ def test_08_storage_and_traffic_are_in_the_gigabytes_they_are_quoted_in():
     assert billed(rented(gone, 73 * HOUR, Terms(Resources(storage_gib=100)))) == 263.50
 
 
+def test_08_an_hour_of_a_core_is_3600_seconds_of_it():
+    # 4 cores and 32 GiB for 10 h at 0.036 a core-hour and 0.0072 a GiB-hour: 1.44 + 2.304.
+    hours = [
+        {"of": "cpu", "amount": 0.036, "unit": "core-hour"},
+        {"of": "memory", "amount": 0.0072, "unit": "gib-hour"},
+    ]
+    seconds = [
+        {"of": "cpu", "amount": 0.00001, "unit": "core-second"},
+        {"of": "memory", "amount": 0.000002, "unit": "gib-second"},
+    ]
+    terms = Terms(Resources(cpu=4, memory_gib=32))
+    for parts in (hours, seconds):
+        assert billed(rented(offer(3.6, parts=parts), 10 * HOUR, terms)) == 36 + 3.74
+
+
 def test_08_a_part_has_a_unit_of_its_kind():
     with pytest.raises(InputError, match="a unit of cpu: core-second or core-hour"):
         offer(parts=[{"of": "cpu", "amount": 1.0, "unit": "gib-hour"}])

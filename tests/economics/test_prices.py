@@ -3,6 +3,7 @@
 import pytest
 
 from fluxcost.economics.catalog import load_catalog
+from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.workload import Shape
 from tests.economics.stand_in import SQUARE, TODAY, tariff
@@ -22,6 +23,12 @@ def price(tariff_id: str, shape: Shape) -> float:
         ("bfl/flux-2-klein-4b", Shape(512, 512, 4), 0.014),
         ("bfl/flux-2-klein-4b", Shape(1040, 1024, 4), 0.014 + 0.001),
         ("bfl/flux-2-klein-4b", Shape(2048, 2048, 4), 0.014 + 3 * 0.001),
+        # ... and each megapixel of input at the rate of a further one.
+        ("bfl/flux-2-klein-4b", Shape(1024, 1024, 4, 1), 0.015),
+        ("bfl/flux-2-klein-9b", Shape(1024, 1024, 4, 1), 0.017),
+        ("bfl/flux-2-pro", Shape(1024, 1024, 4, 1), 0.045),
+        ("bfl/flux-2-max", Shape(1024, 1024, 4, 1), 0.10),
+        ("bfl/flux-2-flex", Shape(1024, 1024, 4, 1), 0.10),
         # Per megapixel, rounded up: 1920 x 1072 is 1.96 megapixels.
         ("fal/flux-2-klein-4b", SQUARE, 0.005),
         ("fal/flux-2-klein-4b-guide-2026-01", SQUARE, 0.014),
@@ -69,6 +76,37 @@ def test_a_decimal_megapixel_bills_a_1024_square_as_two():
     assert decimal.usd_per_image(SQUARE).value == pytest.approx(0.02)
 
 
+AREAS = [
+    row
+    for row in load_catalog().tariffs
+    if row.price.shape in {"per-megapixel", "first-and-extra-megapixel"}
+]
+
+
+@pytest.mark.parametrize("row", AREAS, ids=lambda row: row.id)
+def test_every_shipped_megapixel_holds_a_1024_square_and_not_a_pixel_row_more(row: Tariff):
+    # Vendors quote the price of a 1024 x 1024 image; a decimal megapixel would bill it as two.
+    fields = row.to_dict()["price"]
+    one = fields.get("usd") or fields["first_usd"]
+    edits = 0 if "text-to-image" in row.tasks else 1
+    square, larger = Shape(1024, 1024, 4, edits), Shape(1040, 1024, 4, edits)
+    assert row.usd_per_image(square).value == pytest.approx(
+        one + edits * fields.get("input_usd", 0)
+    )
+    if "extra_usd" in fields or "usd" in fields:
+        assert row.usd_per_image(larger).value > row.usd_per_image(square).value
+
+
+def test_a_rate_that_was_not_found_is_refused_and_not_taken_as_free():
+    first = {"shape": "first-and-extra-megapixel", "first_usd": 0.015, "megapixel_px": MB}
+    row = tariff(first, tasks=["text-to-image", "edit"])
+    assert row.usd_per_image(SQUARE).value == pytest.approx(0.015)
+    with pytest.raises(MissingDataError, match="extra_usd, the price of a megapixel after"):
+        row.usd_per_image(Shape(2048, 1024, 4))
+    with pytest.raises(MissingDataError, match="price of a reference image was not found"):
+        row.usd_per_image(Shape(1024, 1024, 4, 1))
+
+
 def test_without_rounding_a_quarter_costs_a_quarter():
     exact = tariff({"shape": "per-megapixel", "usd": 0.01, "megapixel_px": MB, "rounding": "none"})
     assert exact.usd_per_image(Shape(512, 512, 4)).value == pytest.approx(0.0025)
@@ -95,8 +133,7 @@ def test_a_subscription_needs_the_images_of_a_job():
 @pytest.mark.parametrize(
     ("tariff_id", "shape", "error", "reason"),
     [
-        ("bfl/flux-2-klein-4b", Shape(1024, 1024, 4, 1), InputError, "choose a tariff for edit"),
-        ("bfl/flux-2-klein-9b", Shape(2048, 1024, 4), MissingDataError, "extra_usd"),
+        ("muapi/flux-2-klein-4b", Shape(1024, 1024, 4, 1), InputError, "choose a tariff for edit"),
         ("fal/flux-2-klein-4b-edit", SQUARE, InputError, "choose a tariff for text-to-image"),
         ("cloudflare/flux-2-klein-4b", Shape(1024, 1024, 8), InputError, "always runs 4; use 4"),
         ("openai/gpt-image-2-low", Shape(512, 512, 4), InputError, "expected one of 1024x1024"),

@@ -214,7 +214,8 @@ def test_the_command_reconciles_a_plan(capsys, files: Files, tmp_path: Path, log
 
 def test_an_api_has_no_gpu_hours(capsys, files: Files, tmp_path: Path, log: Path):
     document = json.loads(fc.load_workload(files.workload).model_dump_json(exclude_none=True))
-    files.write_workload(document | {"constraints": {"allow_providers": ["replicate"]}})
+    only = {"allow_providers": ["replicate"], "least_grade": "C", "allow_stale": True}
+    files.write_workload(document | {"constraints": only})
     arguments = ["--bill", log, "--requests", log, "--prices", files.prices]
     message = refused(
         capsys,

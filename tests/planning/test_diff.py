@@ -69,7 +69,8 @@ def test_it_comes_out_as_plain_values():
 def test_the_command_shows_the_result(capsys, tmp_path):
     files = Files(tmp_path)
     files.write_offer(OFFER | {"id": "shop/h200"})
-    document = {"constraints": {"allow_providers": ["shop", "replicate"]}}
+    both = {"allow_providers": ["shop", "replicate"], "least_grade": "C", "allow_stale": True}
+    document = {"constraints": both}
     files.write_workload(json.loads(fc.load_workload(files.workload).model_dump_json(
         exclude_none=True)) | document)  # fmt: skip
     given = ["--prices", files.prices, "--calibration", files.calibration]

@@ -5,6 +5,7 @@ import html
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fluxcost.economics.catalog import Catalog
@@ -93,14 +94,16 @@ def test_lines_are_ranked_by_the_dear_end():
 
 def test_an_old_price_ranks_behind_a_fresh_one():
     old = tariff("a-old", as_of=dt.date(2026, 1, 1))
-    plans = planned(workload(), catalog(old, tariff("b-fresh", as_of=TODAY)))
+    asked = workload(constraints={"allow_stale": True})
+    plans = planned(asked, catalog(old, tariff("b-fresh", as_of=TODAY)))
     assert plans[0].total.value == plans[1].total.value
     assert [line.option for line in plans] == ["api/b-fresh", "api/a-old"]
 
 
 def test_a_tie_goes_to_the_price_that_is_better_known():
     weak = tariff("a-weak", grade="C", as_of=TODAY)
-    plans = planned(workload(), catalog(weak, tariff("b-strong", as_of=TODAY)))
+    asked = workload(constraints={"least_grade": "C"})
+    plans = planned(asked, catalog(weak, tariff("b-strong", as_of=TODAY)))
     assert plans[0].total.high == plans[1].total.high
     assert [line.option for line in plans] == ["api/b-strong", "api/a-weak"]
     assert [line.price_source for line in plans] == [Source.PUBLISHED, Source.ASSUMED]
@@ -114,6 +117,49 @@ def test_an_api_line_is_its_price_times_the_images():
     assert line.total.low < line.total.value < line.total.high  # the price is 21 days old
     assert line.why == "100,000 images x $0.00200 = $200.00."
     assert (line.gpus, line.hours, line.latency, line.timing_source) == (0, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("limits", "images", "said"),
+    [
+        # 600 a minute are 288,000 in 8 h, 24 at once of 2 s each are 345,600.
+        ({"requests_per_minute": 600}, 288_000, "600 requests a minute"),
+        (
+            {"concurrent_requests": 24, "stated_latency_s": 2.0},
+            345_600,
+            "2 s an image and 24 requests at once",
+        ),
+        (
+            {"requests_per_minute": 600, "concurrent_requests": 24, "stated_latency_s": 2.0},
+            288_000,
+            "2 s an image and 600 requests a minute and 24 requests at once",
+        ),
+    ],
+)
+def test_an_api_is_bought_up_to_its_rate_limit(limits: dict[str, Any], images: int, said: str):
+    shop = catalog(tariff(limits_source="a page", **limits))
+    within = planned(workload(deadline={"images": images, "hours": 8}), shop)
+    assert within.best.caveats == (f"api/klein: the vendor states {said}",)
+    beyond = planned(workload(deadline={"images": images + 1, "hours": 8}), shop)
+    assert reasons(beyond)["api/klein"][0] == "rate limit"
+    assert f"{images:,} images in 8 h; {images + 1:,} asked" in reasons(beyond)["api/klein"][1]
+    # A month has 730 hours.
+    monthly = {"deadline": None, "images_per_month": images * 730 // 8}
+    assert planned(workload(**monthly), shop).best.mode == "api"
+    more = monthly | {"images_per_month": images * 730 // 8 + 1}
+    assert len(planned(workload(**more), shop)) == 0
+
+
+def test_a_limit_that_tells_no_rate_is_said():
+    shop = catalog(tariff(concurrent_requests=24, limits_source="a page"))
+    (caveat,) = planned(workload(), shop).best.caveats
+    assert caveat == (
+        "api/klein: the vendor states 24 requests at once, and how long one takes is not known"
+    )
+    with pytest.raises(InputError, match="limits_source beside a stated latency or limit"):
+        tariff(requests_per_minute=600)
+    (unknown,) = planned(workload(), catalog(tariff())).best.caveats
+    assert unknown == "api/klein: whether its rate limit allows this volume is not known"
 
 
 def test_a_monthly_volume_is_kept_or_rented_on_demand():
@@ -139,7 +185,12 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
         ),
         ({}, {"deny_providers": ["shop"]}, "deny_providers", "shop is denied."),
         ({}, {"allow_providers": ["api"]}, "allow_providers", "allowed: api."),
-        ({"grade": "C"}, {"least_grade": "B"}, "least_grade", "grade C; at least B asked."),
+        (
+            {"grade": "C"},
+            {"least_grade": "B"},
+            "least_grade",
+            "grade C, of at least B asked; least_grade: C uses it.",
+        ),
         (
             {},
             {"allow_billing": ["spot"]},
@@ -148,9 +199,42 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
         ),
         (
             {"kind": "spot"},
-            {},
+            {"allow_billing": ["spot"]},
+            "spot_interruptions_per_hour",
+            "may be interrupted; state how often you see it happen to use it.",
+        ),
+        (
+            {"kind": "spot"},
+            {"allow_billing": ["on-demand"], "spot_interruptions_per_hour": 0.1},
             "allow_billing",
-            "sold as spot; name it in allow_billing to use it.",
+            "sold as spot; allowed: on-demand.",
+        ),
+        (
+            {"grade": "C"},
+            {},
+            "least_grade",
+            "grade C, of at least B asked; least_grade: C uses it.",
+        ),
+        (
+            {"as_of": dt.date(2026, 8, 23)},
+            {},
+            "allow_stale",
+            "91 days old (as of 2026-08-23); allow_stale: true uses it.",
+        ),
+        (
+            {"as_of_kind": "collected"},
+            {},
+            "allow_stale",
+            "from an undated page read on 2026-11-01; allow_stale: true uses it.",
+        ),
+        *(
+            (
+                hosted,
+                {},
+                "allow_marketplace",
+                "a marketplace host's price; allow_marketplace: true uses it.",
+            )
+            for hosted in ({"kind": "marketplace"}, {"basis": "market"}, {"tier": "marketplace"})
         ),
         (
             {"gpu": "a100-sxm"},
@@ -174,10 +258,70 @@ def test_a_rejected_offer_names_the_rule_it_breaks(
     assert all(line.option != "shop/h200" for line in plans)
 
 
-def test_spot_is_used_where_it_is_asked_for():
-    asked = workload(constraints={"allow_billing": ["spot"]})
-    best = planned(asked, catalog(offer(kind="spot"))).best
-    assert any("interrupted" in caveat for caveat in best.caveats)
+IN_DOUBT = (
+    ({"as_of": dt.date(2026, 1, 1)}, {"allow_stale": True}),
+    ({"as_of_kind": "collected"}, {"allow_stale": True}),
+    ({"grade": "C"}, {"least_grade": "C"}),
+    ({"basis": "market"}, {"allow_marketplace": True}),
+    ({"kind": "marketplace"}, {"allow_billing": ["marketplace", "on-demand"]}),
+    ({"kind": "spot"}, {"spot_interruptions_per_hour": 0.1}),
+)
+
+
+@pytest.mark.parametrize(("doubt", "allowance"), IN_DOUBT)
+def test_a_price_in_doubt_never_wins_unless_allowed(doubt: dict[str, Any], allowance: Any):
+    # A hundredth of the sound offer's price would win by far.
+    shop = catalog(offer("sound"), offer("doubtful", usd=0.036, **doubt))
+    assert {line.option for line in planned(workload(), shop)} == {"shop/sound"}
+    allowed = planned(workload(constraints=allowance), shop)
+    assert allowed.best.option == "shop/doubtful"
+    assert allowed.best.caveats
+
+
+def test_a_tariff_in_doubt_never_wins_unless_allowed():
+    for doubt, allowance in IN_DOUBT[:3]:
+        shop = catalog(offer(), tariff("doubtful", usd=1e-9, **doubt))
+        assert {line.option for line in planned(workload(), shop)} == {"shop/h200"}
+        allowed = planned(workload(constraints=allowance), shop)
+        assert allowed.best.option == "api/doubtful"
+
+
+def test_the_age_of_your_own_price_is_yours_to_judge():
+    old: dict[str, Any] = {"as_of": dt.date(2026, 1, 1)}
+    own = offer("own", from_overlay=True, **old)
+    plans = planned(workload(), catalog(own, offer("shipped", **old)))
+    assert {line.option for line in plans} == {"shop/own"}
+    assert plans.best.caveats[0] == "shop/own: your own price"
+
+
+def test_spot_takes_the_time_of_a_walk_through_its_interruptions():
+    # One interruption in 6 minutes; a call of batch 4 lasts seconds, a new start a minute.
+    per_hour = 10.0
+    constraints = {"spot_interruptions_per_hour": per_hour}
+    job = {"deadline": {"images": 100_000, "hours": 24}, "startup_minutes": 1}
+    quiet = planned(workload(**job), catalog(offer()))
+    spot = planned(workload(**job, constraints=constraints), catalog(offer(kind="spot")))
+    calm, batch = next((line.hours, line.batch) for line in quiet if line.batch == 4)
+    busy = next(line.hours for line in spot if line.batch == batch)
+    assert calm is not None
+    assert busy is not None
+    call_s = fit(H200).occupancy(ONE_MEGAPIXEL, batch=4).value / 0.9
+    random = np.random.default_rng(3)
+    until = random.exponential(3600 / per_hour, 400_000)
+    # Each start that does not finish its call is lost and followed by another start.
+    lost = until < call_s
+    taken_s = (np.minimum(until, call_s) + 60 * lost).sum() / (~lost).sum()
+    running = (busy.value * 3600 - 60) / (calm.value * 3600 - 60)
+    assert running == pytest.approx(taken_s / call_s, rel=0.01)
+    assert any("10 interruptions an hour, each a lost call" in line for line in spot.best.caveats)
+    assert any("10 interruptions an hour, stated" in line for line in spot.best.evidence)
+
+
+def test_interrupted_before_any_call_is_done_is_infeasible():
+    constraints = {"spot_interruptions_per_hour": 1e6}
+    plans = planned(workload(constraints=constraints), catalog(offer(kind="spot")))
+    assert len(plans) == 0
+    assert all("hardly any piece" in item.reason for item in plans.rejected)
 
 
 def test_a_call_limit_removes_slow_batches_and_untimed_apis():

@@ -21,7 +21,12 @@ from tests.synthetic import make_calibration
 GRID = [(1024, 1024, n, b) for n in (2, 4, 8) for b in (1, 2, 4)]
 H200 = make_calibration(gpu="h200-sxm", grid=GRID, calls=5)
 FIT = fit(H200)
-SHOP = catalog(offer("one"), offer("node", usd=3.5, gpu_count=8), tariff("klein", usd=0.0007))
+SHOP = catalog(
+    offer("one"),
+    offer("node", usd=3.5, gpu_count=8),
+    offer("spot", usd=1.2, kind="spot"),
+    tariff("klein", usd=0.0007),
+)
 MONTHLY = {"deadline": None, "images_per_month": 3_000_000, "on_demand": {"starts_per_month": 30}}
 DEADLINE = workload()
 MONTH = workload(**MONTHLY)
@@ -31,7 +36,14 @@ def asked(job=DEADLINE, prices=SHOP, **fields):
     return sensitivity(job, prices, [H200], today=TODAY, **fields)
 
 
-@pytest.mark.parametrize("job", [DEADLINE, MONTH], ids=["deadline", "month"])
+SPOT = {"spot_interruptions_per_hour": 2.0}
+
+
+@pytest.mark.parametrize(
+    "job",
+    [DEADLINE, MONTH, workload(constraints=SPOT), workload(**MONTHLY, constraints=SPOT)],
+    ids=["deadline", "month", "deadline and spot", "month and spot"],
+)
 def test_where_nothing_varies_each_scenario_is_a_world_of_the_plan(job):
     for each in plan(job, SHOP, [H200], TODAY).leaders:
         base = at_base(job, DRAWS)
@@ -41,6 +53,14 @@ def test_where_nothing_varies_each_scenario_is_a_world_of_the_plan(job):
             row = SHOP.offer(each.option)
             bills = rented(job, row, each.mode, FIT, [each.batch], TODAY)(base, each.batch)
         assert bills == pytest.approx(each.total.draws)
+
+
+def test_scenarios_in_which_interruptions_leave_no_call_done_cannot_be():
+    # A call of 4 steps is done between two interruptions; one of 64 at 5 % utilization hardly is.
+    asked_often = workload(constraints={"spot_interruptions_per_hour": 2000.0})
+    result = asked(asked_often, drivers=Drivers(utilization=Range(0.01, 0.9)), scenarios=500)
+    assert 0 < result.option("shop/spot").infeasible_share < 1
+    assert result.option("shop/one").infeasible_share == 0
 
 
 @pytest.mark.parametrize("job", [DEADLINE, MONTH], ids=["deadline", "month"])

@@ -21,6 +21,15 @@ PROVIDERS = {"lambdalabs": "lambda", "vastai": "vast", "datacrunch": "verda"}
 """Where gpuhunt's provider name is not the one used here."""
 
 
+SOURCE = "gpuhunt catalog"
+"""How the source of each row begins."""
+
+
+def provider_key(name: str) -> str:
+    """Return the provider key of gpuhunt's name for it."""
+    return PROVIDERS.get(name, slug(name))
+
+
 def read_gpuhunt(paths: Iterable[Path], as_of: dt.date) -> Found:
     """Return the offers of some files.
 
@@ -35,28 +44,62 @@ def read_gpuhunt(paths: Iterable[Path], as_of: dt.date) -> Found:
 
 
 def _rows(path: Path, as_of: dt.date) -> Iterator[dict[str, Any] | Refused]:
-    provider = PROVIDERS.get(path.stem, slug(path.stem))
+    provider = provider_key(path.stem)
     for row in read_csv(path, NEEDED):
-        yield _row(provider, row, as_of)
+        name, spot = row["instance_name"], row["spot"].strip().lower()
+        if spot not in {"true", "false"}:
+            yield Refused(name, f"spot is {row['spot']!r}, neither True nor False")
+            continue
+        yield offer_of(
+            provider,
+            as_of=as_of,
+            instance=name,
+            region=row["location"],
+            usd_per_hour=number(row["price"]),
+            gpu_count=number(row["gpu_count"]),
+            gpu_name=row["gpu_name"].strip(),
+            gpu_memory_gb=number(row["gpu_memory"]),
+            is_spot=spot == "true",
+        )
 
 
-def _row(provider: str, row: dict[str, str], as_of: dt.date) -> dict[str, Any] | Refused:
-    name, spot = row["instance_name"], row["spot"].strip().lower()
-    if not row["gpu_name"].strip():
-        return Refused(name, "no GPU")
-    if spot not in {"true", "false"}:
-        return Refused(name, f"spot is {row['spot']!r}, neither True nor False")
-    # Memory is per GPU here, in GB; a name alone cannot tell the A100s apart.
-    key = gpu_key(row["gpu_name"], name, number(row["gpu_memory"]))
+def offer_of(  # noqa: PLR0913 - one argument a field of the item
+    provider: str,
+    *,
+    as_of: dt.date,
+    instance: str,
+    region: str,
+    usd_per_hour: float | None,
+    gpu_count: float | None,
+    gpu_name: str,
+    gpu_memory_gb: float | None,
+    is_spot: bool,
+) -> dict[str, Any] | Refused:
+    """Return one item of a catalog as a price row, or the reason it is none.
+
+    Args:
+        provider: Provider key.
+        as_of: Day of the catalog version.
+        instance: The vendor's name of the instance.
+        region: Where.
+        usd_per_hour: USD an hour for the whole instance.
+        gpu_count: GPUs in it.
+        gpu_name: What the catalog calls them; empty where there are none.
+        gpu_memory_gb: GB of one GPU.
+        is_spot: Whether it may be interrupted.
+    """
+    if not gpu_name:
+        return Refused(instance, "no GPU")
     return offer_row(
         provider=provider,
-        instance=name,
-        gpu=key,
-        gpu_name=row["gpu_name"],
-        gpu_count=number(row["gpu_count"]),
-        usd_per_hour=number(row["price"]),
-        is_spot=spot == "true",
-        region=row["location"],
-        source=f"gpuhunt catalog, {provider}",
+        instance=instance,
+        # Memory is per GPU here, in GB; a name alone cannot tell the A100s apart.
+        gpu=gpu_key(gpu_name, instance, gpu_memory_gb),
+        gpu_name=gpu_name,
+        gpu_count=gpu_count,
+        usd_per_hour=usd_per_hour,
+        is_spot=is_spot,
+        region=region,
+        source=f"{SOURCE}, {provider}",
         as_of=as_of,
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from fluxcost.documents import write_atomically
+from fluxcost.documents import read_yaml, write_atomically
 from fluxcost.economics.catalog import load_catalog
 from fluxcost.economics.importers.found import Found
 from fluxcost.economics.importers.gpuhunt import read_gpuhunt
@@ -43,20 +43,44 @@ def import_prices(origin: str, paths: Iterable[Path], as_of: dt.date, out: Path)
     """
     if origin not in READERS:
         raise UnknownNameError("origin", origin, READERS)
-    found = READERS[origin](paths, as_of)
+    return write_found(READERS[origin](paths, as_of), out)
+
+
+def write_found(found: Found, out: Path, replaceable: str | None = None) -> Found:
+    """Write the rows of another catalog as a folder of prices, and return them.
+
+    Args:
+        found: The rows.
+        out: Folder to write to.
+        replaceable: How the source of every row of a file must begin for it to be replaced; no
+            file is unless given.
+
+    Raises:
+        InputError: A file to write exists, or a row breaks the format.
+        DocumentError: The folder cannot be written.
+        MissingDataError: No row can be trusted.
+    """
     if not found.count:
         reasons = "; ".join(f"{count} times {reason}" for reason, count in found.reasons.items())
         raise MissingDataError(f"no row can be imported: {reasons or 'the files hold none'}.")
     folder = out / found.kind
     targets = {provider: folder / f"{provider}.yaml" for provider in found.rows}
     for path in targets.values():
-        if path.exists():
+        if path.exists() and not (replaceable and _is_all_from(path, found.kind, replaceable)):
             raise InputError(f"{path} exists; give another folder or remove it first.")
     folder.mkdir(parents=True, exist_ok=True)
     for provider, rows in found.rows.items():
         write_atomically(targets[provider], _file(provider, LISTS[found.kind], rows))
     load_catalog(out)  # what was written must be read again without a word
     return found
+
+
+def _is_all_from(path: Path, kind: str, source: str) -> bool:
+    document = read_yaml(path)
+    rows = document.get(LISTS[kind]) if isinstance(document, dict) else None
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and str(row.get("source", "")).startswith(source) for row in rows
+    )
 
 
 def _file(provider: str, key: str, rows: Iterable[dict[str, Any]]) -> str:

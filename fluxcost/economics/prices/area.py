@@ -64,7 +64,7 @@ class PerMegapixel(Record):
 
 
 class FirstAndExtraMegapixel(Record):
-    """One price for the first megapixel, another for each further one, rounded up."""
+    """One price for the first megapixel, another for each further one and each of input."""
 
     shape: Literal["first-and-extra-megapixel"]
     first_usd: Usd = Field(description="USD for the first megapixel or part of it.")
@@ -72,23 +72,32 @@ class FirstAndExtraMegapixel(Record):
         default=None,
         description="USD for each further megapixel or part of it; None when not found.",
     )
+    input_usd: Usd | None = Field(
+        default=None,
+        description="USD for each megapixel of a reference image or part of it; None when not "
+        "found.",
+    )
     megapixel_px: Megapixel = Field(description="What this vendor calls a megapixel.")
 
     def usd_per_image(self, shape: Shape, request: Request = PLAIN) -> float:
         """Return USD for one image.
 
         Raises:
-            MissingDataError: The image is over one megapixel and that rate was not found, or
-                reference images are asked for.
+            MissingDataError: The image is over one megapixel, or reference images are asked for,
+                and that rate was not found.
+            InputError: Their sizes are not as many as the reference images.
         """
-        extra = math.ceil(shape.pixels / self.megapixel_px) - 1
+        extra = self._megapixels(shape.width, shape.height) - 1
         if extra and self.extra_usd is None:
             raise MissingDataError(
                 f"extra_usd, the price of a megapixel after the first, was not found; {shape} "
                 "needs it: use at most one megapixel or add the rate."
             )
-        _refuse_references(shape)
-        return self.first_usd + extra * (self.extra_usd or 0.0)
+        output = self.first_usd + extra * (self.extra_usd or 0.0)
+        return output + _inputs_usd(self.input_usd, shape, request, self._megapixels)
+
+    def _megapixels(self, width: int, height: int) -> float:
+        return math.ceil(width * height / self.megapixel_px)
 
 
 class PerTile(Record):

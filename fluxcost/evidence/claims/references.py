@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fluxcost.economics.billing import HOURS_PER_MONTH
-from fluxcost.economics.breakeven import Sessions, break_even
+from fluxcost.economics.breakeven import break_even
 from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.rows import PriceRow
+from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate
 from fluxcost.evidence.claims.expressions import Function

@@ -1,0 +1,74 @@
+"""What a month is billed: `fluxcost bill`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_fields, show_json, show_table, show_text
+from fluxcost.documents import write_atomically
+from fluxcost.units import interval, significant, usd
+
+
+def bill(
+    *,
+    use: Annotated[Path, typer.Argument(help="File of how GPUs are used; see examples/costs/.")],
+    calibration: options.Calibration,
+    offer: options.Offer,
+    images: Annotated[int, typer.Option(help="Images of the month.")],
+    width: options.Width = 1024,
+    height: options.Height = 1024,
+    steps: options.Steps = 4,
+    batch: options.Batch = 1,
+    focus: Annotated[
+        Path | None, typer.Option(help="CSV to write the lines to, under the names of FOCUS.")
+    ] = None,
+    prices: options.Prices = None,
+    json: options.Json = False,
+) -> None:
+    """A month's bill for a way of renting, line by line."""
+    catalog, timed, given = (
+        fc.load_catalog(prices),
+        fc.load_calibration(calibration),
+        fc.load_use(use),
+    )
+    result = fc.bill(
+        fc.fit(timed),
+        catalog.offer(offer),
+        fc.Shape(width, height, steps),
+        given.use.use(catalog.offer, timed),
+        images=images,
+        batch=batch,
+        terms=given.terms,
+    )
+    if focus is not None:
+        write_atomically(focus, result.invoice.to_csv())
+    if json:
+        show_json(result.to_dict())
+        return
+    show_table(
+        [
+            {
+                "line": line.name,
+                "quantity": f"{significant(float(line.quantity))} {line.unit}",
+                "USD": interval(result.lines[line.name]),
+                "billed": usd(float(line.billed_usd)),
+            }
+            for line in result.invoice.lines
+        ]
+    )
+    show_fields(
+        {
+            "billed": interval(result.billed),
+            "in effect": interval(result.effective),
+            "an image": interval(result.usd_per_image),
+            "source": str(result.billed.source),
+            **({"note": "; ".join(result.caveats)} if result.caveats else {}),
+        }
+    )
+    if focus is not None:
+        show_text(f"FOCUS lines in {focus}; `fluxcost reconcile` reads such a bill.")

@@ -1,0 +1,25 @@
+"""Ways to use rented GPUs: from GPU seconds of work to the instance seconds that are billed.
+
+Each way is a small record with one method, `spans`, which parts billed time into what it went into.
+Fleets are sized for a given amount of work (a plan takes the high end of its interval) and billed
+for another, one amount or one for each world drawn.
+"""
+
+from fluxcost.economics.uses.autoscaled import Autoscaled
+from fluxcost.economics.uses.kept import AlwaysOn, BatchJobs, Overflow, Reserved, Scheduled
+from fluxcost.economics.uses.serverless import Serverless
+from fluxcost.economics.uses.spans import MONTH_S, Use
+from fluxcost.economics.uses.spot import Spot
+
+__all__ = [
+    "MONTH_S",
+    "AlwaysOn",
+    "Autoscaled",
+    "BatchJobs",
+    "Overflow",
+    "Reserved",
+    "Scheduled",
+    "Serverless",
+    "Spot",
+    "Use",
+]
