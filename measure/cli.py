@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fluxcost.errors import FluxcostError, InputError
+from measure.quality.command import quality
 
 app = typer.Typer(
     help="Time real image generation and write calibrations.",
@@ -199,6 +200,9 @@ def import_csv(
     calibration = read_calls(file, gpu=identity, model=model, stack=stack)
     calibration.save(out)
     _out.print(f"{len(calibration.cells)} cells in {out}")
+
+
+app.command()(quality)
 
 
 @app.command()

@@ -104,6 +104,10 @@ class Pipeline(_Part):
     max_sequence_length: Count = Field(description="Text tokens, padded.")
     text_encoder_out_layers: tuple[Count, ...] = Field(min_length=1)
     forwards_per_step: Count = Field(default=1, description="2 under classifier-free guidance.")
+    designed_steps: Count | None = Field(
+        default=None,
+        description="Steps it was distilled to, or its publisher's own default.",
+    )
 
 
 class Architecture(_Part):

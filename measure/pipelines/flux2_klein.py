@@ -7,15 +7,16 @@ from typing import Any
 import torch
 
 from measure.blueprint import Document
+from measure.pipelines.quiet import quiet_libraries
 from measure.pipelines.tokenizer import byte_tokenizer
-from measure.pipelines.weights import fill_synthetic
+from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
 
 
 def load(weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Load a checkpoint from a folder or the hub onto the device."""
     from diffusers import Flux2KleinPipeline
 
-    _quiet()
+    quiet_libraries()
     pipeline = Flux2KleinPipeline.from_pretrained(weights, dtype=dtype)
     return pipeline.to(device)
 
@@ -30,7 +31,7 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
     )
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    _quiet()
+    quiet_libraries()
     text = dict(document.text_encoder)
     rope_theta = text.pop("rope_theta")
     text_config = Qwen3Config(
@@ -43,7 +44,7 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
     for offset, module in enumerate((transformer, vae, text_encoder)):
         module.to(dtype).eval().requires_grad_(requires_grad=False)
         fill_synthetic(module, seed + offset, scale=1.0)
-    return Flux2KleinPipeline(
+    pipeline = Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(**document.scheduler),
         vae=vae,
         text_encoder=text_encoder,
@@ -51,13 +52,5 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
         transformer=transformer,
         is_distilled=document.pipeline["is_distilled"],
     )
-
-
-def _quiet() -> None:
-    """Keep the libraries' notices and bars off the terminal, which shows the campaign's own."""
-    import diffusers.utils.logging as diffusers_logging
-    import transformers.utils.logging as transformers_logging
-
-    for library in (diffusers_logging, transformers_logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
+    pipeline.register_to_config(**{SYNTHETIC_MARK: f"seed {seed}"})
+    return pipeline
