@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Fleet, Scaling
     from fluxcost.capacity.simulate import Simulation, simulate
+    from fluxcost.economics.accepted import quality_adjusted_cost
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
     from fluxcost.economics.catalog import Catalog, load_catalog
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
+    from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
+    from fluxcost.performance.quality.record import Quality
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
@@ -64,6 +67,7 @@ __all__ = [
     "Offer",
     "Plan",
     "Plans",
+    "Quality",
     "Rejected",
     "Scaling",
     "Shape",
@@ -86,11 +90,15 @@ __all__ = [
     "largest_batch",
     "load_calibration",
     "load_catalog",
+    "load_quality",
     "load_workload",
     "plan",
+    "quality",
+    "quality_adjusted_cost",
     "reconcile",
     "sensitivity",
     "shipped_calibrations",
+    "shipped_qualities",
     "simulate",
     "transfer",
     "validate",
@@ -101,6 +109,7 @@ __all__ = [
 _ROOMS = {
     "fluxcost.capacity.fleet": ("Batching", "Fleet", "Scaling"),
     "fluxcost.capacity.simulate": ("Simulation", "simulate"),
+    "fluxcost.economics.accepted": ("quality_adjusted_cost",),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
@@ -128,6 +137,8 @@ _ROOMS = {
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
+    "fluxcost.performance.quality.library": ("load_quality", "quality", "shipped_qualities"),
+    "fluxcost.performance.quality.record": ("Quality",),
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),

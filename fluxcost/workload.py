@@ -216,6 +216,25 @@ class Constraints(Record):
     )
 
 
+class QualityFloor(Record):
+    """How good pictures must be; model and steps are then the plan's to choose among records.
+
+    The steps of the shapes give way to those of a record, where one says.
+    """
+
+    metric: Literal["clip", "clip_by_steps", "lpips", "binding", "accepted"]
+    at_least: Positive = Field(description="The low end of the record's interval reaches it.")
+    category: Name | None = Field(
+        default=None, description="Of prompts; the mean over all if None."
+    )
+    judge: Name | None = Field(
+        default=None, description="Whose scores count, where records hold those of several."
+    )
+    models: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="To choose among; the workload's alone if None."
+    )
+
+
 class Workload(Record):
     """How many images of which shapes, by when, and what is out of the question."""
 
@@ -249,6 +268,9 @@ class Workload(Record):
         "arrivals, for which GPUs are kept.",
     )
     constraints: Constraints = Constraints()
+    quality: QualityFloor | None = Field(
+        default=None, description="How good the pictures must be, by a record that says so."
+    )
 
     @field_validator("utilization", "startup_minutes")
     @classmethod

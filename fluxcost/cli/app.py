@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from fluxcost.cli import audit, dashboard, lists, money, plans, reconciling, risk, timing, truth
+from fluxcost.cli import (
+    audit,
+    dashboard,
+    lists,
+    money,
+    plans,
+    quality,
+    reconciling,
+    risk,
+    timing,
+    truth,
+)
 from fluxcost.errors import FluxcostError, InputError
 
 OK = 0
@@ -33,6 +44,7 @@ for command in (
     reconciling.reconcile,
     lists.prices,
     lists.calibrations,
+    quality.quality,
     truth.validate,
     audit.audit,
     dashboard.dashboard,

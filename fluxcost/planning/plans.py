@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.planning import tables
+from fluxcost.planning.choice import Choice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ class Plan:
         priced_as_of: Day the price was true, and its grade.
         why: The working, in one sentence.
         caveats: What a reader must know about the price.
+        choice: Model and steps chosen for a quality floor; None where the workload asks for none.
     """
 
     option: str
@@ -59,6 +61,7 @@ class Plan:
     priced_as_of: str
     why: str
     caveats: tuple[str, ...]
+    choice: Choice | None = None
 
     @property
     def source(self) -> Source:
@@ -91,6 +94,7 @@ class Plan:
             "evidence": list(self.evidence),
             "why": self.why,
             "caveats": list(self.caveats),
+            "choice": self.choice and self.choice.to_dict(),
         }
 
 

@@ -14,9 +14,11 @@ from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
+from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
 from fluxcost.planning.paces import Pace, paces_of
 from fluxcost.planning.plans import Mode, Plan, Plans, Rejected, parted
+from fluxcost.planning.quality import plan_for_quality
 from fluxcost.planning.sizing import Rental, Terms
 from fluxcost.planning.ways import ways_for
 from fluxcost.units import usd
@@ -28,6 +30,7 @@ def plan(
     catalog: Catalog | None = None,
     calibrations: Iterable[Calibration] | None = None,
     today: dt.date | None = None,
+    qualities: Iterable[Quality] | None = None,
 ) -> Plans:
     """Return the ways to make a workload's images, cheapest dear end of the interval first.
 
@@ -36,12 +39,18 @@ def plan(
         catalog: Prices; the shipped ones unless given.
         calibrations: Timings; every shipped one of the workload's model unless given.
         today: Day prices are judged on; the current day unless given.
+        qualities: Records a quality floor is judged by; the shipped ones unless given.
 
     Raises:
-        InputError: A calibration is of another model, or a constraint names something unknown.
+        InputError: A calibration is of another model, a constraint names something unknown, or
+            quality records hold scores of several judges and the floor names none.
+        MissingDataError: The workload has a quality floor and no record says how good a model is.
     """
     catalog = catalog or load_catalog()
     refuse_unknown_names(workload.constraints, catalog)
+    if workload.quality is not None:
+        one = functools.partial(plan, catalog=catalog, today=today)
+        return plan_for_quality(workload, one, calibrations, qualities, _dearness)
     fits = _fits(workload, catalog, calibrations)
     terms = Terms.of(workload, today)
     paces, too_slow = parted(paces_of(workload, fits))

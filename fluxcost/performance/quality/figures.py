@@ -101,7 +101,8 @@ def _printed(record: Quality, row: Reported) -> Figure:
     key = f"{record.model}/{row.metric}/{row.category}/{row.steps}"
     spread = np.asarray(_rng(key).uniform(-row.half_width, row.half_width, DRAWS))
     unit, evidence = MEANINGS[row.metric].unit, f"quality of {record.model}: {record.reference}"
-    value = Estimate(row.value, unit, record.source, (evidence,), row.value + spread)
+    draws = _possible(row.metric, row.value + spread)
+    value = Estimate(row.value, unit, record.source, (evidence,), draws)
     return Figure(row.metric, row.category or ALL, row.steps, 0, value)
 
 
@@ -145,7 +146,7 @@ def _measured(
         MEANINGS[metric].unit,
         record.source,
         (evidence,),
-        np.mean(draws, axis=0),
+        _possible(metric, np.mean(draws, axis=0)),
     )
     return Figure(metric, name, steps, len(pictures), value)
 
@@ -195,6 +196,11 @@ def _pairs(prompt: str, scores: Sequence[Score]) -> tuple[float, Draws]:
     # A draw of one seed over and over has no pair; at n seeds its probability is n^(1-n).
     means = np.where(pairs > 0, chosen.sum(axis=(1, 2)) / np.maximum(pairs, 1), mean)
     return mean, np.asarray(mean + (means - mean) * np.sqrt(count / (count - 1)))
+
+
+def _possible(metric: Metric, draws: Draws) -> Draws:
+    """Keep the draws of a share within 0 and 1."""
+    return np.clip(draws, 0.0, 1.0) if MEANINGS[metric].is_share else draws
 
 
 def _flat(prompts: dict[str, list[Score]]) -> Iterator[Score]:
