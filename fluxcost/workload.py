@@ -84,7 +84,8 @@ class Shape:
         return self.width * self.height
 
     def __str__(self) -> str:
-        return f"{self.width}x{self.height}, {self.steps} steps"
+        given = f", {self.reference_images} references" if self.reference_images else ""
+        return f"{self.width}x{self.height}, {self.steps} steps{given}"
 
 
 def _checked_side(value: object) -> int:

@@ -12,6 +12,7 @@ from measure.blueprint import Blueprint
 from measure.clock import Clock
 from measure.pipelines import flux2_klein
 from measure.pipelines.weights import check_activations, watched_activations
+from measure.references import references
 from measure.spans import CallSpans, SpanRecorder
 from measure.stacks import Recipe
 from measure.stacks.recipe import Release, keep_nothing
@@ -66,14 +67,16 @@ class Bench:
             start_s = self.clock.now_s()
             self.generate(point, output_type="pil")
             wall_s = self.clock.now_s() - start_s
-            return Sample(wall_s, recorder.read(point.shape.steps))
+            return Sample(wall_s, recorder.read(point.shape.steps, point.shape.reference_images))
 
     def generate(self, point: Point, output_type: str) -> Any:  # noqa: ANN401 - diffusers is untyped
         """Run the pipeline once; every call takes the next prompts and a seed of its own."""
         prompts = [PROMPTS[(self.calls + i) % len(PROMPTS)] for i in range(point.batch)]
         generator = torch.Generator(self.device).manual_seed(self.seed + self.calls)
         self.calls += 1
+        given = {"image": list(references(point.shape))} if point.shape.reference_images else {}
         return self.pipeline(
+            **given,
             prompt=prompts,
             width=point.shape.width,
             height=point.shape.height,

@@ -26,6 +26,7 @@ from fluxcost.performance.calibration import (
     WeightScale,
 )
 from fluxcost.records import Name, Record
+from fluxcost.workload import Shape
 from measure.lines import NAME, Lines, LinesHeader
 
 __all__ = ["NAME", "SYNTHETIC", "Header", "Journal", "Row", "join_rows", "read_journal"]
@@ -84,10 +85,10 @@ class Journal(Lines[Header, Row]):
     row_type = Row
 
     @property
-    def cells(self) -> dict[tuple[int, int, int, int], Cell]:
-        """Cells by (width, height, steps, batch)."""
+    def cells(self) -> dict[tuple[Shape, int], Cell]:
+        """Cells by shape and batch."""
         cells = (row.cell for row in self.rows if row.cell)
-        return {(cell.width, cell.height, cell.steps, cell.batch): cell for cell in cells}
+        return {(cell.shape, cell.batch): cell for cell in cells}
 
     def calibration(self) -> Calibration:
         """Join the rows into a calibration.

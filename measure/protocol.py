@@ -36,6 +36,7 @@ def measure_cell(
         "height": shape.height,
         "steps": shape.steps,
         "batch": point.batch,
+        "reference_images": shape.reference_images,
         "run": run,
         "order": order,
         "suites": suites,
@@ -144,6 +145,11 @@ def in_columns(samples: list[Sample]) -> Samples:
             tuple(_rounded(step) for step in each.spans.denoise_step_s) for each in samples
         ),
         vae_decode_s=tuple(_rounded(each.spans.vae_decode_s) for each in samples),
+        reference_encode_s=tuple(
+            _rounded(each.spans.reference_encode_s)
+            for each in samples
+            if each.spans.reference_encode_s
+        ),
     )
 
 

@@ -8,6 +8,7 @@ under their own names. Only the values that decide arithmetic and bytes are read
 from __future__ import annotations
 
 import functools
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +16,15 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from fluxcost.documents import read_yaml
-from fluxcost.errors import DocumentError, FormatVersionError, UnknownNameError
+from fluxcost.errors import DocumentError, FormatVersionError, InputError, UnknownNameError
 from fluxcost.records import Count, Name, Positive, Record
-from fluxcost.workload import Shape
+from fluxcost.workload import MULTIPLE_PX, Shape
 
 FORMAT: Literal["fluxcost-architecture"] = "fluxcost-architecture"
 VERSION = 1
+
+MOST_REFERENCE_PX = 1024 * 1024
+"""Largest area of a reference image before it is resized (diffusers, Flux2KleinPipeline)."""
 
 PIXELS_PER_TOKEN = 256
 """The VAE shrinks each side by 8 and 2x2 latents make one token (diffusers, Flux2 pipelines)."""
@@ -104,6 +108,9 @@ class Pipeline(_Part):
     max_sequence_length: Count = Field(description="Text tokens, padded.")
     text_encoder_out_layers: tuple[Count, ...] = Field(min_length=1)
     forwards_per_step: Count = Field(default=1, description="2 under classifier-free guidance.")
+    takes_references: bool = Field(
+        default=False, description="Whether images may be given with the prompt, as tokens."
+    )
     designed_steps: Count | None = Field(
         default=None,
         description="Steps it was distilled to, or its publisher's own default.",
@@ -127,8 +134,35 @@ class Architecture(_Part):
         return self.pipeline.max_sequence_length
 
     def tokens(self, shape: Shape) -> int:
-        """Tokens the denoiser sees for one image: its own plus the prompt's."""
-        return shape.pixels // PIXELS_PER_TOKEN + self.text_tokens
+        """Tokens the denoiser sees for one image: its own, its references' and the prompt's."""
+        own = shape.pixels // PIXELS_PER_TOKEN
+        return own + self.reference_pixels(shape) // PIXELS_PER_TOKEN + self.text_tokens
+
+    def reference_pixels(self, shape: Shape) -> int:
+        """Pixels of all reference images as the denoiser sees them, each as large as the image.
+
+        Raises:
+            InputError: The model takes no reference images.
+        """
+        if not shape.reference_images:
+            return 0
+        if not self.pipeline.takes_references:
+            raise InputError(
+                f"reference_images is {shape.reference_images}; {self.name} takes none: use 0."
+            )
+        width, height = reference_size(shape.width, shape.height)
+        return shape.reference_images * width * height
+
+
+def reference_size(width: int, height: int) -> tuple[int, int]:
+    """Return the pixels a reference is resized to: at most 1024 x 1024 in area, sides of 16.
+
+    Source: diffusers, Flux2KleinPipeline; smaller ones are only cropped to sides of 16.
+    """
+    if width * height > MOST_REFERENCE_PX:
+        scale = math.sqrt(MOST_REFERENCE_PX / (width * height))
+        width, height = int(width * scale), int(height * scale)
+    return width // MULTIPLE_PX * MULTIPLE_PX, height // MULTIPLE_PX * MULTIPLE_PX
 
 
 def load_architecture(name: str | Path) -> Architecture:

@@ -166,6 +166,42 @@ def _decoder_convs(vae: Vae) -> list[_Conv]:
     return convs
 
 
+def _encoder_convs(vae: Vae) -> list[_Conv]:
+    """List the encoder's convolutions, pixels first (diffusers, AutoencoderKL encoder)."""
+    shrink, width = 1, vae.block_out_channels[0]
+    convs = [_Conv(vae.out_channels, width, 3, shrink)]
+    for level, outputs in enumerate(vae.block_out_channels):
+        for _ in range(vae.layers_per_block):
+            convs += [_Conv(width, outputs, 3, shrink), _Conv(outputs, outputs, 3, shrink)]
+            if width != outputs:
+                convs.append(_Conv(width, outputs, 1, shrink))
+            width = outputs
+        if level < len(vae.block_out_channels) - 1:
+            shrink *= 2
+            convs.append(_Conv(width, width, 3, shrink))
+    convs += [_Conv(width, width, 3, shrink)] * 4  # the two residual blocks in the middle
+    convs += [_Conv(width, width, 1, shrink)] * 4  # the middle attention's Q, K, V and output
+    moments = 2 * vae.latent_channels
+    return [*convs, _Conv(width, moments, 3, shrink), _Conv(moments, moments, 1, shrink)]
+
+
+def reference_encode(architecture: Architecture, shape: Shape) -> Work:
+    """Return the work of encoding a call's reference images, once whatever the batch."""
+    convs = _encoder_convs(architecture.vae)
+    pixels = architecture.reference_pixels(shape)
+    each = pixels // max(1, shape.reference_images)
+    values = {conv: pixels / conv.shrink**2 for conv in convs}
+    latents = each / VAE_SHRINK**2
+    moved = sum(values[conv] * (conv.inputs + conv.outputs) for conv in convs)
+    weights = sum(conv.weights for conv in convs) if pixels else 0
+    attention = 4 * latents**2 * architecture.vae.block_out_channels[-1]
+    return Work(
+        matmul_flop=float(sum(2 * values[conv] * conv.weights for conv in convs)),
+        attention_flop=shape.reference_images * attention,
+        traffic_bytes=BYTES_PER_VALUE * (weights + moved),
+    )
+
+
 def decoder_weights(vae: Vae) -> int:
     """Return the number of weights of the decoder, biases and norms left out."""
     return sum(conv.weights for conv in _decoder_convs(vae))

@@ -16,8 +16,11 @@ import torch
 
 from measure.errors import MeasurementError
 
-SYNTHETIC_MARK = "synthetic_weights"
-"""Name in a pipeline's configuration, saved with it, that tells its weights learned nothing."""
+SYNTHETIC_MARK = "_synthetic_weights"
+"""Name in a pipeline's configuration, saved with it, that tells its weights learned nothing.
+
+diffusers takes names without the underscore for parts of the pipeline.
+"""
 
 SMALLEST_SPREAD = 1e-4
 """An activation spread under this is a dead network; a live one here has 0.1 to 100."""
