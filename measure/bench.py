@@ -10,7 +10,7 @@ import torch
 
 from measure.blueprint import Blueprint
 from measure.clock import Clock
-from measure.pipelines import flux2_klein
+from measure.pipelines.families import build, call_arguments, load
 from measure.pipelines.weights import check_activations, watched_activations
 from measure.references import references
 from measure.spans import CallSpans, SpanRecorder
@@ -62,7 +62,8 @@ class Bench:
         Raises:
             MeasurementError: The call did not do the work that was asked.
         """
-        recorder = SpanRecorder(self.blueprint.architecture.pipeline.forwards_per_step)
+        asked = self.blueprint.architecture.pipeline
+        recorder = SpanRecorder(asked.calls_per_step, asked.text_encodings)
         with recorder.attached(self.pipeline, self.clock):
             start_s = self.clock.now_s()
             self.generate(point, output_type="pil")
@@ -81,7 +82,7 @@ class Bench:
             width=point.shape.width,
             height=point.shape.height,
             num_inference_steps=point.shape.steps,
-            guidance_scale=1.0,
+            **call_arguments(self.blueprint.document),
             generator=generator,
             output_type=output_type,
         ).images
@@ -126,9 +127,9 @@ def open_bench(
     clock = Clock(device)
     started_s = time.perf_counter()
     if weights is None:
-        pipeline = flux2_klein.build(blueprint.document, seed, device, recipe.dtype)
+        pipeline = build(blueprint.document, seed, device, recipe.dtype)
     else:
-        pipeline = flux2_klein.load(weights, device, recipe.dtype)
+        pipeline = load(blueprint.document.family, weights, device, recipe.dtype)
     pipeline.set_progress_bar_config(disable=True)
     release = recipe.prepare(pipeline)
     build_s = clock.now_s() - started_s

@@ -33,10 +33,13 @@ class Document(Record):
     text_encoder: dict[str, Any]
     vae: dict[str, Any]
     scheduler: dict[str, Any]
+    extra_encoders: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="Text encoders whose work is not counted, by name."
+    )
 
 
-FAMILIES = ("flux2-klein",)
-"""Families that measure/pipelines can build."""
+FAMILIES = ("flux1", "flux2-klein", "sd3")
+"""Families that measure/pipelines/families.py can build."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 from measure.clock import Clock, Mark
 from measure.errors import MeasurementError
+from measure.pipelines.parts import denoiser, text_encoders
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ class _Marks:
 class SpanRecorder:
     """Collects the marks of one call; `read` turns them into spans."""
 
-    def __init__(self, forwards_per_step: int) -> None:
+    def __init__(self, forwards_per_step: int, text_encodings: int = 1) -> None:
         self._marks = _Marks()
         self._forwards_per_step = forwards_per_step
+        self._text_encodings = text_encodings
 
     def reset(self) -> None:
         """Forget the marks of the call before."""
@@ -70,10 +72,10 @@ class SpanRecorder:
                 f"a call of {steps} steps ran {len(marks.forwards)} transformer forwards; "
                 f"expected {expected}; check that the pipeline is the distilled one."
             )
-        if len(marks.text) != 2 or len(marks.decode) != 2:
+        if len(marks.text) != 2 * self._text_encodings or len(marks.decode) != 2:
             raise MeasurementError(
                 f"a call ran {len(marks.text) // 2} text encodings and {len(marks.decode) // 2} "
-                "decodes; expected one of each."
+                f"decodes; expected {self._text_encodings} and 1."
             )
         if len(marks.encode) != 2 * references:
             raise MeasurementError(
@@ -82,7 +84,7 @@ class SpanRecorder:
             )
         starts = [*marks.forwards[:: self._forwards_per_step], marks.decode[0]]
         return CallSpans(
-            text_encode_s=marks.text[0].seconds_until(marks.text[1]),
+            text_encode_s=marks.text[0].seconds_until(marks.text[-1]),
             denoise_step_s=tuple(a.seconds_until(b) for a, b in pairwise(starts)),
             vae_decode_s=marks.decode[0].seconds_until(marks.decode[1]),
             reference_encode_s=marks.encode[0].seconds_until(marks.encode[-1])
@@ -92,16 +94,15 @@ class SpanRecorder:
 
     @contextmanager
     def attached(self, pipeline: Any, clock: Clock) -> Iterator[None]:  # noqa: ANN401 - diffusers is untyped
-        """Hook the pipeline's text encoder, transformer and decoder while the block runs."""
+        """Hook the pipeline's text encoders, denoiser and decoder while the block runs."""
 
         def marking(marks: list[Mark]) -> Callable[..., None]:
             return lambda *_: marks.append(clock.mark())
 
-        handles = [
-            pipeline.text_encoder.register_forward_pre_hook(marking(self._marks.text)),
-            pipeline.text_encoder.register_forward_hook(marking(self._marks.text)),
-            pipeline.transformer.register_forward_pre_hook(marking(self._marks.forwards)),
-        ]
+        handles = [denoiser(pipeline).register_forward_pre_hook(marking(self._marks.forwards))]
+        for encoder in text_encoders(pipeline):
+            handles.append(encoder.register_forward_pre_hook(marking(self._marks.text)))
+            handles.append(encoder.register_forward_hook(marking(self._marks.text)))
         try:
             with (
                 _marked(pipeline.vae, "decode", self._marks.decode, clock),

@@ -40,7 +40,11 @@ class Transformer(_Part):
     """The denoiser: double-stream blocks, then single-stream blocks, all without bias."""
 
     num_layers: Count = Field(description="Double-stream blocks.")
-    num_single_layers: Count
+    num_single_layers: int = Field(ge=0)
+    patch_size: Count = Field(default=1, description="Side of a token, in latents.")
+    last_block_drops_text: bool = Field(
+        default=False, description="Whether the last block only reads the prompt's tokens."
+    )
     attention_head_dim: Count
     num_attention_heads: Count
     joint_attention_dim: Count = Field(description="Width of the prompt embedding.")
@@ -67,6 +71,11 @@ class Transformer(_Part):
     def blocks(self) -> int:
         """Blocks of both kinds; each runs one attention over all tokens."""
         return self.num_layers + self.num_single_layers
+
+    @property
+    def token_channels(self) -> int:
+        """Values a token enters and leaves with."""
+        return self.in_channels * self.patch_size**2
 
     @property
     def mlp_products(self) -> int:
@@ -100,6 +109,8 @@ class Vae(_Part):
     layers_per_block: Count
     latent_channels: Count
     out_channels: Count = 3
+    use_quant_conv: bool = True
+    use_post_quant_conv: bool = True
 
 
 class Pipeline(_Part):
@@ -111,10 +122,27 @@ class Pipeline(_Part):
     takes_references: bool = Field(
         default=False, description="Whether images may be given with the prompt, as tokens."
     )
+    guidance_in_batch: bool = Field(
+        default=False, description="Whether the forwards of a step are one call of twice the batch."
+    )
+    text_encodings: Count = Field(
+        default=1, description="Calls of text encoders a pipeline call makes, negatives included."
+    )
+    encodes_negative: bool = Field(
+        default=False, description="Whether a negative prompt is encoded beside each prompt."
+    )
+    text_tokens: Count | None = Field(
+        default=None, description="Of the denoiser, where more than one encoder gives them."
+    )
     designed_steps: Count | None = Field(
         default=None,
         description="Steps it was distilled to, or its publisher's own default.",
     )
+
+    @property
+    def calls_per_step(self) -> int:
+        """Calls of the denoiser in a step."""
+        return 1 if self.guidance_in_batch else self.forwards_per_step
 
 
 class Architecture(_Part):
@@ -131,7 +159,7 @@ class Architecture(_Part):
     @property
     def text_tokens(self) -> int:
         """Text tokens of one image, padding included."""
-        return self.pipeline.max_sequence_length
+        return self.pipeline.text_tokens or self.pipeline.max_sequence_length
 
     def tokens(self, shape: Shape) -> int:
         """Tokens the denoiser sees for one image: its own, its references' and the prompt's."""

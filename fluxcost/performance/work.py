@@ -57,7 +57,10 @@ def transformer_parameters(transformer: Transformer) -> int:
         transformer.attention_head_dim
     )
     context = transformer.joint_attention_dim * width
-    return blocks * block_weights(transformer) + modulation + head + embeds + context + norms
+    weights = blocks * block_weights(transformer)
+    if transformer.last_block_drops_text:  # and 4 of its 6 modulations
+        weights -= _dropped_weights(transformer) + 4 * width**2
+    return weights + modulation + head + embeds + context + norms
 
 
 def block_weights(transformer: Transformer) -> int:
@@ -69,6 +72,11 @@ def block_weights(transformer: Transformer) -> int:
     return round(per_square * transformer.width**2)
 
 
+def _dropped_weights(transformer: Transformer) -> int:
+    """Return what a last block that only reads text lacks: its output and its feed-forward."""
+    return block_weights(transformer) - 3 * transformer.width**2
+
+
 def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Work:
     """Return the work of one denoising step of a batch of images."""
     part = architecture.transformer
@@ -77,7 +85,9 @@ def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Wo
     text = architecture.text_tokens
     width = part.width
     blocks = 2 * tokens * block_weights(part) * part.blocks
-    ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.in_channels)
+    ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.token_channels)
+    if part.last_block_drops_text:
+        blocks -= 2 * text * _dropped_weights(part)
     attention = 4 * tokens**2 * width * part.blocks
     # Values moved per token, in widths: 4 for attention; a single block adds d in, 3d+2rd out,
     # (1+r)d in, d out; a double block runs its four products apart: 4d + 2d + (1+2r)d + (1+r)d.
@@ -98,7 +108,8 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
 
     Args:
         architecture: The model.
-        batch: Prompts, each padded to the model's text tokens.
+        batch: Prompts, each padded to the encoder's length, and a negative one with each where
+            the pipeline encodes it.
         whole: All layers and the output head, as pipelines run it; otherwise only the layers whose
             states the denoiser reads, which is the least any stack must do.
     """
@@ -106,13 +117,14 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
     layers = part.num_hidden_layers
     if not whole:
         layers = min(layers, max(architecture.pipeline.text_encoder_out_layers))
-    tokens = architecture.text_tokens
+    tokens = architecture.pipeline.max_sequence_length
+    prompts = batch * (2 if architecture.pipeline.encodes_negative else 1)
     queries = part.num_attention_heads * part.head_dim
     head = part.hidden_size * part.vocab_size if whole and part.output_head else 0
     weights = layers * _layer_weights(part) + head
     return Work(
-        matmul_flop=2.0 * batch * tokens * weights,
-        attention_flop=4.0 * batch * tokens**2 * queries * layers,
+        matmul_flop=2.0 * prompts * tokens * weights,
+        attention_flop=4.0 * prompts * tokens**2 * queries * layers,
         traffic_bytes=float(BYTES_PER_VALUE * weights),
     )
 
@@ -148,7 +160,8 @@ def _decoder_convs(vae: Vae) -> list[_Conv]:
     """List the decoder's convolutions, latents first (diffusers, AutoencoderKL decoder)."""
     latent, top = vae.latent_channels, vae.block_out_channels[-1]
     shrink = VAE_SHRINK
-    convs = [_Conv(latent, latent, 1, shrink), _Conv(latent, top, 3, shrink)]
+    convs = [_Conv(latent, latent, 1, shrink)] if vae.use_post_quant_conv else []
+    convs.append(_Conv(latent, top, 3, shrink))
     convs += [_Conv(top, top, 3, shrink)] * 4  # the two residual blocks in the middle
     convs += [_Conv(top, top, 1, shrink)] * 4  # the middle attention's Q, K, V and output
     width = top
@@ -182,7 +195,8 @@ def _encoder_convs(vae: Vae) -> list[_Conv]:
     convs += [_Conv(width, width, 3, shrink)] * 4  # the two residual blocks in the middle
     convs += [_Conv(width, width, 1, shrink)] * 4  # the middle attention's Q, K, V and output
     moments = 2 * vae.latent_channels
-    return [*convs, _Conv(width, moments, 3, shrink), _Conv(moments, moments, 1, shrink)]
+    convs.append(_Conv(width, moments, 3, shrink))
+    return [*convs, _Conv(moments, moments, 1, shrink)] if vae.use_quant_conv else convs
 
 
 def reference_encode(architecture: Architecture, shape: Shape) -> Work:

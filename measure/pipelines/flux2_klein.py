@@ -7,22 +7,11 @@ from typing import Any
 import torch
 
 from measure.blueprint import Document
-from measure.pipelines.quiet import quiet_libraries
 from measure.pipelines.tokenizer import byte_tokenizer
-from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
 
 
-def load(weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """Load a checkpoint from a folder or the hub onto the device."""
-    from diffusers import Flux2KleinPipeline
-
-    quiet_libraries()
-    pipeline = Flux2KleinPipeline.from_pretrained(weights, dtype=dtype)
-    return pipeline.to(device)
-
-
-def build(document: Document, seed: int, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """Build the pipeline with seeded synthetic weights directly on the device."""
+def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Make the pipeline on the device, its weights not yet set."""
     from diffusers import (
         AutoencoderKLFlux2,
         FlowMatchEulerDiscreteScheduler,
@@ -31,7 +20,6 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
     )
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    quiet_libraries()
     text = dict(document.text_encoder)
     rope_theta = text.pop("rope_theta")
     text_config = Qwen3Config(
@@ -41,10 +29,7 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
         transformer = Flux2Transformer2DModel(**document.transformer)
         vae = AutoencoderKLFlux2(**document.vae)
         text_encoder = Qwen3ForCausalLM(text_config)
-    for offset, module in enumerate((transformer, vae, text_encoder)):
-        module.to(dtype).eval().requires_grad_(requires_grad=False)
-        fill_synthetic(module, seed + offset, scale=1.0)
-    pipeline = Flux2KleinPipeline(
+    return Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(**document.scheduler),
         vae=vae,
         text_encoder=text_encoder,
@@ -52,5 +37,3 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
         transformer=transformer,
         is_distilled=document.pipeline["is_distilled"],
     )
-    pipeline.register_to_config(**{SYNTHETIC_MARK: f"seed {seed}"})
-    return pipeline

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 
 from fluxcost.errors import DocumentError
 from fluxcost.performance.quality.record import Picture
+from measure.bench import Bench
+from measure.pipelines.families import call_arguments
 from measure.quality.suites import Shot
 
 
-def draw(pipeline: Any, shot: Shot, out: Path) -> Picture:  # noqa: ANN401 - diffusers is untyped
+def draw(bench: Bench, shot: Shot, out: Path) -> Picture:
     """Draw a picture, keep it as PNG in the folder, and return its entry.
 
     Noise is drawn on the CPU, so that a seed means the same noise on every device.
     """
-    image = pipeline(
+    image = bench.pipeline(
         prompt=shot.prompt.text,
         width=shot.width,
         height=shot.height,
         num_inference_steps=shot.steps,
-        guidance_scale=1.0,
+        **call_arguments(bench.blueprint.document),
         generator=torch.Generator("cpu").manual_seed(shot.seed),
     ).images[0]
     path = out / shot.file

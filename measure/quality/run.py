@@ -140,7 +140,7 @@ def _draw(
         blueprint, chosen, device, open_instruments(device), weights, seed=request.seed
     )
     for shot in track(missing, "drawing", console=console):
-        journal.append(QualityRow(picture=draw(bench.pipeline, shot, request.out)))
+        journal.append(QualityRow(picture=draw(bench, shot, request.out)))
     bench.release()
     del bench
     gc.collect()

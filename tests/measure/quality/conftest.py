@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from measure.blueprint import load_blueprint
-from measure.pipelines import flux2_klein
+from measure.pipelines import families
 from measure.pipelines.quiet import quiet_libraries
 from measure.pipelines.weights import SYNTHETIC_MARK
 from measure.quality.lpips import Backbone, Convolution, save_judge
@@ -33,7 +33,7 @@ def synthetic(tmp_path_factory) -> Path:
     """A saved build of synthetic weights, which says so."""
     folder: Path = tmp_path_factory.mktemp("synthetic")
     document = load_blueprint(TINY_MODEL).document
-    flux2_klein.build(document, 0, torch.device("cpu"), torch.bfloat16).save_pretrained(folder)
+    families.build(document, 0, torch.device("cpu"), torch.bfloat16).save_pretrained(folder)
     return folder
 
 
@@ -42,7 +42,7 @@ def checkpoint(tmp_path_factory) -> Path:
     """The same weights without their mark: to the code under test a trained checkpoint."""
     folder: Path = tmp_path_factory.mktemp("checkpoint")
     document = load_blueprint(TINY_MODEL).document
-    flux2_klein.build(document, 0, torch.device("cpu"), torch.bfloat16).save_pretrained(folder)
+    families.build(document, 0, torch.device("cpu"), torch.bfloat16).save_pretrained(folder)
     index = folder / "model_index.json"
     values = json.loads(index.read_text())
     del values[SYNTHETIC_MARK]
