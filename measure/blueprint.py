@@ -29,7 +29,8 @@ class Document(Record):
     license: Name
     hub_id: Name | None = Field(default=None, description="Checkpoint on the model hub.")
     pipeline: dict[str, Any]
-    transformer: dict[str, Any]
+    transformer: dict[str, Any] = Field(default_factory=dict)
+    unet: dict[str, Any] = Field(default_factory=dict, description="In place of a transformer.")
     text_encoder: dict[str, Any]
     vae: dict[str, Any]
     scheduler: dict[str, Any]
@@ -38,7 +39,7 @@ class Document(Record):
     )
 
 
-FAMILIES = ("flux1", "flux2-klein", "sd3")
+FAMILIES = ("flux1", "flux2-klein", "sd3", "sdxl")
 """Families that measure/pipelines/families.py can build."""
 
 

@@ -11,12 +11,19 @@ import functools
 import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from fluxcost.documents import read_yaml
-from fluxcost.errors import DocumentError, FormatVersionError, InputError, UnknownNameError
+from fluxcost.errors import (
+    DocumentError,
+    FormatVersionError,
+    InputError,
+    MissingDataError,
+    UnknownNameError,
+)
+from fluxcost.performance.unet import Unet
 from fluxcost.records import Count, Name, Positive, Record
 from fluxcost.workload import MULTIPLE_PX, Shape
 
@@ -93,6 +100,9 @@ class TextEncoder(_Part):
     head_dim: Count
     intermediate_size: Count
     vocab_size: Count
+    gated_mlp: bool = Field(
+        default=True, description="Three products a feed-forward instead of two."
+    )
     output_head: bool = Field(default=True, description="Whether pipelines run the vocabulary's.")
     tie_word_embeddings: bool = Field(
         default=True, description="Whether the head's weights are those of the embedding."
@@ -152,9 +162,29 @@ class Architecture(_Part):
     version: Count
     name: Name
     pipeline: Pipeline
-    transformer: Transformer
+    blocks: Transformer | None = Field(default=None, alias="transformer")
+    unet: Unet | None = Field(default=None, description="In place of a transformer.")
     text_encoder: TextEncoder
     vae: Vae
+
+    @model_validator(mode="after")
+    def _has_one_denoiser(self) -> Self:
+        if (self.blocks is None) == (self.unet is None):
+            raise ValueError("a transformer or a unet, one of them")
+        return self
+
+    @property
+    def transformer(self) -> Transformer:
+        """The denoiser, where it is a transformer.
+
+        Raises:
+            MissingDataError: It is a UNet.
+        """
+        if self.blocks is None:
+            raise MissingDataError(
+                f"{self.name} denoises with a UNet, which this is not known for; measure it."
+            )
+        return self.blocks
 
     @property
     def text_tokens(self) -> int:

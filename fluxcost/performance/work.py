@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxcost.performance.architecture import Architecture, TextEncoder, Transformer, Vae
+from fluxcost.performance.architecture import (
+    PIXELS_PER_TOKEN,
+    Architecture,
+    TextEncoder,
+    Transformer,
+    Vae,
+)
+from fluxcost.performance.unet import Unet, attention_flop, products, unet_parameters
 from fluxcost.workload import Shape
 
 BYTES_PER_VALUE = 2
@@ -77,8 +84,46 @@ def _dropped_weights(transformer: Transformer) -> int:
     return block_weights(transformer) - 3 * transformer.width**2
 
 
+def denoiser_parameters(architecture: Architecture) -> int:
+    """Return the number of parameters of the denoiser, transformer or UNet."""
+    if architecture.unet is not None:
+        return unet_parameters(architecture.unet)
+    return transformer_parameters(architecture.transformer)
+
+
+def denoise_slopes(architecture: Architecture) -> tuple[float, float]:
+    """Return FLOPs of a forward's products a token, and of its attention a token squared.
+
+    A UNet's token is 16 x 16 pixels, as a transformer's is; its prompt stands apart.
+    """
+    if architecture.unet is not None:
+        unet, many = architecture.unet, 2**20
+        per_token = sum(
+            2 * each.weights * each.positions(PIXELS_PER_TOKEN, 0) for each in products(unet)
+        )
+        return per_token, attention_flop(unet, PIXELS_PER_TOKEN * many, 0) / many**2
+    part = architecture.transformer
+    return float(2 * block_weights(part) * part.blocks), float(4 * part.width * part.blocks)
+
+
+def _unet_step(architecture: Architecture, unet: Unet, shape: Shape, batch: int) -> Work:
+    forwards = architecture.pipeline.forwards_per_step * batch
+    text = architecture.text_tokens
+    layers = list(products(unet))
+    places = [each.positions(shape.pixels, text) for each in layers]
+    flop = sum(2 * each.weights * at for each, at in zip(layers, places, strict=True))
+    moved = sum(each.moved * at for each, at in zip(layers, places, strict=True))
+    return Work(
+        matmul_flop=float(forwards * flop),
+        attention_flop=forwards * attention_flop(unet, shape.pixels, text),
+        traffic_bytes=BYTES_PER_VALUE * (unet_parameters(unet) + forwards * moved),
+    )
+
+
 def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Work:
     """Return the work of one denoising step of a batch of images."""
+    if architecture.unet is not None:
+        return _unet_step(architecture, architecture.unet, shape, batch)
     part = architecture.transformer
     forwards = architecture.pipeline.forwards_per_step * batch
     tokens = architecture.tokens(shape)
@@ -132,7 +177,8 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
 def _layer_weights(part: TextEncoder) -> int:
     queries = part.num_attention_heads * part.head_dim
     keys = part.num_key_value_heads * part.head_dim
-    return part.hidden_size * (2 * queries + 2 * keys + 3 * part.intermediate_size)
+    products = 3 if part.gated_mlp else 2
+    return part.hidden_size * (2 * queries + 2 * keys + products * part.intermediate_size)
 
 
 def text_encoder_parameters(part: TextEncoder) -> int:
