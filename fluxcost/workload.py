@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from fluxcost.documents import read_yaml
@@ -214,6 +221,9 @@ class Constraints(Record):
     )
     max_latency_p95_s: Positive | None = Field(
         default=None, description="Of one call on an idle GPU, without queueing."
+    )
+    non_commercial: StrictBool = Field(
+        default=False, description="Whether weights licensed for no commercial use may be run."
     )
 
 

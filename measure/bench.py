@@ -123,7 +123,11 @@ def open_bench(
         instruments: The device's, opened before.
         weights: A checkpoint's folder or hub name; None builds seeded synthetic weights.
         seed: Of the weights, latents and order.
+
+    Raises:
+        InputError: The stack cannot prepare a model of this family.
     """
+    recipe.refuse_other_family(blueprint.document.name, blueprint.document.family)
     clock = Clock(device)
     started_s = time.perf_counter()
     if weights is None:

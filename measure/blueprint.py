@@ -27,6 +27,7 @@ class Document(Record):
     name: Name
     family: Name = Field(description="Which builder in measure/pipelines makes it.")
     license: Name
+    commercial_use: bool = True
     hub_id: Name | None = Field(default=None, description="Checkpoint on the model hub.")
     pipeline: dict[str, Any]
     transformer: dict[str, Any] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import (
@@ -161,6 +161,10 @@ class Architecture(_Part):
     format: Literal["fluxcost-architecture"]
     version: Count
     name: Name
+    license: Name
+    commercial_use: StrictBool = Field(
+        default=True, description="Whether the license lets anyone sell what the weights make."
+    )
     pipeline: Pipeline
     blocks: Transformer | None = Field(default=None, alias="transformer")
     unet: Unet | None = Field(default=None, description="In place of a transformer.")

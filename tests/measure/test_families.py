@@ -177,5 +177,12 @@ def test_a_stack_s_pictures_are_compared_on_klein_only(tiny):
         measure_sameness(tiny, Point(Shape(64, 64, 1), 1), "r")
 
 
+def test_a_stack_made_for_one_family_refuses_another(tiny):
+    with pytest.raises(InputError, match=r"compiled-bf16 prepares .* measure it with eager-bf16"):
+        open_bench(
+            tiny.blueprint, recipe("compiled-bf16", CPU), CPU, NullTelemetry(), weights=None, seed=0
+        )
+
+
 def test_the_families_that_can_be_built_are_those_named():
     assert tuple(sorted(families.FAMILIES)) == FAMILIES
