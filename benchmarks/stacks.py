@@ -29,6 +29,7 @@ from measure.protocol import in_columns, warm_up
 from measure.runner import device_of
 from measure.stacks import recipe
 from measure.suites import Point, Protocol
+from measure.telemetry import Instruments
 
 STACKS = ("eager-bf16", "compiled-bf16", "compiled-fp8")
 SEED = 0
@@ -47,7 +48,8 @@ def main() -> None:
     """Measure what the command line asks for and write one calibration a stack."""
     options = _options()
     protocol = Protocol(soak_s=options.pause_free_s)
-    entrants = [_enter(options, stack) for stack in options.stacks]
+    instruments = open_instruments(device_of(options.device))
+    entrants = [_enter(options, stack, instruments) for stack in options.stacks]
     for point in options.points:
         _in_turn(entrants, point, protocol, options.calls)
     first = entrants[0]
@@ -98,7 +100,7 @@ def _point(text: str) -> Point:
     return Point(Shape(width, height, steps), batch)
 
 
-def _enter(options: argparse.Namespace, stack: str) -> Entrant:
+def _enter(options: argparse.Namespace, stack: str, instruments: Instruments) -> Entrant:
     device = device_of(options.device)
     blueprint, chosen = load_blueprint(options.model), recipe(stack, device)
     header = Header(
@@ -109,7 +111,6 @@ def _enter(options: argparse.Namespace, stack: str) -> Entrant:
         weights=SYNTHETIC,
         seed=SEED,
     )
-    instruments = open_instruments(device)
     bench = open_bench(blueprint, chosen, device, instruments, None, SEED)
     journal = Journal.open(options.out / stack, header)
     return Entrant(bench, journal, start_run(bench, journal).id)

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from fluxcost.evidence.batch_choice import choose_batches
     from fluxcost.evidence.claims.report import AuditReport
     from fluxcost.evidence.report import ValidationReport
+    from fluxcost.evidence.scenarios.library import load_scenario
+    from fluxcost.evidence.scenarios.record import ScenarioRecord
+    from fluxcost.evidence.scenarios.report import ScenarioReport
+    from fluxcost.evidence.scenarios.validation import validate_scenario
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
@@ -70,6 +74,8 @@ __all__ = [
     "Quality",
     "Rejected",
     "Scaling",
+    "ScenarioRecord",
+    "ScenarioReport",
     "Shape",
     "Simulation",
     "Source",
@@ -91,6 +97,7 @@ __all__ = [
     "load_calibration",
     "load_catalog",
     "load_quality",
+    "load_scenario",
     "load_workload",
     "plan",
     "quality",
@@ -104,6 +111,7 @@ __all__ = [
     "validate",
     "validate_against",
     "validate_all",
+    "validate_scenario",
 ]
 
 _ROOMS = {
@@ -133,6 +141,10 @@ _ROOMS = {
     "fluxcost.evidence.batch_choice": ("choose_batches",),
     "fluxcost.evidence.claims.report": ("AuditReport",),
     "fluxcost.evidence.report": ("ValidationReport",),
+    "fluxcost.evidence.scenarios.library": ("load_scenario",),
+    "fluxcost.evidence.scenarios.record": ("ScenarioRecord",),
+    "fluxcost.evidence.scenarios.report": ("ScenarioReport",),
+    "fluxcost.evidence.scenarios.validation": ("validate_scenario",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),

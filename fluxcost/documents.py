@@ -1,4 +1,4 @@
-"""Reading and writing files: one YAML loader, one JSON reader, one atomic writer.
+"""Reading and writing files: one YAML loader, one JSON reader, one atomic writer, sealed records.
 
 YAML here is data, so aliases (which can expand without bound), duplicate keys (where the last
 silently wins), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refused.
@@ -7,6 +7,7 @@ silently wins), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refu
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from fluxcost.errors import DocumentError
+from fluxcost.errors import DocumentError, FormatVersionError
 
 MAX_BYTES = 32 * 2**20
 """Largest document read; a calibration of one model and stack is under 2 MB."""
@@ -148,3 +149,64 @@ def write_atomically(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         raise DocumentError(f"{path}: could not be written: {error.strerror}.") from None
+
+
+def content_hash(body: dict[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON of a record's content, 64 hex digits."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_sealed(path: Path, body: dict[str, Any], *, kind: str, version: int) -> None:
+    """Write a record with its format and content hash, whole or not at all.
+
+    Args:
+        path: Of the file.
+        body: The record's content, defaults left out.
+        kind: The format's name, such as "fluxcost-calibration".
+        version: The format's version.
+
+    Raises:
+        DocumentError: The folder cannot be written.
+    """
+    head = {"format": kind, "version": version, "content_hash": content_hash(body)}
+    write_atomically(path, _dump_by_line(head | body))
+
+
+def read_sealed(path: Path, *, kind: str, version: int) -> tuple[dict[str, Any], str | None]:
+    """Read a file of one format; return its document and the content hash it states.
+
+    Raises:
+        DocumentError: Unreadable, truncated, or of another format.
+        FormatVersionError: Written in a newer version of the format.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("format") != kind:
+        raise DocumentError(f"{path}: not a {kind} file; give a file that measure wrote.")
+    found = document.get("version")
+    if not isinstance(found, int) or found > version:
+        raise FormatVersionError(
+            f"{path}: version is {found!r}; expected at most {version}; upgrade fluxcost."
+        )
+    return document, document.pop("content_hash", None)
+
+
+def refuse_broken_seal(path: Path, stated: str | None, found: str) -> None:
+    """Raise DocumentError if a file's content is not what its hash says."""
+    if stated != found:
+        raise DocumentError(
+            f"{path}: content_hash is {stated!r} but the content hashes to {found!r}; the file "
+            "was edited or damaged: fetch it again."
+        )
+
+
+def _dump_by_line(document: dict[str, Any]) -> str:
+    """Render JSON with one line per list entry, so that a diff shows cells."""
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, list) and value:
+            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in value)
+            lines.append(f"{json.dumps(key)}: [\n{rows}\n]")
+        else:
+            lines.append(f"{json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -7,25 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 
+from fluxcost.workload import Shape
 from measure.blueprint import Blueprint
 from measure.clock import Clock
 from measure.pipelines.families import build, call_arguments, load
 from measure.pipelines.weights import check_activations, watched_activations
+from measure.prompts import PROMPTS
 from measure.references import references
 from measure.spans import CallSpans, SpanRecorder
 from measure.stacks import Recipe
 from measure.stacks.recipe import Release, keep_nothing
 from measure.suites import Point
 from measure.telemetry import Instruments, NullTelemetry, NvmlTelemetry
-
-PROMPTS = (
-    "a ceramic teapot on a linen tablecloth, morning light from the left",
-    "three red bicycles leaning against a yellow wall, wide shot",
-    "an exploded drawing of a mechanical watch, ink on paper",
-    "a lighthouse on a basalt cliff during a storm, long exposure",
-)
-"""Original prompts, used in turn; each is padded to the model's full text length."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +70,28 @@ class Bench:
         prompts = [PROMPTS[(self.calls + i) % len(PROMPTS)] for i in range(point.batch)]
         generator = torch.Generator(self.device).manual_seed(self.seed + self.calls)
         self.calls += 1
-        given = {"image": list(references(point.shape))} if point.shape.reference_images else {}
+        return self._call(point.shape, prompts, generator, output_type)
+
+    def make(self, shape: Shape, prompts: list[str], seeds: list[int]) -> list[Image.Image]:
+        """Make one batch of given prompts; an image's noise is its seed's, whatever its company."""
+        generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+        made: list[Image.Image] = self._call(shape, prompts, generators, "pil")
+        return made
+
+    def _call(
+        self,
+        shape: Shape,
+        prompts: list[str],
+        generator: torch.Generator | list[torch.Generator],
+        output_type: str,
+    ) -> Any:  # noqa: ANN401 - diffusers is untyped
+        given = {"image": list(references(shape))} if shape.reference_images else {}
         return self.pipeline(
             **given,
             prompt=prompts,
-            width=point.shape.width,
-            height=point.shape.height,
-            num_inference_steps=point.shape.steps,
+            width=shape.width,
+            height=shape.height,
+            num_inference_steps=shape.steps,
             **call_arguments(self.blueprint.document),
             generator=generator,
             output_type=output_type,

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Run
 from measure.bench import Bench
 from measure.environment import describe_environment
 from measure.journal import SYNTHETIC, Journal, Row
 from measure.probes.ceilings import measure_ceilings
 from measure.probes.cold_start import measure_cold_start, time_first_call
+from measure.probes.memory_edge import measure_memory_edge
 from measure.probes.pipelined import can_pipeline, measure_pipelined
 from measure.probes.sameness import measure_sameness
 from measure.probes.soak import measure_soak
 from measure.probes.weight_scale import measure_weight_scales
 from measure.protocol import measure_cell
-from measure.suites import Point, Protocol, Quadruple, Suite, point, points_by_suite
+from measure.suites import Point, Protocol, Quadruple, Size, Suite, point, points_by_suite
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,37 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells and probes of some suites, each once."""
+    """The cells and probes of some suites, each once.
+
+    Raises:
+        InputError: Two suites ask for the same point and differ in protocol, or in whether it is
+            held out of every fit.
+    """
 
     suites: tuple[Suite, ...]
     seed: int
 
+    def __post_init__(self) -> None:
+        for each, names in points_by_suite(self.suites).items():
+            asking = [suite for suite in self.suites if suite.name in names]
+            if len({(suite.held_out, suite.protocol) for suite in asking}) > 1:
+                raise InputError(
+                    f"suites {' and '.join(names)} both ask for {each}, but by different protocols "
+                    "or one to hold it out of every fit; run them one at a time."
+                )
+
     @property
     def protocol(self) -> Protocol:
-        """The first suite's protocol; a campaign has one."""
-        return self.suites[0].protocol
+        """The first suite's protocol, of those whose cells a fit sees if there is one."""
+        return min(self.suites, key=lambda suite: suite.held_out).protocol
+
+    def is_held_out(self, names: tuple[str, ...]) -> bool:
+        """Say whether a point that these suites ask for is held out of every fit."""
+        return any(suite.held_out for suite in self.suites if suite.name in names)
+
+    def protocol_of(self, names: tuple[str, ...]) -> Protocol:
+        """Return the protocol of a point that these suites ask for."""
+        return next(suite.protocol for suite in self.suites if suite.name in names)
 
     def ordered_points(self) -> list[tuple[int, Point, tuple[str, ...]]]:
         """Return (position, point, suites) of every distinct point in the shuffled order."""
@@ -70,6 +94,14 @@ class Plan:
     def _distinct(asked: list[tuple[Quadruple, ...]]) -> list[Point]:
         return [point(each) for each in dict.fromkeys(each for some in asked for each in some)]
 
+    def edge_sizes(self) -> dict[Size, bool]:
+        """Return the sizes whose memory edge is wanted, and whether it is held out."""
+        wanted: dict[Size, bool] = {}
+        for suite in self.suites:
+            for size in suite.probes.memory_edge:
+                wanted[size] = wanted.get(size, False) or suite.held_out
+        return wanted
+
 
 def pending_points(plan: Plan, journal: Journal) -> list[tuple[int, Point, tuple[str, ...]]]:
     """Return the points of the plan that the journal does not hold yet."""
@@ -92,6 +124,12 @@ def pending_pipelined(plan: Plan, journal: Journal) -> list[Point]:
         return []
     done = {(p.width, p.height, p.steps, p.batch) for row in journal.rows if (p := row.pipelined)}
     return [each for each in plan.pipelined_points() if _key(each) not in done]
+
+
+def pending_edges(plan: Plan, journal: Journal) -> list[tuple[Size, bool]]:
+    """Return the sizes the journal has no memory edge of, and whether each is held out."""
+    done = {(edge.width, edge.height) for row in journal.rows if (edge := row.memory_edge)}
+    return [(size, kept) for size, kept in plan.edge_sizes().items() if size not in done]
 
 
 def pending_weight_scale(plan: Plan, journal: Journal) -> Point | None:
@@ -121,6 +159,7 @@ def is_complete(plan: Plan, journal: Journal) -> bool:
         pending_points(plan, journal)
         or pending_soaks(plan, journal)
         or pending_pipelined(plan, journal)
+        or pending_edges(plan, journal)
         or pending_weight_scale(plan, journal)
         or pending_sameness(plan, journal)
         or pending_cold_start(plan, journal)
@@ -155,7 +194,7 @@ class Campaign:
         self._first_call_s = self._make_first_call()
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what is left to do: sameness, ceilings, cells, long runs, weights, cold start.
+        """Yield what is left: sameness, ceilings, cells, long runs, edges, weights, cold start.
 
         Sameness comes first: a stack that draws another picture is not worth timing. Cold start
         comes last because it writes a file as large as the weights; weight scales come near the
@@ -167,6 +206,7 @@ class Campaign:
             yield Task(str(each), each.pixel_steps, self._cell(order, each, names))
         yield from self._soaks()
         yield from self._pipelined()
+        yield from self._memory_edges()
         yield from self._weight_scales()
         yield from self._cold_start()
 
@@ -181,10 +221,11 @@ class Campaign:
     def _cell(self, order: int, each: Point, names: tuple[str, ...]) -> Callable[[], None]:
         def execute() -> None:
             self.bench.instruments.refuse_company()
+            protocol = self.plan.protocol_of(names)
             cell = measure_cell(
-                self.bench, each, self.plan.protocol, run=self.run.id, order=order, suites=names
+                self.bench, each, protocol, run=self.run.id, order=order, suites=names
             )
-            self.journal.append(Row(cell=cell))
+            self.journal.append(Row(cell=cell, held_out=self.plan.is_held_out(names)))
 
         return execute
 
@@ -231,6 +272,19 @@ class Campaign:
 
         for each in pending_pipelined(self.plan, self.journal):
             yield Task(f"pipelined at {each}", 0, pipeline(each))
+
+    def _memory_edges(self) -> Iterator[Task]:
+        def seek(size: Size, *, held_out: bool) -> Callable[[], None]:
+            def execute() -> None:
+                self.bench.instruments.refuse_company()
+                edge = measure_memory_edge(self.bench, size, self.run.id)
+                self.journal.append(Row(memory_edge=edge, held_out=held_out))
+
+            return execute
+
+        for size, held_out in pending_edges(self.plan, self.journal):
+            label = f"largest batch of {size[0]}x{size[1]}"
+            yield Task(label, 0, seek(size, held_out=held_out))
 
     def _weight_scales(self) -> Iterator[Task]:
         where = pending_weight_scale(self.plan, self.journal)

@@ -112,6 +112,90 @@ def run(
 
 
 @app.command()
+def scenarios(
+    scenario: Annotated[
+        list[str],
+        typer.Option(help="load, single-stream, multi-stream, server or offline; may be repeated."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the record.")],
+    config: Annotated[
+        list[str] | None,
+        typer.Option(help="standard (1024x1024) or fast (512x512, the default); repeatable."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub name; default: synthetic weights.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+    seed: Annotated[int, typer.Option(help="Of weights, latents and arrivals.")] = 0,
+    max_batch: Annotated[int, typer.Option(help="Most images made in one call.")] = 4,
+    max_wait: Annotated[
+        float, typer.Option(help="Seconds an image is held back for company.")
+    ] = 0.0,
+    batch_sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Sizes calls are filled up to; default: every size, or 1,2,4,... where compiled."
+        ),
+    ] = None,
+    loads: Annotated[
+        str, typer.Option(help="Of the load scenario: rates over what the replica can do.")
+    ] = "0.5,0.7,0.85,0.95,1.1",
+    seconds: Annotated[float, typer.Option(help="Of arrivals in each of its runs.")] = 18.0,
+    warm_calls: Annotated[
+        int, typer.Option(help="Timed calls of each size, before and after the loads.")
+    ] = 12,
+    queries: Annotated[
+        list[str] | None,
+        typer.Option(help="SCENARIO=N: least queries of that scenario; repeatable."),
+    ] = None,
+    min_seconds: Annotated[float, typer.Option(help="Least seconds of a LoadGen run.")] = 5.0,
+    p99_within: Annotated[
+        float | None,
+        typer.Option(help="Seconds the server's p99 must hold; default: the config's."),
+    ] = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Folder for LoadGen's own logs; default: not kept.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHTxSTEPS in place of the configuration's.")
+    ] = None,
+) -> None:
+    """Load one replica: MLPerf-style by LoadGen, or at stated loads; keeps every image's times."""
+    from fluxcost.capacity.fleet import Batching
+    from measure.scenarios.configs import config_of, scenario_of
+    from measure.scenarios.runner import ScenarioRequest, loads_of
+    from measure.scenarios.runner import execute as run_scenarios
+
+    rule = {"max_batch": max_batch, "max_wait_s": max_wait}
+    for option, value in (("--seconds", seconds), ("--min-seconds", min_seconds)):
+        if not 0 < value < float("inf"):
+            raise InputError(f"{option} is {value}; expected a positive number of seconds.")
+    if warm_calls < 2:
+        raise InputError(f"--warm-calls is {warm_calls}; expected 2 or more.")
+    names = dict.fromkeys(config or ["fast"])
+    request = ScenarioRequest(
+        scenarios=tuple(dict.fromkeys(scenario_of(each) for each in scenario)),
+        configs=tuple(config_of(each, size, queries or (), p99_within) for each in names),
+        out=out,
+        logs=logs,
+        model=model,
+        stack=stack,
+        weights=weights,
+        device=device,
+        seed=seed,
+        batching=Batching.parse(rule, "--max-batch and --max-wait"),
+        batch_sizes=batch_sizes,
+        loads=loads_of(loads),
+        seconds=seconds,
+        warm_calls=warm_calls,
+        min_s=min_seconds,
+    )
+    run_scenarios(request, _out)
+
+
+@app.command()
 def report(file: Annotated[Path, typer.Argument(help="Calibration JSON.")]) -> None:
     """Print a calibration's cells, stages, ceilings and probes."""
     from fluxcost.performance.calibration import read_calibration
@@ -180,9 +264,10 @@ def merge(
 
 
 @app.command("import")
-def import_csv(
+def import_timings(
     file: Annotated[
-        Path, typer.Argument(help="CSV: width,height,steps,batch,latency_s; one row a call.")
+        Path,
+        typer.Argument(help="Calls as CSV, aiperf's profile_export.jsonl, or SGLang's JSON."),
     ],
     gpu: Annotated[str, typer.Option(help="GPU key, such as h100-sxm.")],
     gpu_name: Annotated[str, typer.Option(help="Name the driver reports.")],
@@ -190,14 +275,23 @@ def import_csv(
     model: Annotated[str, typer.Option(help="Model name, such as flux2-klein-4b.")],
     stack: Annotated[str, typer.Option(help="What the stack is to be called.")],
     out: Annotated[Path, typer.Option(help="File to write; must not exist.")],
+    tool: Annotated[
+        str, typer.Option("--from", help="csv (width,height,steps,batch,latency_s), aiperf, sglang")
+    ] = "csv",
+    width: Annotated[int | None, typer.Option(help="Pixels, where the file does not say.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, where the file does not say.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, where the file does not say.")] = None,
 ) -> None:
     """Turn calls that another tool timed into a calibration, answered where they were timed."""
     from fluxcost.performance.calibration import GpuIdentity
-    from measure.importing import read_calls
+    from measure.importers.choice import Told, Tool, read_timings
+    from measure.importers.record import Ran
 
+    if tool not in set(Tool):
+        raise InputError(f"--from is {tool!r}; expected one of {', '.join(Tool)}.")
     device = {"key": gpu, "name": gpu_name, "memory_gib": memory_gib}
-    identity = GpuIdentity.parse(device, "the GPU given")
-    calibration = read_calls(file, gpu=identity, model=model, stack=stack)
+    ran = Ran(GpuIdentity.parse(device, "the GPU given"), model, stack)
+    calibration = read_timings(Tool(tool), file, ran, Told(width, height, steps))
     calibration.save(out)
     _out.print(f"{len(calibration.cells)} cells in {out}")
 
@@ -214,6 +308,111 @@ def suites() -> None:
     for suite in shipped_suites():
         table.add_row(suite.name, str(len(set(suite.points()))), suite.description)
     _out.print(table)
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub name; default: synthetic weights.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="cuda, cuda:N or cpu; repeatable, a replica each.")
+    ] = None,
+    max_batch: Annotated[int, typer.Option(help="Most images of one call.")] = 1,
+    max_wait: Annotated[
+        float, typer.Option(help="Longest a request is held back for company, seconds.")
+    ] = 0.0,
+    queue_limit: Annotated[
+        int, typer.Option(help="Images that may wait; requests past it get status 429.")
+    ] = 64,
+    warm: Annotated[
+        list[str] | None,
+        typer.Option(help="WIDTHxHEIGHTxSTEPS to make before ready; repeatable."),
+    ] = None,
+    batch_sizes: Annotated[
+        str | None,
+        typer.Option(help="Batches to warm, calls are filled up to; default by the stack."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8000,
+    log: Annotated[
+        Path | None, typer.Option(help="Request log (CSV) to append to, for fluxcost reconcile.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of synthetic weights.")] = 0,
+) -> None:
+    """Serve images over an OpenAI-compatible endpoint, batched as the simulator assumes."""
+    from measure.serving.server import ServeRequest
+    from measure.serving.server import serve as run_server
+
+    asked = ServeRequest(
+        model=model,
+        stack=stack,
+        weights=weights,
+        devices=tuple(device or ("cuda",)),
+        max_batch=max_batch,
+        max_wait_s=max_wait,
+        queue_limit=queue_limit,
+        warm=tuple(warm or ()),
+        batch_sizes=batch_sizes,
+        host=host,
+        port=port,
+        log=log,
+        seed=seed,
+    )
+    run_server(asked, lambda line: typer.echo(line, err=True))
+
+
+@app.command()
+def endpoint(
+    url: Annotated[str, typer.Argument(help="Server that speaks OpenAI's images API.")],
+    out: Annotated[Path, typer.Option(help="File to write; must not exist.")],
+    shape: Annotated[list[str], typer.Option(help="WIDTHxHEIGHTxSTEPS; repeatable.")],
+    images: Annotated[int, typer.Option(help="Images a request.")] = 1,
+    calls: Annotated[int, typer.Option(help="Requests sent one at a time, per shape.")] = 20,
+    rate: Annotated[
+        list[float] | None, typer.Option(help="Requests a second, sent on schedule; repeatable.")
+    ] = None,
+    requests: Annotated[int, typer.Option(help="Requests at each rate.")] = 200,
+    arrivals: Annotated[
+        str, typer.Option(help="poisson, constant, or a CSV of timestamp,width,height,steps.")
+    ] = "poisson",
+    seed: Annotated[int, typer.Option(help="Of the arrivals.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Longest an answer may take, seconds.")] = 120.0,
+    model: Annotated[str | None, typer.Option(help="Model, where the server needs it.")] = None,
+    stack: Annotated[str | None, typer.Option(help="What its stack is to be called.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="GPU key, where the server does not say.")] = None,
+    gpu_name: Annotated[str | None, typer.Option(help="Name its driver reports.")] = None,
+    memory_gib: Annotated[float | None, typer.Option(help="Its memory, GiB.")] = None,
+    extra: Annotated[
+        str | None, typer.Option(help="JSON object of further fields of every request.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the server's key.")
+    ] = None,
+) -> None:
+    """Time a running server: one request at a time, then at stated rates whatever it answers."""
+    from measure.endpoint.run import EndpointRequest, measure_endpoint
+
+    asked = EndpointRequest(
+        url=url,
+        out=out,
+        shapes=tuple(shape),
+        images=images,
+        calls=calls,
+        rates=tuple(rate or ()),
+        requests=requests,
+        arrivals=arrivals,
+        seed=seed,
+        timeout_s=timeout,
+        model=model,
+        stack=stack,
+        gpu=(gpu, gpu_name, memory_gib),
+        extra=extra,
+        api_key_env=api_key_env,
+    )
+    measure_endpoint(asked, _out)
 
 
 def main() -> None:

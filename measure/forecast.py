@@ -45,9 +45,9 @@ class Forecast:
             return None
         return seconds_of_cell(call_s, protocol)
 
-    def total_s(self, points: Iterable[Point], protocol: Protocol) -> float | None:
-        """Return the seconds all points should take, or None before enough is known."""
-        seconds = [self.cell_s(each, protocol) for each in points]
+    def total_s(self, cells: Iterable[tuple[Point, Protocol]]) -> float | None:
+        """Return the seconds all cells should take, or None before enough is known."""
+        seconds = [self.cell_s(each, protocol) for each, protocol in cells]
         known = [each for each in seconds if each is not None]
         return sum(known) if len(known) == len(seconds) else None
 

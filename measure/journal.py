@@ -9,6 +9,7 @@ from pydantic import Field
 
 from fluxcost.errors import DocumentError
 from fluxcost.performance.calibration import (
+    AdaptiveStop,
     Calibration,
     Ceilings,
     Cell,
@@ -16,6 +17,7 @@ from fluxcost.performance.calibration import (
     Encoding,
     GpuIdentity,
     Link,
+    MemoryEdge,
     Pipelined,
     Replica,
     Run,
@@ -61,7 +63,7 @@ class Header(LinesHeader):
 
 
 class Row(Record):
-    """One line after the header: exactly one of these."""
+    """One line after the header: exactly one thing, and what is said of it."""
 
     run: Run | None = None
     ceilings: Ceilings | None = None
@@ -75,6 +77,11 @@ class Row(Record):
     encoding: Encoding | None = None
     link: Link | None = None
     split_image: SplitImage | None = None
+    memory_edge: MemoryEdge | None = None
+    adaptive_stop: AdaptiveStop | None = None
+    held_out: bool = Field(
+        default=False, description="Of a cell or edge kept from every fit, to score them on."
+    )
     of_run: Name | None = Field(default=None, description="Run of ceilings and cold start.")
 
 
@@ -90,13 +97,32 @@ class Journal(Lines[Header, Row]):
         cells = (row.cell for row in self.rows if row.cell)
         return {(cell.shape, cell.batch): cell for cell in cells}
 
+    @property
+    def has_fitted_cells(self) -> bool:
+        """Whether there is a cell that a fit may see."""
+        return any(row.cell and not row.held_out for row in self.rows)
+
+    @property
+    def has_held_out_cells(self) -> bool:
+        """Whether there is a cell that no fit may see."""
+        return any(row.cell and row.held_out for row in self.rows)
+
     def calibration(self) -> Calibration:
-        """Join the rows into a calibration.
+        """Join the rows into a calibration, without what is held out.
 
         Raises:
             InputError: There is no cell yet.
         """
         return join_rows(self.header, self.rows, f"the journal {self._stream.name}")
+
+    def held_out(self) -> Calibration:
+        """Join what is held out into a record of its own.
+
+        Raises:
+            InputError: No cell is.
+        """
+        where = f"what is held out in the journal {self._stream.name}"
+        return join_held_out(self.header, self.rows, where)
 
 
 def read_journal(path: Path) -> Calibration:
@@ -112,12 +138,26 @@ def read_journal(path: Path) -> Calibration:
     return join_rows(*found, f"the journal {path}")
 
 
-def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
-    """Join rows into a calibration.
+def join_held_out(header: Header, rows: list[Row], where: str) -> Calibration:
+    """Join the cells and memory edges that are held out into a record, with the runs they are of.
 
     Raises:
         InputError: There is no cell among them.
     """
+    kept = [row.model_copy(update={"held_out": False}) for row in rows if row.held_out]
+    of_runs = {each.run for row in kept if (each := row.cell or row.memory_edge)}
+    runs = [row for row in rows if row.run and row.run.id in of_runs]
+    ceilings = [row for row in rows if row.ceilings and row.of_run in of_runs]
+    return join_rows(header, runs + ceilings + kept, where)
+
+
+def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
+    """Join rows into a calibration, without what is held out.
+
+    Raises:
+        InputError: There is no cell among them.
+    """
+    rows = [row for row in rows if not row.held_out]
     runs = [row.run for row in rows if row.run]
     return Calibration.parse(
         {
@@ -134,6 +174,8 @@ def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
             "encodings": [row.encoding for row in rows if row.encoding],
             "links": [row.link for row in rows if row.link],
             "split_images": [row.split_image for row in rows if row.split_image],
+            "memory_edges": [row.memory_edge for row in rows if row.memory_edge],
+            "adaptive_stops": [row.adaptive_stop for row in rows if row.adaptive_stop],
         },
         where,
     )

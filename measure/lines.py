@@ -76,7 +76,7 @@ class Lines(Generic[HeaderT, RowT]):
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"{path} is in use by another campaign; wait for it.") from None
-        _cut_torn_line(stream)
+        cut_torn_line(stream)
         found = cls.read(path)
         if found is None:
             journal = cls(stream, header, [])
@@ -135,7 +135,7 @@ class Lines(Generic[HeaderT, RowT]):
             ) from None
 
 
-def _cut_torn_line(stream: IO[bytes]) -> None:
+def cut_torn_line(stream: IO[bytes]) -> None:
     """Drop what follows the last newline: a row that a kill cut short."""
     stream.seek(0)
     content = stream.read()

@@ -41,6 +41,9 @@ def merge(paths: Sequence[Path]) -> Calibration:
             "encodings": tuple(chain.from_iterable(part.encodings for part in parts)),
             "links": tuple(chain.from_iterable(part.links for part in parts)),
             "split_images": tuple(chain.from_iterable(part.split_images for part in parts)),
+            "loads": tuple(chain.from_iterable(part.loads for part in parts)),
+            "memory_edges": tuple(chain.from_iterable(part.memory_edges for part in parts)),
+            "adaptive_stops": tuple(chain.from_iterable(part.adaptive_stops for part in parts)),
         }
     )
 

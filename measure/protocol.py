@@ -13,6 +13,7 @@ import gc
 import statistics
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -30,14 +31,8 @@ def measure_cell(
     Raises:
         KeyboardInterrupt: Passed through; nothing is recorded for the cell in flight.
     """
-    shape = point.shape
-    head = {
-        "width": shape.width,
-        "height": shape.height,
-        "steps": shape.steps,
-        "batch": point.batch,
-        "reference_images": shape.reference_images,
-        "run": run,
+    head = _head(point, run) | {
+        "reference_images": point.shape.reference_images,
         "order": order,
         "suites": suites,
     }
@@ -46,13 +41,9 @@ def measure_cell(
     try:
         warmup = warm_up(bench, point, protocol)
         taken = take_samples(bench, point, protocol)
-    except torch.cuda.OutOfMemoryError as error:
-        _free(bench)
-        return Cell(**head, status="out_of_memory", reason=_one_line(error), before=before)
     except Exception as error:  # whatever a call raises is this cell's result
         _free(bench)
-        reason = f"{type(error).__name__}: {_one_line(error)}"
-        return Cell(**head, status="failed", reason=reason, before=before)
+        return Cell(**head, **_why_not(error), before=before)
     return Cell(
         **head,
         warmup_s=tuple(_rounded(each) for each in warmup.calls_s),
@@ -63,6 +54,23 @@ def measure_cell(
         before=before,
         during=tuple(taken.telemetry),
         after=bench.instruments.snapshot(),
+    )
+
+
+def try_call(bench: Bench, point: Point, *, run: str) -> Cell:
+    """Make one call from an empty cache: does it run, and what memory does it take?
+
+    Its time is that of a first call, which loads kernels, and stands for no other.
+    """
+    head = _head(point, run)
+    _free(bench)
+    before = bench.instruments.snapshot()
+    try:
+        sample = bench.time_call(point)
+    except Exception as error:  # whatever a call raises is this cell's result
+        return Cell(**head, **_why_not(error), before=before)
+    return Cell(
+        **head, stable=False, samples=in_columns([sample]), memory=_memory(bench), before=before
     )
 
 
@@ -175,6 +183,24 @@ def _free(bench: Bench) -> None:
     if bench.clock.is_cuda:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(bench.device)
+
+
+def _head(point: Point, run: str) -> dict[str, Any]:
+    shape = point.shape
+    return {
+        "width": shape.width,
+        "height": shape.height,
+        "steps": shape.steps,
+        "batch": point.batch,
+        "run": run,
+    }
+
+
+def _why_not(error: Exception) -> dict[str, Any]:
+    """Return the status and reason of a cell whose call raised."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return {"status": "out_of_memory", "reason": _one_line(error)}
+    return {"status": "failed", "reason": f"{type(error).__name__}: {_one_line(error)}"}
 
 
 def _one_line(error: BaseException) -> str:

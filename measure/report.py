@@ -14,6 +14,7 @@ from scipy.stats import binom
 from fluxcost.errors import MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration, Cell
 from fluxcost.performance.fit import Fit, fit
+from measure.endpoint.report import print_loads
 from measure.probes.sameness import is_lossless
 from measure.replicas.report import print_fleets
 
@@ -47,6 +48,8 @@ def print_report(calibration: Calibration, console: Console) -> None:
     _print_troubles(calibration, console)
     _print_probes(calibration, console)
     print_fleets(calibration, console)
+    if calibration.loads:
+        print_loads(calibration.loads, console)
 
 
 def _print_runs(calibration: Calibration, console: Console) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fluxcost.errors import InputError
+from fluxcost.performance.calibration import Calibration
 from measure.adaptive.goal import SUITE
 from measure.adaptive.loop import Goal
 from measure.adaptive.site import run_adaptive
@@ -49,8 +50,6 @@ def execute(request: Request, console: Console) -> None:
         MeasurementError: The GPU is not idle, or the weights do not behave.
     """
     plan = Plan(tuple(load_suite(name) for name in request.suites), request.seed)
-    if len({suite.protocol for suite in plan.suites}) > 1:
-        raise InputError("the suites ask for different protocols; run them one at a time.")
     if scaling := [suite.name for suite in plan.suites if suite.scaling]:
         raise InputError(f"suite {scaling[0]} times several GPUs; add --gpus, such as --gpus 1,2.")
     if request.goal is None and SUITE in {suite.name for suite in plan.suites}:
@@ -62,6 +61,11 @@ def execute(request: Request, console: Console) -> None:
         _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)
         return
     device = device_of(request.device)
+    if plan.edge_sizes() and device.type != "cuda":
+        raise InputError(
+            f"--device is {request.device}; the largest batch that fits is sought on a GPU only: "
+            "leave out suites with memory_edge."
+        )
     chosen = recipe(request.stack, device)
     instruments = open_instruments(device)
     journal = Journal.open(request.out, _header(request, blueprint, chosen, device))
@@ -76,7 +80,7 @@ def execute(request: Request, console: Console) -> None:
                 _run_tasks(campaign, request.usd_per_hour, console)
             else:
                 run_adaptive(campaign, request.goal, request.usd_per_hour, console)
-        _write_calibration(journal, request.out, console)
+        _write_records(journal, request.out, console)
     finally:
         journal.close()
 
@@ -114,13 +118,14 @@ def device_of(name: str) -> torch.device:
 def _show_forecast(plan: Plan, model: str, usd_per_hour: float | None, console: Console) -> None:
     from fluxcost.performance.library import load_calibration, shipped_calibrations
 
-    points = [each for _, each, _ in plan.ordered_points()]
+    entries = plan.ordered_points()
+    points = [each for _, each, _ in entries]
     calibrations = [load_calibration(each.alias) for each in shipped_calibrations()]
     forecast = Forecast(known_cells(model, calibrations))
     for each in points:
         call_s = forecast.call_s(each)
         console.print(f"{each}" if call_s is None else f"{each}: about {call_s:.2f} s a call")
-    total_s = forecast.total_s(points, plan.protocol)
+    total_s = forecast.total_s((each, plan.protocol_of(names)) for _, each, names in entries)
     soak_s = len(plan.soak_points()) * plan.protocol.soak_s
     if total_s is None:
         console.print(f"{len(points)} cells; no {model} call was timed yet to tell how long.")
@@ -154,8 +159,10 @@ def _run_tasks(campaign: Campaign, usd_per_hour: float | None, console: Console)
 def _left(campaign: Campaign, started_s: float, usd_per_hour: float | None) -> str:
     """Return 'n min left, $m so far', or nothing before enough cells are known."""
     cells = campaign.journal.cells.values()
-    points = [each for _, each, _ in pending_points(campaign.plan, campaign.journal)]
-    seconds = Forecast(cells).total_s(points, campaign.plan.protocol)
+    plan = campaign.plan
+    seconds = Forecast(cells).total_s(
+        (each, plan.protocol_of(names)) for _, each, names in pending_points(plan, campaign.journal)
+    )
     parts = [] if seconds is None else [f"{seconds / 60:.0f} min of cells left"]
     if usd_per_hour is not None:
         spent = (time.perf_counter() - started_s) / 3600 * usd_per_hour
@@ -163,11 +170,18 @@ def _left(campaign: Campaign, started_s: float, usd_per_hour: float | None) -> s
     return ", ".join(parts)
 
 
-def _write_calibration(journal: Journal, out: Path, console: Console) -> None:
-    calibration = journal.calibration()
-    path = out / f"calibration-{calibration.content_hash[:12]}.json"
+def _write_records(journal: Journal, out: Path, console: Console) -> None:
+    """Write the calibration, and beside it what is held out of it."""
+    if journal.has_fitted_cells:
+        _write(journal.calibration(), "calibration", out, console)
+    if journal.has_held_out_cells:
+        _write(journal.held_out(), "held-out", out, console)
+
+
+def _write(record: Calibration, name: str, out: Path, console: Console) -> None:
+    path = out / f"{name}-{record.content_hash[:12]}.json"
     if path.exists():
-        console.print(f"nothing new; the calibration stands in {path}")
+        console.print(f"nothing new; the {name} record stands in {path}")
         return
-    calibration.save(path)
-    console.print(f"{len(calibration.cells)} cells in {path}")
+    record.save(path)
+    console.print(f"{len(record.cells)} cells in {path}")

@@ -8,6 +8,7 @@ import pytest
 import fluxcost as fc
 from fluxcost.economics.breakeven import Sessions
 from tests.commands import Files, shown, shown_json
+from tests.evidence.scenarios.made import made
 from tests.synthetic import make_calibration
 
 SHAPE = fc.Shape(1024, 1024, 4)
@@ -152,6 +153,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
         "reports": document["reports"],
         "resources": document["resources"],
         "batch_choices": [document["batch_choice"]],
+        "unseen": [],
         "skipped": document["skipped"],
     }
     assert [report.held_out for report in result.reports] == ["group", "resolution", "batch"]
@@ -188,3 +190,15 @@ def test_help_names_every_command(capsys):
     commands = ["latency", "cost", "breakeven", "plan", "prices", "calibrations", "validate"]
     assert all(f"\n  {command} " in text for command in commands)
     assert all("--json" in shown(capsys, command, "--help") for command in commands)
+
+
+def test_validate_scenario_is_the_report(capsys, tmp_path: Path):
+    record = made((0.85,), alias="h100-sxm/flux2-klein-4b/compiled-bf16", requests=60)
+    record.write(path := tmp_path / "load.json")
+    expected = fc.validate_scenario(fc.load_scenario(path))
+    assert shown_json(capsys, "validate", "--scenario", path) == expected.to_dict()
+    text = shown(capsys, "validate", "--scenario", path)
+    for run in expected.runs:
+        assert f"{run.run}, 60 images: calls under load took" in text
+    assert "same start" in text
+    assert "h100-sxm/flux2-klein-4b/compiled-bf16" in text

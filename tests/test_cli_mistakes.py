@@ -44,6 +44,10 @@ def test_a_shape_out_of_range_is_refused(capsys, files: Files, options: list[Any
             "none.yaml: No such file or directory; give the path of a readable",
         ),
         (["plan", "none.yaml", "--top", "0"], "Invalid value for '--top'"),
+        (
+            ["validate", "--against", "x", "--scenario", "y"],
+            "--against is 'x' and --scenario is 'y'; give one of the two.",
+        ),
         (["validate", "--against", "x"], "--against is 'x' but no calibration is given; name the"),
         (["prices", "--gpu", "h200"], "GPU 'h200' is not known among "),
         (["prices", "--model", "flux"], "model 'flux' is not known among "),

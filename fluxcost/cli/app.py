@@ -18,6 +18,7 @@ from fluxcost.cli import (
     reconciling,
     risk,
     timing,
+    transferring,
     truth,
 )
 from fluxcost.errors import FluxcostError, InputError
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (
     timing.latency,
+    transferring.transfer,
     money.cost,
     money.breakeven,
     plans.plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,11 +10,16 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.cli.replaying import show_scenario
+from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
+from fluxcost.evidence.memory_edge import EdgeReport
+from fluxcost.evidence.page import accuracy_page
 from fluxcost.evidence.report import Against, CellError
 from fluxcost.evidence.resources import ResourceReport
+from fluxcost.evidence.unseen import Unseen
 from fluxcost.units import percent, seconds
 
 
@@ -25,16 +31,32 @@ def validate(
     against: Annotated[
         str | None, typer.Option(help="Alias, hash or path of a record to predict instead.")
     ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Record of a loaded GPU, by name or path, to serve again simulated."),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write the accuracy page of every measured record here.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
-    """Errors of the fit on cells held out of it."""
-    if against is not None:
+    """Errors of the fit on cells held out of it, or of the simulator on a loaded GPU."""
+    if page is not None:
+        others = (calibration, against, scenario)
+        _write_page(page, alone=all(each is None for each in others) and not json)
+    elif scenario is not None:
+        if against is not None:
+            raise InputError(
+                f"--against is {against!r} and --scenario is {scenario!r}; give one of the two."
+            )
+        show_scenario(scenario, calibration, json=json)
+    elif against is not None:
         _validate_against(calibration, against, json=json)
-        return
-    if calibration is not None:
-        names = [calibration]
     else:
-        names = [entry.alias for entry in fc.shipped_calibrations() if entry.source != "published"]
+        _validate_all([calibration] if calibration is not None else _measured(), json=json)
+
+
+def _validate_all(names: list[str], *, json: bool) -> None:
     results = [fc.validate_all(fc.load_calibration(name)) for name in names]
     if json:
         show_json(
@@ -44,6 +66,7 @@ def validate(
                 "batch_choices": [
                     result.batch_choice.to_dict() for result in results if result.batch_choice
                 ],
+                "unseen": [result.unseen.to_dict() for result in results if result.unseen],
                 "skipped": [each.to_dict() for result in results for each in result.skipped],
             }
         )
@@ -55,8 +78,28 @@ def validate(
             show_text(_resource_line(resource))
         if result.batch_choice:
             show_text(_regret_line(result.batch_choice))
+        if result.unseen:
+            _show_unseen(result.unseen)
         for skipped in result.skipped:
             show_text(f"skipped {skipped.check}: {skipped.reason}")
+
+
+def _measured() -> list[str]:
+    return [entry.alias for entry in fc.shipped_calibrations() if entry.source != "published"]
+
+
+def _write_page(path: Path, *, alone: bool) -> None:
+    if not alone:
+        raise InputError("--page is of every measured record; give it alone.")
+    records = [fc.load_calibration(name) for name in _measured()]
+    transfers = [
+        fc.validate_against(here, there)
+        for here in records
+        for there in records
+        if here.gpu.key != there.gpu.key and here.stack.hash == there.stack.hash
+    ]
+    write_atomically(path, accuracy_page([fc.validate_all(each) for each in records], transfers))
+    show_text(f"{len(records)} records in {path}")
 
 
 def _validate_against(calibration: str | None, against: str, *, json: bool) -> None:
@@ -81,10 +124,14 @@ def _show_report(report: fc.ValidationReport) -> None:
         f"{report.calibration}, {_asked(report)}: median error "
         f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
         f"{percent(report.bias)}, {percent(report.coverage)} of cells inside their 90 % interval, "
-        f"whose median half-width is {percent(report.median_half_width)}."
+        f"whose median half-width is {percent(report.median_half_width)}{_of_start(report)}."
     )
     if report.against is not None:
         _show_differences(report.against)
+
+
+def _of_start(report: fc.ValidationReport) -> str:
+    return " (for the start measured; for others it is wider)" if report.same_start else ""
 
 
 def _asked(report: fc.ValidationReport) -> str:
@@ -92,6 +139,31 @@ def _asked(report: fc.ValidationReport) -> str:
         return f"{_LEFT_OUT[report.held_out]} ({report.folds})"
     assert report.against is not None  # noqa: S101 - a report is of one or the other
     return f"against {report.against.calibration} ({report.against.content_hash[:12]})"
+
+
+def _show_unseen(found: Unseen) -> None:
+    show_text("Cells that no fit sees:")
+    for report in found.reports:
+        _show_report(report)
+    for edge in found.edges:
+        show_text(_edge_line(edge))
+
+
+def _edge_line(edge: EdgeReport) -> str:
+    tried = f"batch {edge.ran} ran" + (
+        f", {edge.refused} did not ({edge.reason.replace('_', ' ')})" if edge.reason else ""
+    )
+    peaks = (
+        f"; peaks within {percent(edge.worst_peak_error)}"
+        if edge.worst_peak_error is not None
+        else ""
+    )
+    verdict = "ran" if edge.answer_ran else "did not run"
+    return (
+        f"{edge.size} on the GPU: {tried}; {edge.predicted} predicted{peaks}; answered "
+        f"{edge.answered} with {percent(edge.margin)} left free (limited by {edge.limited_by}), "
+        f"which {verdict}."
+    )
 
 
 def _show_differences(against: Against) -> None:

@@ -39,8 +39,10 @@ def validate_against(
     """
     cells = _cells_to_predict(calibration, other)
     scores = Scores()
-    scores.add(_asked(fit(calibration, architecture=architecture), other), cells)
-    return scores.report(calibration, against=_describe(calibration, other))
+    same_start = len(_runs(calibration) | _runs(other)) == 1
+    fitted = fit(calibration, architecture=architecture, same_start=same_start)
+    scores.add(_asked(fitted, other), cells)
+    return scores.report(calibration, against=_describe(calibration, other), same_start=same_start)
 
 
 def _asked(fitted: Fit, other: Calibration) -> Fit | Transferred:
@@ -104,6 +106,10 @@ def _describe(calibration: Calibration, other: Calibration) -> Against:
         alike=tuple(name for name, ours, theirs in known if ours == theirs),
         unknown=tuple(name for name, ours, theirs in rows if not (ours and theirs)),
     )
+
+
+def _runs(calibration: Calibration) -> set[str]:
+    return {cell.run for cell in _timed_cells(calibration)}
 
 
 def _stack(calibration: Calibration) -> str:

@@ -52,7 +52,12 @@ class Fold:
     @functools.cached_property
     def fit(self) -> Fit:
         """The fit that does not know the cells left out; made once, since several checks ask it."""
-        return fit(self.rest, architecture=self.architecture)
+        return fit(self.rest, architecture=self.architecture, same_start=self.same_start)
+
+    @property
+    def same_start(self) -> bool:
+        """Whether all cells, left out or not, are of one start: what others add cannot show."""
+        return len({cell.run for cell in (*self.cells, *fitted_cells(self.rest))}) == 1
 
 
 def folds(

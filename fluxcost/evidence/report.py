@@ -69,6 +69,11 @@ class ValidationReport(Record):
         default=None, description="Whose cells were predicted, where they are another record's."
     )
     folds: Count = Field(description="How many fits were asked, each for what it does not know.")
+    same_start: bool = Field(
+        default=False,
+        description="Whether all cells are of the one start that the fits know; their intervals "
+        "then leave out what another start, machine or set of weights would add.",
+    )
     cells: tuple[CellError, ...]
     refusals: tuple[Refusal, ...] = ()
     median_error: NonNegative = Field(description="Median of the absolute relative errors.")
@@ -100,6 +105,7 @@ class Scores:
         held_out: HeldOut | None = None,
         against: Against | None = None,
         folds: int = 1,
+        same_start: bool = False,
     ) -> ValidationReport:
         """Sum up.
 
@@ -108,6 +114,7 @@ class Scores:
             held_out: What was left out in turn, or
             against: whose cells they are instead.
             folds: How many fits were asked.
+            same_start: Whether all cells are of the one start that the fits know.
 
         Raises:
             MissingDataError: Every cell was refused.
@@ -125,6 +132,7 @@ class Scores:
             held_out=held_out,
             against=against,
             folds=folds,
+            same_start=same_start,
             cells=tuple(self.errors),
             refusals=tuple(self.refusals),
             median_error=float(np.median(np.abs(relative))),

@@ -11,19 +11,22 @@ from fluxcost.evidence.batch_choice import BatchRegret, batch_regret
 from fluxcost.evidence.folds import Fold, HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import Scores, ValidationReport
 from fluxcost.evidence.resources import QUANTITIES, ResourceReport, resource_report
+from fluxcost.evidence.unseen import Unseen, score_unseen
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
+from fluxcost.performance.library import held_out_record
 from fluxcost.records import Name, Record
 
 BATCH_CHOICE = "batch choice"
-"""Name of the check that is no way of leaving out."""
+UNSEEN = "unseen"
+"""Names of the checks that are no way of leaving out."""
 
 
 class Skipped(Record):
     """A check the calibration has no data for."""
 
-    check: Name = Field(description="A way of leaving out, 'memory', 'energy' or 'batch choice'.")
+    check: Name = Field(description="A way of leaving out, or another check's name.")
     reason: str
 
 
@@ -35,6 +38,9 @@ class Validation(Record):
         default=(), description="Peak memory and energy, groups left out."
     )
     batch_choice: BatchRegret | None = None
+    unseen: Unseen | None = Field(
+        default=None, description="Cells measured for this, which no fit ever sees."
+    )
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -63,15 +69,20 @@ def validate(
 
 
 def validate_all(
-    calibration: Calibration, *, architecture: Architecture | None = None
+    calibration: Calibration,
+    *,
+    unseen: Calibration | None = None,
+    architecture: Architecture | None = None,
 ) -> Validation:
     """Return every check the calibration has the data for, and name what keeps out the others.
 
     Args:
         calibration: With samples.
+        unseen: Cells measured to score the fit on; those that ship unless given.
         architecture: The model, where it is not one that ships.
 
     Raises:
+        InputError: The calibration holds some of the unseen cells.
         MissingDataError: Fewer than 3 groups of cells have samples.
     """
     groups = folds(calibration, HeldOut.GROUP, architecture)
@@ -96,10 +107,16 @@ def validate_all(
         choice = batch_regret(whole, groups)
     except MissingDataError as error:
         skipped.append(Skipped(check=BATCH_CHOICE, reason=str(error)))
+    scored = None
+    try:
+        scored = score_unseen(whole, unseen or _held_out(calibration))
+    except MissingDataError as error:
+        skipped.append(Skipped(check=UNSEEN, reason=str(error)))
     return Validation(
         reports=tuple(reports),
         resources=tuple(resources),
         batch_choice=choice,
+        unseen=scored,
         skipped=tuple(skipped),
     )
 
@@ -117,7 +134,22 @@ def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) 
     scores = Scores()
     for fold in parts:
         scores.add(fold.fit, fold.cells)
-    return scores.report(calibration, held_out=held_out, folds=len(parts))
+    return scores.report(
+        calibration,
+        held_out=held_out,
+        folds=len(parts),
+        same_start=all(fold.same_start for fold in parts),
+    )
+
+
+def _held_out(calibration: Calibration) -> Calibration:
+    record = held_out_record(calibration)
+    if record is None:
+        raise MissingDataError(
+            f"{calibration.alias}: no cells that no fit sees are recorded for this stack; measure "
+            "them with the suite unseen."
+        )
+    return record
 
 
 def _refuse_one_run(calibration: Calibration) -> None:

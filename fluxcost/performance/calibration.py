@@ -4,6 +4,7 @@ Format `fluxcost-calibration`, version 1 (2026-11): JSON, units in field names, 
 content hash over everything but the hash itself. A file is immutable; a refreshed calibration is a
 new file. Shipped files live in `fluxcost/data/calibrations/<gpu>/<model>/<stack>.json`, whose path
 without the suffix is their alias, and published tables in `fluxcost/data/published/` likewise.
+Cells measured to score fits on, which no fit sees, stand apart in `fluxcost/data/held_out/`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import read_json, write_atomically
-from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.documents import content_hash, read_sealed, refuse_broken_seal, write_sealed
+from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
 from fluxcost.workload import Shape
@@ -406,6 +407,102 @@ class SplitImage(Record):
     )
 
 
+class Load(Record):
+    """Requests sent to a running server at times set beforehand, whatever it answered.
+
+    One entry a request, in the order due; seconds since the load began. A request that is sent late
+    or answered late delays no other. Its latency counts from when it was due: a server that falls
+    behind cannot hide it by keeping the client from asking.
+    """
+
+    run: Name
+    endpoint: Name = Field(description="Address of the server.")
+    arrivals: Name = Field(description="Such as 'poisson, seed 0', or the file replayed.")
+    requests_per_s: Positive = Field(description="Mean rate at which requests were due.")
+    images: Count = Field(description="Images a request.")
+    shapes: tuple[tuple[Count, Count, Count], ...] = Field(
+        min_length=1, description="Width, height and steps of each distinct shape."
+    )
+    shape_of: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1, description="Position of each request's shape in `shapes`."
+    )
+    due_s: tuple[NonNegative, ...]
+    sent_s: tuple[NonNegative, ...]
+    ended_s: tuple[NonNegative, ...] = Field(description="When the answer was whole, or given up.")
+    status: tuple[Annotated[int, Field(ge=0, le=599)], ...] = Field(
+        description="HTTP status; 0 where no usable answer came."
+    )
+
+    @model_validator(mode="after")
+    def _one_entry_a_request(self) -> Self:
+        columns = (self.shape_of, self.due_s, self.sent_s, self.ended_s, self.status)
+        if len(set(map(len, columns))) != 1 or max(self.shape_of) >= len(self.shapes):
+            raise ValueError("one shape, due, sent and ended time and status for every request")
+        return self
+
+    @property
+    def latency_s(self) -> tuple[float, ...]:
+        """Seconds from due to answered, of the requests answered with status 200."""
+        rows = zip(self.due_s, self.ended_s, self.status, strict=True)
+        return tuple(ended - due for due, ended, status in rows if status == 200)
+
+
+class MemoryEdge(Record):
+    """The largest batch of a size that ran on the GPU, found by trying: one call a trial.
+
+    Trials are of one step, since a call's peak does not depend on how many there are.
+    """
+
+    width: Count
+    height: Count
+    steps: Count
+    run: Name
+    trials: tuple[Cell, ...] = Field(
+        min_length=1, description="In the order tried; one sample each where it ran."
+    )
+
+    @model_validator(mode="after")
+    def _has_an_edge(self) -> Self:
+        if any(trial.status == "ok" and trial.batch > self.largest for trial in self.trials):
+            raise ValueError("no batch that ran above one that did not")
+        return self
+
+    @property
+    def largest(self) -> int:
+        """Largest batch below all that did not run; 0 where not one image did."""
+        failed = [trial.batch for trial in self.trials if trial.status != "ok"]
+        below = [
+            trial.batch
+            for trial in self.trials
+            if trial.status == "ok" and trial.batch < min(failed, default=trial.batch + 1)
+        ]
+        return max(below, default=0)
+
+    @property
+    def smallest_refused(self) -> int | None:
+        """Smallest batch that did not run; None where every trial did."""
+        return min((trial.batch for trial in self.trials if trial.status != "ok"), default=None)
+
+
+class AdaptiveStop(Record):
+    """How an adaptive calibration ended: its cells are those that told most, not a grid."""
+
+    run: Name
+    target_error: Positive = Field(description="Median relative error asked for.")
+    expected_error: NonNegative | None = Field(
+        description="At the candidates left; None before enough is known."
+    )
+    stop: Literal["target", "budget", "exhausted"]
+    cells: int = Field(ge=0, description="In the journal, failed ones included.")
+    minutes: NonNegative = Field(description="Of timed calls, warm-up included.")
+    usd_per_hour: Positive | None = Field(default=None, description="Of the machine, if stated.")
+
+    @property
+    def usd(self) -> float | None:
+        """What the timed calls cost; None where no price was stated."""
+        return None if self.usd_per_hour is None else self.minutes / 60 * self.usd_per_hour
+
+
 class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
@@ -415,7 +512,10 @@ class Calibration(Record):
     model: Name
     stack: Stack
     source: Literal[Source.MEASURED, Source.IMPORTED, Source.PUBLISHED] = Source.MEASURED
-    reference: str | None = Field(default=None, description="Where a published table comes from.")
+    reference: str | None = Field(
+        default=None,
+        description="Where a published table comes from, or the server whose calls were timed.",
+    )
     runs: tuple[Run, ...] = ()
     cells: tuple[Cell, ...] = Field(min_length=1)
     soaks: tuple[Soak, ...] = ()
@@ -426,6 +526,9 @@ class Calibration(Record):
     encodings: tuple[Encoding, ...] = ()
     links: tuple[Link, ...] = ()
     split_images: tuple[SplitImage, ...] = ()
+    loads: tuple[Load, ...] = ()
+    memory_edges: tuple[MemoryEdge, ...] = ()
+    adaptive_stops: tuple[AdaptiveStop, ...] = ()
 
     @property
     def alias(self) -> str:
@@ -435,7 +538,7 @@ class Calibration(Record):
     @property
     def content_hash(self) -> str:
         """SHA-256 of the canonical JSON of everything in the record, 64 hex digits."""
-        return _hash(self.model_dump(mode="json", exclude_defaults=True))
+        return content_hash(self.model_dump(mode="json", exclude_defaults=True))
 
     @property
     def ok_cells(self) -> tuple[Cell, ...]:
@@ -452,8 +555,7 @@ class Calibration(Record):
         if path.exists():
             raise InputError(f"{path} exists; choose another name or remove it first.")
         body = self.model_dump(mode="json", exclude_defaults=True)
-        head = {"format": FORMAT, "version": VERSION, "content_hash": _hash(body)}
-        write_atomically(path, _dump_by_line(head | body))
+        write_sealed(path, body, kind=FORMAT, version=VERSION)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -464,36 +566,7 @@ def read_calibration(path: Path) -> Calibration:
         FormatVersionError: Written in a newer format.
         InputError: A field is missing or out of range.
     """
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not a {FORMAT} file; give a file that measure wrote.")
-    version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
-        )
-    stated = document.pop("content_hash", None)
+    document, stated = read_sealed(path, kind=FORMAT, version=VERSION)
     calibration = Calibration.parse(document, str(path))
-    if stated != calibration.content_hash:
-        raise DocumentError(
-            f"{path}: content_hash is {stated!r} but the content hashes to "
-            f"{calibration.content_hash!r}; the file was edited or damaged: fetch it again."
-        )
+    refuse_broken_seal(path, stated, calibration.content_hash)
     return calibration
-
-
-def _hash(body: dict[str, Any]) -> str:
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _dump_by_line(document: dict[str, Any]) -> str:
-    """Render JSON with one line per list entry, so that a diff shows cells."""
-    lines = []
-    for key, value in document.items():
-        if isinstance(value, list) and value:
-            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in value)
-            lines.append(f"{json.dumps(key)}: [\n{rows}\n]")
-        else:
-            lines.append(f"{json.dumps(key)}: {json.dumps(value)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"

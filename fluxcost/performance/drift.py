@@ -6,7 +6,7 @@ steps only, which no stage's own span depends on, so they repeat one another at 
 scatter of their medians over what a bootstrap of their calls expects is the stage's drift factor;
 every bootstrap error is multiplied by it. The factor is large for a stage that waits for the CPU
 and near 1 for one that keeps the GPU busy. A soak, hundreds of calls of one shape, shows the same
-of whole calls over minutes, and sets the least error of calls of about its size.
+of whole calls over minutes, and sets the least error of calls that wait as its calls do.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fluxcost.performance.calibration import Cell
+from fluxcost.performance.calibration import Cell, Soak
 from fluxcost.performance.groups import STAGES, Group, Stage, cell_spans
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.sampling import median_sigma
+from fluxcost.performance.waiting import SoakScatter
 
 NEAR = float(np.log(2))
 """Distance, in log pixels and log batch, over which noise is taken as alike."""
+
+ALIKE = 0.25
+"""Distance in the share that waits for the CPU over which noise is taken as alike: across the
+corner where arithmetic overtakes launches it falls tenfold between two neighbors."""
 
 BLOCK = 20
 """Calls of a soak taken together, about as many as a cell has."""
@@ -47,15 +52,18 @@ class Drift:
     Args:
         groups: Cells with samples.
         pause: The pause long calls take, which is no noise.
-        soaks: Tokens x batch of each soak and its wall seconds, in the order taken.
+        soaks: Hundreds of calls of one shape, in the order taken.
     """
 
-    def __init__(
-        self, groups: Sequence[Group], pause: Pause, soaks: Sequence[tuple[float, Array]] = ()
-    ) -> None:
+    def __init__(self, groups: Sequence[Group], pause: Pause, soaks: Sequence[Soak] = ()) -> None:
         self.pause = pause
-        told = sorted((np.log(work), _block_scatter(walls)) for work, walls in soaks)
-        self._soaks = [(work, scatter) for work, scatter in told if scatter > 0]
+        told = [
+            SoakScatter(
+                soak.width * soak.height, soak.batch, soak.steps, block_scatter(soak.wall_s)
+            )
+            for soak in soaks
+        ]
+        self.soaks = tuple(soak for soak in told if soak.scatter > 0)
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])
         self.factors: dict[Stage, float] = {}
@@ -70,28 +78,24 @@ class Drift:
         own = self._own(group, stage)
         return float(np.sqrt(np.sum(own**2)) / own.size)
 
-    def near(self, stage: Stage, pixels: float, batch: float) -> float:
-        """Return the relative error a cell's median of a stage would have at a point."""
+    def near(self, stage: Stage, pixels: float, batch: float, share: float, shares: Array) -> float:
+        """Return the relative error a cell's median of a stage would have at a point.
+
+        Args:
+            stage: Which.
+            pixels: Of an image.
+            batch: Images.
+            share: Of the stage that waits for the CPU there.
+            shares: The same at each group.
+        """
         apart = np.log(self._pixels / pixels) ** 2 + np.log(self._batch / batch) ** 2
+        apart = apart / NEAR**2 + ((shares - share) / ALIKE) ** 2
         known = np.isfinite(self._cell[stage])
         if not known.any():
             return 0.0
         nearest = apart[known].min()
-        weights = np.exp(-0.5 * (apart[known] - nearest) / NEAR**2)
+        weights = np.exp(-0.5 * (apart[known] - nearest))
         return float(np.sqrt(np.average(self._cell[stage][known] ** 2, weights=weights)))
-
-    def moment(self, work: float) -> float:
-        """Return how far a call's median moves between moments by the soaks; 0 without any.
-
-        Between soaks it is interpolated in the logarithms of tokens x batch: the larger the call,
-        the less of it waits for the CPU. Past the largest soak the seconds stay and their share of
-        the call falls.
-        """
-        if not self._soaks:
-            return 0.0
-        works, scatters = zip(*self._soaks, strict=True)
-        past = max(0.0, float(np.log(work) - works[-1]))
-        return float(np.exp(np.interp(np.log(work), works, np.log(scatters)) - past))
 
     def call(self, cell: Cell) -> float:
         """Return the relative error of a cell's whole call, put together from its stages."""
@@ -125,10 +129,10 @@ class Drift:
         return max(1.0, float(np.sqrt(moved / expected))) if expected > 0 else 1.0
 
 
-def _block_scatter(walls: Array) -> float:
+def block_scatter(wall_s: Sequence[float]) -> float:
     """Return the relative scatter of the medians of successive blocks; 0 if blocks are too few."""
-    size = max(3, min(BLOCK, walls.size // 4))
-    blocks = [walls[at : at + size] for at in range(0, walls.size - size + 1, size)]
+    size = max(3, min(BLOCK, len(wall_s) // 4))
+    blocks = [wall_s[at : at + size] for at in range(0, len(wall_s) - size + 1, size)]
     if len(blocks) < FEWEST_BLOCKS:
         return 0.0
     return float(np.std(np.log([np.median(block) for block in blocks]), ddof=1))

@@ -10,7 +10,6 @@ import numpy as np
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.architecture import (
-    PIXELS_PER_TOKEN,
     Architecture,
     load_architecture,
 )
@@ -45,17 +44,25 @@ SAME_RATE = 0.995
 STATISTICS: tuple[Statistic, ...] = ("median", "mean", "p95", "p99")
 
 
-def fit(calibration: Calibration, *, architecture: Architecture | None = None) -> Fit:
+def fit(
+    calibration: Calibration,
+    *,
+    architecture: Architecture | None = None,
+    same_start: bool = False,
+) -> Fit:
     """Fit a calibration.
 
     Args:
         calibration: What was measured, imported or published.
         architecture: The model, where it is not one that ships.
+        same_start: Whether answers are for the very start measured, on its machine and with its
+            weights, so that intervals leave out what others would add. Few questions are: cells
+            left out of one start are.
 
     Raises:
         DocumentError: A step was timed under the least its arithmetic takes on this chip.
     """
-    return Fit(calibration, architecture)
+    return Fit(calibration, architecture, same_start=same_start)
 
 
 class Fit:
@@ -71,13 +78,19 @@ class Fit:
     UntrustworthyError (half-width over 25 %; carries the estimate).
     """
 
-    def __init__(self, calibration: Calibration, architecture: Architecture | None = None) -> None:
+    def __init__(
+        self,
+        calibration: Calibration,
+        architecture: Architecture | None = None,
+        *,
+        same_start: bool = False,
+    ) -> None:
         self.calibration = calibration
         self.key = calibration.content_hash[:12]
         self._given = architecture
         self._cells = fitted_cells(calibration)
         self._exact = index_cells(calibration)
-        self.common = common_sigmas(calibration, self.key)
+        self.common = {} if same_start else common_sigmas(calibration, self.key)
         self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
         self._edits = edit_cells(calibration)
         if self._cells:
@@ -277,8 +290,7 @@ class Fit:
     def _latency(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.shows(statistic):
-            work = self.architecture.tokens(shape) * batch
-            drift = max(exact.drift(self._drift), self._drift.moment(work))
+            drift = max(exact.drift(self._drift), self._moment(shape, batch))
             return exact.latency(self.calibration, self.key, statistic, drift, self.common)
         if exact is not None and not (self._cells and exact.walls.size):
             return exact.reported(self.calibration, self.key, statistic)
@@ -347,15 +359,13 @@ class Fit:
 
     @functools.cached_property
     def _drift(self) -> Drift:
-        tokens = self.architecture.text_tokens
-        soaks = [
-            (
-                soak.batch * (soak.width * soak.height / PIXELS_PER_TOKEN + tokens),
-                np.array(soak.wall_s),
-            )
-            for soak in self.calibration.soaks
-        ]
-        return Drift(groups_of(self._cells), Pause(self._cells), soaks)
+        return Drift(groups_of(self._cells), Pause(self._cells), self.calibration.soaks)
+
+    def _moment(self, shape: Shape, batch: int) -> float:
+        """Return how far a call moves between moments by the soaks; 0 without any."""
+        if not self._drift.soaks:
+            return 0.0
+        return self.times.moment(shape.pixels, batch, shape.steps)
 
     @functools.cached_property
     def peak(self) -> PeakMemory:
@@ -372,7 +382,7 @@ class Fit:
         def work(shape: Shape, batch: int) -> float:
             return self.architecture.tokens(shape) * batch
 
-        return Fleets(self.calibration, self.key, work, self._drift.moment)
+        return Fleets(self.calibration, self.key, work, self._moment)
 
     @functools.cached_property
     def _evidence(self) -> str:

@@ -74,7 +74,7 @@ class Fleets:
         calibration: With replicas, or without any.
         key: Name of the calibration in the keys of error draws.
         work: Tokens x batch of a shape and batch.
-        moment: Relative error between moments, by tokens x batch.
+        moment: Relative error between moments of a shape and batch.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Fleets:
         calibration: Calibration,
         key: str,
         work: Callable[[Shape, int], float],
-        moment: Callable[[float], float],
+        moment: Callable[[Shape, int], float],
     ) -> None:
         self._alias, self._key = calibration.alias, key
         self._work, self._moment = work, moment
@@ -258,7 +258,7 @@ class Fleets:
             if len(walls := part.samples.wall_s) > 1
         ]
         own = float(np.sqrt(np.mean(np.square(halves)))) if halves else 0.0
-        return max(own, self._moment(self._work(*asked)))
+        return max(own, self._moment(*asked))
 
 
 def windows_of(replicas: Sequence[Replica]) -> tuple[Window, ...]:

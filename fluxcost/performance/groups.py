@@ -71,6 +71,11 @@ def cell_spans(cell: Cell, stage: Stage, pause: Pause) -> Array:
     return np.asarray(np.maximum(found, LEAST_SECONDS))
 
 
+def stage_counts(steps: int) -> dict[Stage, int]:
+    """Return how many times each stage runs in a call."""
+    return {stage: steps - 1 if stage == "later_step" else 1 for stage in STAGES}
+
+
 def fitted_cells(calibration: Calibration) -> tuple[Cell, ...]:
     """Return the cells a fit rests on: one GPU, no reference images, samples present."""
     return tuple(

@@ -162,6 +162,10 @@ class Kriged:
         """Return d log seconds / d theta of the fitted formula, shape (points, parameters)."""
         return self._slopes(self.theta, pixels, batch)
 
+    def slope(self, parameter: int, pixels: Array, batch: Array) -> Array:
+        """Return d log seconds / d one parameter of the fitted formula, shape (points,)."""
+        return self._slope(self.theta, parameter, pixels, batch)
+
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the others: errors (predicted less measured) and sigmas, in logs.
 
@@ -230,15 +234,16 @@ class Kriged:
 
     def _slopes(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d theta by central differences, shape (points, parameters)."""
-        step = 1e-5
-        columns = []
-        for index in range(theta.size):
-            shift = np.zeros_like(theta)
-            shift[index] = step
-            up = self.physics.log_seconds(theta + shift, pixels, batch)
-            down = self.physics.log_seconds(theta - shift, pixels, batch)
-            columns.append((up - down) / (2 * step))
+        columns = [self._slope(theta, index, pixels, batch) for index in range(theta.size)]
         return np.stack(columns, axis=1)
+
+    def _slope(self, theta: Array, parameter: int, pixels: Array, batch: Array) -> Array:
+        step = 1e-5
+        shift = np.zeros_like(theta)
+        shift[parameter] = step
+        up = self.physics.log_seconds(theta + shift, pixels, batch)
+        down = self.physics.log_seconds(theta - shift, pixels, batch)
+        return np.asarray((up - down) / (2 * step))
 
     def _covariance(self, scales: Scales) -> Array:
         seen = self.observations

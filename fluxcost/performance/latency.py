@@ -12,13 +12,14 @@ from fluxcost.performance.bounds import Bounds
 from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.floor import Rates
-from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of
-from fluxcost.performance.kriging import Kriged, Observations, Physics
+from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of, stage_counts
+from fluxcost.performance.kriging import Array, Kriged, Observations, Physics
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
 from fluxcost.performance.sampling import Statistic, statistic_of
 from fluxcost.performance.surface import Surface
 from fluxcost.performance.tail import Scatter
+from fluxcost.performance.waiting import Waiting
 from fluxcost.workload import Shape
 
 ORDERED: tuple[Statistic, ...] = ("median", "mean")
@@ -54,6 +55,7 @@ class CallTimes:
         physics = _formulas(architecture, rates)
         self.drift, self._pause = drift, drift.pause
         self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
+        self.waiting = Waiting(self.fits, drift.soaks)
         self._scatter = Scatter(cells, architecture)
         self._bounds = {statistic: _bounds(cells, statistic) for statistic in ORDERED}
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
@@ -119,7 +121,7 @@ class CallTimes:
             found[local] = found.get(local, 0.0) + share * part.local
         moment = f"{self._key}/moment/{pixels} px x {batch}, {steps} steps"
         seconds = {stage: counts[stage] * part.seconds for stage, part in parts.items()}
-        return found | {moment: self._drift(seconds, pixels, batch)}
+        return found | {moment: self._drift(seconds, pixels, batch, steps)}
 
     def stage_sigmas(self, stage: Stage, pixels: int, batch: int) -> dict[str, float]:
         """Return the relative errors of one stage by error source."""
@@ -129,18 +131,33 @@ class CallTimes:
             for index, sigma in enumerate(part.shared)
         }
         local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
-        own = float(np.hypot(part.local, self.drift.near(stage, pixels, batch)))
+        own = float(np.hypot(part.local, self.near(stage, pixels, batch)))
         return found | {local: self.honesty * own}
 
-    def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int) -> float:
+    def near(self, stage: Stage, pixels: int, batch: int) -> float:
+        """Return the relative error a cell's median of a stage would have at a point."""
+        share = self.waiting.share_at(stage, pixels, batch)
+        return self.drift.near(stage, pixels, batch, share, self._shares[stage])
+
+    def moment(self, pixels: int, batch: int, steps: int) -> float:
+        """Return how far a call's median moves between moments by the soaks; 0 without any."""
+        return self.waiting.moment(pixels, batch, steps)
+
+    def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int, steps: int) -> float:
         """Return how far a call made of these stage times moves between moments, relative."""
         families: dict[str, float] = {}
         for stage, part in seconds.items():
-            moved = part * self.drift.near(stage, pixels, batch)
+            moved = part * self.near(stage, pixels, batch)
             families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + moved
         stages = np.sqrt(sum(moved**2 for moved in families.values())) / sum(seconds.values())
-        work = (pixels / PIXELS_PER_TOKEN + self._architecture.text_tokens) * batch
-        return max(float(stages), self.drift.moment(work))
+        return max(float(stages), self.moment(pixels, batch, steps))
+
+    @functools.cached_property
+    def _shares(self) -> dict[Stage, Array]:
+        """The share of each stage that waits for the CPU at each group."""
+        pixels = np.array([float(group.pixels) for group in self._groups])
+        batch = np.array([float(group.batch) for group in self._groups])
+        return {stage: self.waiting.share(stage, pixels, batch) for stage in STAGES}
 
     def _observe(self, stage: Stage) -> Observations:
         """Return the median of a stage in each group that took it, with its error."""
@@ -199,8 +216,8 @@ class CallTimes:
             seconds, sigma = left[stage][key]
             share = count * seconds / total
             families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
-        work = self._architecture.tokens(cell.shape) * cell.batch
-        drift = max(self.drift.call(cell), self.drift.moment(work))
+        moment = self.moment(cell.shape.pixels, cell.batch, cell.steps)
+        drift = max(self.drift.call(cell), moment)
         variance = sum(sigma**2 for sigma in families.values()) + drift**2
         total += self._pause.after(total)
         return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
@@ -223,8 +240,3 @@ def _formulas(architecture: Architecture, rates: Rates) -> dict[Stage, Physics]:
         "vae_decode": VaePhysics(architecture, rates),
         "host": HostPhysics(),
     }
-
-
-def stage_counts(steps: int) -> dict[Stage, int]:
-    """Return how many times each stage runs in a call."""
-    return {stage: steps - 1 if stage == "later_step" else 1 for stage in STAGES}

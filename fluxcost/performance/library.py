@@ -12,6 +12,9 @@ from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration, read_calibration
 
+HELD_OUT = "held_out/"
+"""Start of the aliases of cells that no fit sees."""
+
 SHORT_HASH = 8
 """Fewest hex digits of a content hash that name a calibration."""
 
@@ -30,8 +33,8 @@ def load_calibration(name: str | Path) -> Calibration:
     """Load a calibration by shipped alias, by content hash or by path.
 
     Args:
-        name: `gpu/model/stack`, `published/gpu/model/stack`, at least 8 hex digits of a content
-            hash, or the path of a .json file.
+        name: `gpu/model/stack`, `published/gpu/model/stack`, `held_out/gpu/model/stack`, at least
+            8 hex digits of a content hash, or the path of a .json file.
 
     Raises:
         UnknownNameError: No shipped calibration has this alias or hash; carries the nearest.
@@ -59,6 +62,19 @@ def shipped_calibrations() -> tuple[Shipped, ...]:
     return tuple(found)
 
 
+def held_out_record(calibration: Calibration) -> Calibration | None:
+    """Return the shipped cells of this GPU, model and stack that no fit sees; None without any.
+
+    They are for scoring fits and are listed nowhere else; `load_calibration` opens them by the
+    alias `held_out/gpu/model/stack`.
+    """
+    path = _data() / _folder_and_file(f"{HELD_OUT}{calibration.alias}")
+    if not path.is_file():
+        return None
+    record = _read_shipped(path)
+    return record if record.stack.hash == calibration.stack.hash else None
+
+
 def _by_hash(digits: str) -> Calibration:
     fitting = [entry for entry in shipped_calibrations() if entry.content_hash.startswith(digits)]
     if not fitting:
@@ -80,7 +96,8 @@ def _data() -> Path:
 
 
 def _folder_and_file(alias: str) -> Path:
-    folder, rest = ("", alias) if alias.startswith("published/") else ("calibrations", alias)
+    apart = alias.startswith(("published/", HELD_OUT))
+    folder, rest = ("", alias) if apart else ("calibrations", alias)
     return Path(folder) / f"{rest}.json"
 
 

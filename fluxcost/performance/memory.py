@@ -93,6 +93,18 @@ class PeakMemory:
             ),
         )
 
+    def read(self, cells: Sequence[Cell]) -> list[float | None]:
+        """Return the peaks of other cells, GiB, by the reading that was fitted."""
+        driver_gib = _driver_gib(cells)
+        return [_read(cell, self.reading, driver_gib) for cell in cells]
+
+    def fits(self, pixels: int, memory_gib: float) -> int:
+        """Return the largest batch whose peak, as fitted, is within the memory; 0 if none is."""
+        batch = 0
+        while self.gib(pixels, batch + 1) <= memory_gib:
+            batch += 1
+        return batch
+
     def measured(self, shape: Shape, batch: int) -> float | None:
         """Return the peak of this size and batch if it was measured; steps do not matter."""
         return self._measured.get((shape.width, shape.height, batch))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fluxcost.performance.fit import Fit
+from fluxcost.performance.groups import stage_counts
 from fluxcost.performance.kriging import Array
-from fluxcost.performance.latency import stage_counts
 from measure.forecast import seconds_of_cell
 from measure.suites import Point, Protocol
 
@@ -112,5 +112,5 @@ def _covariance(fitted: Fit, points: Sequence[Point], shares: dict[str, Array]) 
 def cell_noise(fitted: Fit, point: Point) -> float:
     """Return the relative error a measurement of the point would have."""
     demand = point.shape.pixels, point.batch
-    near = [fitted.times.drift.near(stage, *demand) for stage in fitted.times.fits]
+    near = [fitted.times.near(stage, *demand) for stage in fitted.times.fits]
     return max(LEAST_NOISE, float(np.median(near)))

@@ -29,7 +29,7 @@ def print_fleets(calibration: Calibration, console: Console) -> None:
     if calibration.replicas:
         key = calibration.content_hash[:12]
         # Only the windows' own drift is used here, so that a tiny model needs no architecture.
-        fleets = Fleets(calibration, key, _work, lambda _: 0.0)
+        fleets = Fleets(calibration, key, _work, lambda _shape, _batch: 0.0)
         console.print(_efficiency_table(fleets))
         _print_cores(fleets, console)
     if calibration.encodings:

@@ -35,6 +35,11 @@ class Recipe:
                 f"is of {family}; measure it with eager-bf16."
             )
 
+    @property
+    def compiles(self) -> bool:
+        """Whether every shape and batch is compiled apart, when first seen."""
+        return self.stack.settings["compile"] != "none"
+
 
 def keep_nothing() -> None:
     """Free nothing: the release of a stack that keeps nothing for a shape."""

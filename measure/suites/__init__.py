@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import UnknownNameError
@@ -74,6 +74,9 @@ class Probes(Record):
     cold_start: Quadruple | None = Field(default=None, description="Point of the first call.")
     weight_scale: Quadruple | None = None
     sameness: Quadruple | None = Field(default=None, description="Point of the compared picture.")
+    memory_edge: tuple[Size, ...] = Field(
+        default=(), description="Sizes whose largest batch is found by trying."
+    )
     soak: tuple[Quadruple, ...] = ()
     pipelined: tuple[Quadruple, ...] = Field(
         default=(), description="Points called without a pause, on stacks that can."
@@ -121,13 +124,27 @@ class Suite(Record):
     version: Literal[1]
     name: Name
     description: Name
-    grids: tuple[Grid, ...] = Field(min_length=1)
+    grids: tuple[Grid, ...] = ()
+    cells: tuple[Quadruple | Quintuple, ...] = Field(
+        default=(), description="Points beside the grids."
+    )
+    held_out: bool = Field(
+        default=False,
+        description="Whether its cells and memory edges go into a record of their own, which no "
+        "fit sees: they are there to score fits on.",
+    )
     probes: Probes = Probes()
     protocol: Protocol = Protocol()
     scaling: Scaling | None = Field(default=None, description="Makes the suite ask for --gpus.")
 
+    @model_validator(mode="after")
+    def _asks_for_cells(self) -> Self:
+        if not self.grids and not self.cells:
+            raise ValueError("grids or cells; a suite without a cell measures nothing")
+        return self
+
     def points(self) -> Iterator[Point]:
-        """Yield every point of every grid, repeats included.
+        """Yield every point of every grid and every cell, repeats included.
 
         Raises:
             InputError: A size is not a multiple of 16 pixels.
@@ -136,6 +153,7 @@ class Suite(Record):
             axes = (grid.sizes, grid.steps, grid.batches, grid.references)
             for size, steps, batch, references in product(*axes):
                 yield point((*size, steps, batch, references))
+        yield from map(point, self.cells)
 
 
 def load_suite(name_or_path: str) -> Suite:

@@ -22,6 +22,13 @@ def slower(factor: float) -> Machine:
     return Machine(**{name: factor * getattr(Machine(), name) for name in times})
 
 
+def restarted(calibration: Calibration) -> Calibration:
+    """The same record of another start."""
+    runs = (calibration.runs[0].model_copy(update={"id": "run-2"}),)
+    cells = tuple(cell.model_copy(update={"run": "run-2"}) for cell in calibration.cells)
+    return calibration.model_copy(update={"runs": runs, "cells": cells})
+
+
 def elsewhere(calibration: Calibration) -> Calibration:
     """The same record on other hardware and software."""
     run = calibration.runs[0]
@@ -38,9 +45,10 @@ def elsewhere(calibration: Calibration) -> Calibration:
 
 
 def test_another_start_of_the_same_truth_is_predicted():
-    other = make_calibration(grid=THERE, seed=2)
+    other = restarted(make_calibration(grid=THERE, seed=2))
     report = validate_against(make_calibration(grid=HERE, seed=1), other)
     assert report.held_out is None
+    assert not report.same_start
     assert report.folds == 1
     assert len(report.cells) == 4
     assert [cell.source for cell in report.cells[:2]] == ["measured", "measured"]
@@ -53,6 +61,14 @@ def test_another_start_of_the_same_truth_is_predicted():
     assert report.against.content_hash == other.content_hash
     assert report.against.differences == ()
     assert "held_out" not in report.to_dict()
+
+
+def test_cells_of_the_same_start_do_not_pay_for_others():
+    here, there = make_calibration(grid=HERE, seed=1), make_calibration(grid=THERE, seed=2)
+    same, other = validate_against(here, there), validate_against(here, restarted(there))
+    assert same.same_start
+    assert same.median_error == other.median_error
+    assert same.median_half_width < other.median_half_width - 0.01
 
 
 def test_a_slower_machine_shows_as_bias():

@@ -34,7 +34,7 @@ EXPECTED = {
     "ads-four-cents": "depends",
     "schnell-steps": "not checkable",
     "pipeline-class": "not checkable",
-    "realtime-512": "depends",
+    "realtime-512": "consistent",
 }
 
 

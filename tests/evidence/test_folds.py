@@ -84,7 +84,7 @@ def test_what_cannot_be_left_out_is_skipped_with_its_reason():
     assert result.batch_choice is None
     reasons = {skipped.check: skipped.reason for skipped in result.skipped}
     kinds = [HeldOut.BATCH, HeldOut.GROUP_IN_RUN, HeldOut.RUN]
-    assert list(reasons) == [*kinds, "energy", "batch choice"]
+    assert list(reasons) == [*kinds, "energy", "batch choice", "unseen"]
     assert "no size was measured at 3 batches" in reasons["batch choice"]
     assert "1 batches have samples; expected at least 3" in reasons[HeldOut.BATCH]
     assert "one run has cells" in reasons[HeldOut.GROUP_IN_RUN]

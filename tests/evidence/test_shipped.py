@@ -7,6 +7,7 @@ one start to the next by more than that.
 """
 
 import contextlib
+import functools
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from fluxcost.errors import MissingDataError, UntrustworthyError
 from fluxcost.estimate import Source
 from fluxcost.evidence.batch_choice import choose_batches
 from fluxcost.evidence.folds import HeldOut, sampled_runs
+from fluxcost.evidence.report import ValidationReport
 from fluxcost.evidence.validation import validate
 from fluxcost.performance.exact import PUBLISHED_SIGMA
 from fluxcost.performance.fit import Fit, fit
@@ -46,15 +48,34 @@ BOUNDS = {
 """Alias and what is left out, to the largest median and 95th percentile of the errors."""
 
 
+@functools.cache
+def report_of(alias: str, held_out: HeldOut) -> ValidationReport:
+    return validate(load_calibration(alias), held_out=held_out)
+
+
 @pytest.mark.parametrize("alias", MEASURED)
 @pytest.mark.parametrize("held_out", [HeldOut.GROUP, HeldOut.RESOLUTION, HeldOut.BATCH])
 def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_out: HeldOut):
-    report = validate(load_calibration(alias), held_out=held_out)
+    report = report_of(alias, held_out)
     median, p95 = BOUNDS[alias, held_out]
     assert report.median_error <= median
     assert report.p95_error <= p95
     assert report.coverage >= 0.85
-    assert report.median_half_width <= 0.15
+    assert report.median_half_width <= 0.09
+
+
+def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
+    """The aim is 85 to 97 % of at least 120 cells, and a half-width of 4 % between measured ones:
+    it is 6.2 %, most of it the CPU's pace in calls that wait for it."""
+    ways = [HeldOut.GROUP, HeldOut.RESOLUTION, HeldOut.BATCH]
+    asked = [(alias, way) for alias in MEASURED for way in ways]
+    asked += [(alias, HeldOut.GROUP_IN_RUN) for alias in SEVERAL]
+    cells = [cell for pair in asked for cell in report_of(*pair).cells]
+    between = [cell for cell in cells if cell.source == "interpolated"]
+    widths = [(cell.high_s - cell.low_s) / 2 / cell.predicted_s for cell in between]
+    assert len(cells) >= 120
+    assert 0.85 <= np.mean([cell.covered for cell in cells]) <= 0.97
+    assert np.median(widths) <= 0.065
 
 
 @pytest.mark.parametrize(
@@ -70,7 +91,7 @@ def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
 @pytest.mark.parametrize("alias", SEVERAL)
 @pytest.mark.parametrize("held_out", [HeldOut.GROUP_IN_RUN, HeldOut.RUN])
 def test_runs_predict_themselves_and_each_other(alias: str, held_out: HeldOut):
-    report = validate(load_calibration(alias), held_out=held_out)
+    report = report_of(alias, held_out)
     median, p95 = BOUNDS[alias, held_out]
     assert report.median_error <= median
     assert report.p95_error <= p95
@@ -97,7 +118,7 @@ def answered(fitted: Fit, asked: list[tuple[Shape, int]]) -> list[float]:
 
 
 def test_intervals_from_one_start_hold_nine_in_ten_cells_of_another():
-    report = validate(load_calibration(EAGER), held_out=HeldOut.RUN)
+    report = report_of(EAGER, HeldOut.RUN)
     assert report.coverage == pytest.approx(0.9, abs=0.02)
 
 

@@ -61,13 +61,13 @@ def test_the_forecast_recovers_a_line_and_adds_up_a_campaign():
     rules = Protocol(window=3, min_samples=10, min_duration_s=3.0)
     call_s = forecast.call_s(wanted)
     assert call_s is not None
-    assert forecast.total_s([wanted] * 2, rules) == pytest.approx(2 * 16 * call_s)
+    assert forecast.total_s([(wanted, rules)] * 2) == pytest.approx(2 * 16 * call_s)
 
 
 def test_there_is_no_forecast_before_enough_is_known():
     forecast = Forecast(cell_on_a_line(p, 0.1, 1e-7) for p in points()[:2])
     assert forecast.call_s(points()[0]) is None
-    assert forecast.total_s(points(), Protocol()) is None
+    assert forecast.total_s((each, Protocol()) for each in points()) is None
 
 
 def test_the_report_of_a_shipped_calibration_shows_no_step_under_its_floor():

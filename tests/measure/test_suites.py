@@ -31,7 +31,18 @@ def test_a_point_two_suites_share_is_measured_once_for_both():
 
 def test_every_shipped_suite_loads():
     names = {suite.name for suite in shipped_suites()}
-    assert names == {"adaptive", "batch", "core", "editing", "generation", "models", "scaling"}
+    assert names == {
+        "adaptive",
+        "batch",
+        "core",
+        "editing",
+        "generation",
+        "memory-edge",
+        "models",
+        "scaling",
+        "unseen",
+        "unseen-compiled",
+    }
 
 
 def test_an_unknown_suite_names_the_nearest():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fluxcost.performance.calibration import Calibration, Cell, Samples, Soak
+from fluxcost.performance.common import ONE_START_SIGMA
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.fit import fit
 from fluxcost.performance.groups import fitted_cells, groups_of
@@ -62,33 +63,67 @@ def test_drift_between_cells_counts_more_than_scatter_within(calibration: Calibr
     assert Drift(steady, pause).factors["text_encode"] < 3
     drift = Drift(moody, pause)
     assert drift.factors["text_encode"] > 10
-    assert drift.near("text_encode", 1024**2, 1) == pytest.approx(0.2, rel=0.5)
+    waits = np.ones(len(moody))
+    assert drift.near("text_encode", 1024**2, 1, 1.0, waits) == pytest.approx(0.2, rel=0.5)
     assert drift.factors["vae_decode"] == Drift(steady, pause).factors["vae_decode"]
 
 
-def test_a_soak_sets_the_least_error_near_its_size(calibration: Calibration):
-    walls = np.repeat(np.tile([0.9, 1.1], 10), 20)
-    soaks = [(1000.0, walls), (64000.0, 1 + 0.01 * (walls - 1))]
-    drift = Drift(groups_of(fitted_cells(calibration)), Pause([]), soaks)
-    assert drift.moment(1000) == pytest.approx(0.103, rel=0.02)
-    assert drift.moment(10) == drift.moment(1000)
-    assert drift.moment(8000) == pytest.approx(0.0103, rel=0.02)
-    soak = Soak(
-        width=512, height=512, steps=4, batch=1, run="run-1", wall_s=tuple(map(float, walls))
-    )
-    soaked = fit(calibration.model_copy(update={"soaks": (soak,)}))
-    assert soaked.latency(Shape(512, 512, 4)).relative_half_width == pytest.approx(0.17, rel=0.15)
-    larger = soaked.latency(Shape(640, 640, 4)).relative_half_width
-    assert larger == pytest.approx(0.17 * 1536 / 2112, rel=0.15)
+def test_noise_is_taken_from_what_waits_alike(calibration: Calibration):
+    """Of two groups as far away, the one that waits for the CPU as the point does tells it."""
+    cells = [cell for cell in fitted_cells(calibration) if cell.batch == 1 and cell.steps == 4]
+    cells = [cell for cell in cells if cell.width in {512, 1024}]
+    drift = Drift(groups_of(cells), Pause([]))
+    small, large = (float(each) for each in drift._cell["later_step"])
+    assert small > 3 * large
+    between = 512 * 1024
+    near = [drift.near("later_step", between, 1, share, np.array([1.0, 0.0])) for share in (1, 0)]
+    assert near == pytest.approx([small, large], rel=0.01)
+
+
+WALLS = np.repeat(np.tile([0.9, 1.1], 10), 20)
+"""Blocks of 20 calls, each a tenth above or below the middle: their logs scatter by 10.3 %."""
+
+
+def soak(side: int, walls: np.ndarray) -> Soak:
+    wall_s = tuple(map(float, walls))
+    return Soak(width=side, height=side, steps=4, batch=1, run="run-1", wall_s=wall_s)
+
+
+def test_a_soak_of_waiting_calls_tells_of_every_call_by_its_share(calibration: Calibration):
+    """At 384x384 all stages wait for the CPU; at 2048x2048 text and host do, of a long call."""
+    times = fit(calibration.model_copy(update={"soaks": (soak(384, WALLS),)})).times
+    assert times.waiting.gpu == 0
+    for side, share in ((384, 0.95), (2048, 0.05)):
+        waited = times.waiting.of_call(side**2, 1, 4)
+        assert waited == pytest.approx(share, abs=0.05)
+        assert times.moment(side**2, 1, 4) == pytest.approx(times.waiting.cpu * waited)
+    assert times.moment(384**2, 1, 4) == pytest.approx(0.103, rel=0.02)
+    shares = [times.waiting.of_call(side**2, 1, 4) for side in range(384, 2049, 64)]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_soak_of_a_busy_gpu_sets_the_least_error_of_every_call(calibration: Calibration):
+    busy = soak(2048, 1 + 0.2 * (WALLS - 1))
+    times = fit(calibration.model_copy(update={"soaks": (busy,)})).times
+    assert times.waiting.cpu == 0
+    assert times.waiting.gpu == pytest.approx(0.0205, rel=0.02)
+    assert times.moment(384**2, 1, 4) == times.moment(2048**2, 1, 4) == times.waiting.gpu
+
+
+def test_soaks_widen_what_was_measured_too(calibration: Calibration):
+    soaked = fit(calibration.model_copy(update={"soaks": (soak(512, WALLS),)}))
+    half_width = soaked.latency(Shape(512, 512, 4)).relative_half_width
+    assert half_width == pytest.approx(1.645 * np.hypot(0.103, ONE_START_SIGMA), rel=0.1)
 
 
 def test_too_short_a_soak_says_nothing(calibration: Calibration):
     groups = groups_of(fitted_cells(calibration))
-    assert Drift(groups, Pause([]), [(1000.0, np.ones(5))]).moment(1000) == 0
+    assert Drift(groups, Pause([]), [soak(512, np.ones(5))]).soaks == ()
+    assert fit(calibration).times.moment(512**2, 1, 4) == 0
 
 
 def test_one_step_cells_have_no_later_step():
     cells = fitted_cells(make_calibration(grid=[(512, 512, 1, 1)]))
     drift = Drift(groups_of(cells), Pause(cells))
-    assert drift.near("later_step", 512**2, 1) == 0
+    assert drift.near("later_step", 512**2, 1, 1.0, np.ones(1)) == 0
     assert drift.call(cells[0]) > 0

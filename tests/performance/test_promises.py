@@ -37,7 +37,15 @@ EDGED = fit(
         }
     )
 )
-FITS = {"eager": EAGER, "compiled": COMPILED, "24 GiB": SMALL, "an edge measured": EDGED}
+ONE_START = fit(load_calibration("h100-sxm/flux2-klein-4b/eager-bf16"))
+FITS = {
+    "eager": EAGER,
+    "compiled": COMPILED,
+    "one start": ONE_START,
+    "24 GiB": SMALL,
+    "an edge measured": EDGED,
+}
+SHIPPED = ["eager", "compiled", "one start"]
 
 sides = st.integers(16, 160).map(lambda n: 16 * n)
 questions = st.tuples(sides, sides, st.integers(1, 40), st.integers(1, 40))
@@ -106,7 +114,7 @@ def noise_of(fitted: Fit) -> float:
 
 
 @settings(max_examples=150)
-@given(st.sampled_from(["eager", "compiled"]), questions, questions)
+@given(st.sampled_from(SHIPPED), questions, questions)
 def test_more_never_takes_less_beyond_measured_noise(
     name: str, one: tuple[int, int, int, int], other: tuple[int, int, int, int]
 ):
@@ -121,16 +129,17 @@ def test_more_never_takes_less_beyond_measured_noise(
         assert quick <= slow / (1 - NOISE[name]) * (1 + 1e-9)
 
 
-NOISE = {"eager": noise_of(EAGER), "compiled": noise_of(COMPILED)}
+NOISE = {name: noise_of(FITS[name]) for name in SHIPPED}
 
 
 def test_the_records_contradict_themselves_by_noise_only():
     assert NOISE["compiled"] < 0.01
     assert NOISE["eager"] < 0.12
+    assert NOISE["one start"] < 0.12
 
 
 @settings(max_examples=80)
-@given(st.sampled_from(["eager", "compiled"]), questions)
+@given(st.sampled_from(SHIPPED), questions)
 def test_no_answer_is_under_its_floor(name: str, question: tuple[int, int, int, int]):
     fitted = FITS[name]
     shape, batch = Shape(*question[:3]), question[3]
@@ -140,7 +149,7 @@ def test_no_answer_is_under_its_floor(name: str, question: tuple[int, int, int, 
 
 
 @settings(max_examples=80)
-@given(st.sampled_from(["eager", "compiled"]), sides, sides)
+@given(st.sampled_from(SHIPPED), sides, sides)
 def test_memory_never_falls_as_a_batch_grows(name: str, width: int, height: int):
     fitted = FITS[name]
     peaks = [fitted.peak.gib(width * height, batch) for batch in range(1, 24)]

@@ -154,7 +154,9 @@ def test_measured_efficiency_is_covered_nine_in_ten_times():
     trials = 60
     for seed in range(trials):
         made = fleet_calibration(loss=0.02, seed=seed)
-        fleets = Fleets(made, str(seed), lambda shape, batch: shape.pixels * batch, lambda _: 0.0)
+        fleets = Fleets(
+            made, str(seed), lambda shape, batch: shape.pixels * batch, lambda _shape, _batch: 0.0
+        )
         efficiency = fleets.law(SHAPE, 1).efficiency(2)
         held += efficiency.low <= 0.98 <= efficiency.high
         assert efficiency.relative_half_width < 0.004

@@ -7,8 +7,7 @@ from fluxcost.estimate import Draws, Estimate, Source, derive
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.fit import SAME_RATE, STATISTICS, Fit
 from fluxcost.performance.floor import Floor, floor_at
-from fluxcost.performance.groups import STAGES, Stage
-from fluxcost.performance.latency import stage_counts
+from fluxcost.performance.groups import STAGES, Stage, stage_counts
 from fluxcost.performance.region import check_batch
 from fluxcost.performance.sampling import Statistic
 from fluxcost.performance.stages import StageName

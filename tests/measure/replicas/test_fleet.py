@@ -112,7 +112,9 @@ def test_the_calibration_is_one_that_fluxcost_fits(resumed):
     assert all(run.environment.gpu_count == 2 for run in calibration.runs)
     from fluxcost.performance.fleets import Fleets
 
-    fleets = Fleets(calibration, "tiny", lambda shape, batch: shape.pixels * batch, lambda _: 0.0)
+    fleets = Fleets(
+        calibration, "tiny", lambda shape, batch: shape.pixels * batch, lambda _shape, _batch: 0.0
+    )
     efficiency = fleets.law(fc.Shape(64, 64, steps=2), 1).efficiency(2)
     assert 0.1 < efficiency.value < 2  # two replicas on shared cores; the size is not the point
 

@@ -13,7 +13,8 @@ from fluxcost.performance.calibration import Calibration, GpuIdentity, read_cali
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape
 from measure.cli import app
-from measure.importing import read_calls
+from measure.importers.calls_csv import read_calls
+from measure.importers.record import Ran
 from tests.synthetic import Machine, make_calibration
 
 GPU = GpuIdentity(key="h100-sxm", name="NVIDIA H100 80GB HBM3", memory_gib=79.2)
@@ -24,7 +25,7 @@ SQUARE = Shape(1024, 1024, 4)
 def imported(folder: Path, *rows: str, head: str = HEAD) -> Calibration:
     path = folder / "calls.csv"
     path.write_text("\n".join((head, *rows)) + "\n")
-    return read_calls(path, gpu=GPU, model="flux2-klein-4b", stack="mine")
+    return read_calls(path, Ran(GPU, "flux2-klein-4b", "mine"))
 
 
 def test_calls_are_answered_as_timed(tmp_path: Path):
@@ -122,4 +123,4 @@ def test_the_command_writes_the_file(tmp_path: Path):
     done = CliRunner().invoke(app, ["import", str(calls), *device, *named])
     assert done.exit_code == 0
     assert done.output.startswith("1 cells in ")
-    assert read_calibration(out) == read_calls(calls, gpu=GPU, model="flux2-klein-4b", stack="mine")
+    assert read_calibration(out) == read_calls(calls, Ran(GPU, "flux2-klein-4b", "mine"))

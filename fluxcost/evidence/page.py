@@ -1,0 +1,179 @@
+"""The accuracy page: every check of every record, as Markdown, beside what others state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from fluxcost.evidence.folds import HeldOut
+from fluxcost.evidence.memory_edge import EdgeReport
+from fluxcost.evidence.report import CellError, ValidationReport
+from fluxcost.evidence.validation import Validation
+from fluxcost.units import percent
+
+COMMAND = "fluxcost validate --page docs/accuracy.md"
+
+LEFT_OUT = {
+    HeldOut.GROUP: "each size and batch",
+    HeldOut.RESOLUTION: "each size, at every batch",
+    HeldOut.BATCH: "each batch, at every size",
+    HeldOut.GROUP_IN_RUN: "each size and batch, of its own start",
+    HeldOut.RUN: "each start",
+}
+
+INTRODUCTION = f"""\
+# Accuracy
+
+Written by `{COMMAND}` from the records that ship; nothing here is typed in but the last section.
+
+An error is predicted over measured, less 1, of the median seconds of a whole call. *Left out* means
+measured, kept from the fit, then predicted. *Inside* is the share of cells whose 90 % interval
+holds what was measured; *half-width* is the median over cells of half the interval over its middle,
+and *between* the same over cells that lie between measured ones. A cell the fit refuses is counted
+as refused and nowhere else.
+
+Marked *, all cells are of one start of one machine: the interval then leaves out what another
+start, machine or set of weights adds, which such cells cannot show. What users get always holds it.
+"""
+
+OTHERS = """\
+## What others state for themselves
+
+Of language models, and not of the same quantities; nobody found states intervals, so there is no
+column for them.
+
+| planner | states | users report |
+|---|---|---|
+| Vidur | under 9 % | off by 700 % (its issue 60) |
+| BLIS | 6.7 % median end-to-end, 9.2 % of the 99th percentile, 36 runs left out | |
+| aiconfigurator | 2 to 5 % median, 90th percentile 8 to 16 %, operators left out | 45 % mean \
+error of the first token (its issue 1205), 30 % and more (issue 1396) |
+"""
+
+
+def accuracy_page(found: Sequence[Validation], transfers: Sequence[ValidationReport] = ()) -> str:
+    """Return the page.
+
+    Args:
+        found: Every check of each record.
+        transfers: One record's fit on another GPU's or model's cells.
+    """
+    parts = [INTRODUCTION, _pooled(found), *map(record_section, found)]
+    if transfers:
+        parts.append(_transfers(transfers))
+    return "\n".join([*parts, OTHERS])
+
+
+def record_section(found: Validation) -> str:
+    """Return the section of one record."""
+    first = found.reports[0]
+    lines = [f"## {first.calibration}", "", f"Record `{first.content_hash[:12]}`.", ""]
+    rows = [_row(LEFT_OUT[report.held_out], report) for report in found.reports if report.held_out]
+    lines += _table(("left out", *_HEADINGS), rows)
+    lines += ["", *_resources(found), *_unseen(found)]
+    return "\n".join(lines) + "\n"
+
+
+_HEADINGS = (
+    "cells", "median", "95th percentile", "bias", "inside", "half-width", "between", "refused",
+)  # fmt: skip
+
+
+def _row(name: str, report: ValidationReport) -> tuple[str, ...]:
+    between = [cell for cell in report.cells if cell.source == "interpolated"]
+    return (
+        name + (" *" if report.same_start else ""),
+        str(len(report.cells)),
+        percent(report.median_error),
+        percent(report.p95_error),
+        percent(report.bias),
+        percent(report.coverage),
+        percent(report.median_half_width),
+        percent(_half_width(between)) if between else "",
+        str(len(report.refusals)),
+    )
+
+
+def _half_width(cells: Sequence[CellError]) -> float:
+    widths = [(cell.high_s - cell.low_s) / 2 / cell.predicted_s for cell in cells]
+    return float(np.median(widths))
+
+
+def _resources(found: Validation) -> list[str]:
+    lines = [
+        f"- {each.quantity.capitalize()} of each size and batch left out: median "
+        f"{percent(each.median_error)}, worst {percent(each.max_error)}, "
+        f"{percent(each.coverage)} of {len(each.cells)} cells inside."
+        for each in found.resources
+    ]
+    if (choice := found.batch_choice) is not None:
+        verdict = "within" if choice.within_noise else "beyond"
+        lines.append(
+            f"- The batch chosen without having measured it ({_shapes(len(choice.choices))}): at "
+            f"most {percent(choice.max_regret)} of the throughput lost, {verdict} the "
+            f"measurement's noise ({percent(choice.noise)})."
+        )
+    return lines
+
+
+def _shapes(count: int) -> str:
+    return "1 shape" if count == 1 else f"{count} shapes"
+
+
+def _unseen(found: Validation) -> list[str]:
+    if found.unseen is None:
+        return ["- No cells that no fit ever sees are recorded for this stack yet."]
+    rows = [
+        _row("the start measured" if report.same_start else "other starts", report)
+        for report in found.unseen.reports
+    ]
+    table = _table(("cells no fit ever sees", *_HEADINGS), rows)
+    return ["", *table, "", *map(_edge, found.unseen.edges)]
+
+
+def _edge(edge: EdgeReport) -> str:
+    refused = f" and {edge.refused} did not" if edge.refused else ""
+    worst = (
+        f", peaks at most {percent(edge.worst_peak_error)} off"
+        if edge.worst_peak_error is not None
+        else ""
+    )
+    return (
+        f"- Memory at {edge.size}: batch {edge.ran} ran{refused}; {edge.predicted} was "
+        f"predicted{worst}; `largest_batch` answers {edge.answered}, with "
+        f"{percent(edge.margin)} left free."
+    )
+
+
+def _pooled(found: Sequence[Validation]) -> str:
+    cells = [
+        cell
+        for each in found
+        for report in each.reports
+        if report.held_out is not HeldOut.RUN
+        for cell in report.cells
+    ]
+    between = [cell for cell in cells if cell.source == "interpolated"]
+    inside = float(np.mean([cell.covered for cell in cells]))
+    return (
+        "## Intervals, all records together\n\n"
+        f"{len(cells)} predictions of cells left out (whole starts apart): {percent(inside)} are "
+        f"inside their 90 % interval, whose median half-width is {percent(_half_width(cells))}; "
+        f"{percent(_half_width(between))} for the {len(between)} between measured ones.\n"
+    )
+
+
+def _transfers(reports: Iterable[ValidationReport]) -> str:
+    rows = [
+        _row(f"{report.calibration} to {report.against.calibration}", report)
+        for report in reports
+        if report.against is not None
+    ]
+    intro = "## To a GPU that the fit never saw\n\nBy floors, datasheet rates and launch pace.\n\n"
+    return intro + "\n".join(_table(("from, to", *_HEADINGS), rows)) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]

@@ -1,0 +1,1 @@
+"""Timing a server that runs elsewhere, over HTTP: `python -m measure endpoint`."""

@@ -1,0 +1,1 @@
+"""A loaded replica: MLPerf-style scenarios by LoadGen, and arrivals of our own at stated loads."""

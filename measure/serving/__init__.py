@@ -1,0 +1,1 @@
+"""A stack behind an OpenAI-compatible images endpoint: `python -m measure serve`."""

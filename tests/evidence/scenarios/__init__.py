@@ -1,0 +1,1 @@
+"""The simulator against records of a loaded replica."""

@@ -1,0 +1,60 @@
+"""The accuracy page: made of the records' own checks, and never older than they are."""
+
+from pathlib import Path
+
+import pytest
+
+import fluxcost as fc
+from fluxcost.evidence.page import COMMAND, accuracy_page, record_section
+from fluxcost.evidence.unseen import score_unseen
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.library import held_out_record
+from tests.commands import refused
+from tests.evidence.test_unseen import both_starts, edge
+from tests.synthetic import make_calibration
+
+PAGE = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text(encoding="utf-8")
+STALE = f"docs/accuracy.md is stale; run `{COMMAND}`"
+MEASURED = [
+    fc.load_calibration(entry.alias)
+    for entry in fc.shipped_calibrations()
+    if entry.source == "measured"
+]
+SMALL = [each for each in MEASURED if len(each.cells) < 12]
+"""Records whose checks take seconds: a formula that changes shows in them as in the others."""
+
+
+@pytest.mark.parametrize("record", MEASURED, ids=lambda record: record.alias)
+def test_the_page_is_of_the_records_that_ship(record: Calibration):
+    assert f"## {record.alias}\n\nRecord `{record.content_hash[:12]}`.\n" in PAGE, STALE
+
+
+@pytest.mark.parametrize("record", SMALL, ids=lambda record: record.alias)
+def test_the_page_says_what_the_checks_find_now(record: Calibration):
+    assert record_section(fc.validate_all(record)) in PAGE, STALE
+
+
+@pytest.mark.parametrize("record", MEASURED, ids=lambda record: record.alias)
+def test_cells_no_fit_sees_are_on_the_page_as_soon_as_they_are_recorded(record: Calibration):
+    start = PAGE.index(f"## {record.alias}\n")
+    section = PAGE[start : PAGE.index("\n## ", start)]
+    recorded = held_out_record(record) is not None
+    assert ("cells no fit ever sees" in section) == recorded, STALE
+    assert ("No cells that no fit ever sees are recorded" in section) != recorded, STALE
+
+
+def test_unseen_cells_and_edges_have_their_lines():
+    calibration = make_calibration()
+    unseen = both_starts().model_copy(update={"memory_edges": (edge(31),)})
+    found = fc.validate_all(calibration, unseen=unseen)
+    assert found.unseen == score_unseen(fc.fit(calibration), unseen)
+    page = accuracy_page([found])
+    assert "| the start measured * | 4 |" in page
+    assert "| other starts | 2 |" in page
+    assert "- Memory at 1024x1024: batch 31 ran and 32 did not; " in page
+
+
+def test_a_page_of_one_record_is_refused(capsys, tmp_path: Path):
+    command = ["validate", MEASURED[0].alias, "--page", tmp_path / "page.md"]
+    assert refused(capsys, *command) == "--page is of every measured record; give it alone."
+    assert not (tmp_path / "page.md").exists()

@@ -1,0 +1,112 @@
+"""Cells and memory edges that no fit sees, scored where the truth of both is known."""
+
+import pytest
+
+import fluxcost as fc
+from fluxcost.errors import InputError, MissingDataError
+from fluxcost.evidence.memory_edge import edge_report
+from fluxcost.evidence.unseen import score_unseen
+from fluxcost.evidence.validation import validate_all
+from fluxcost.performance.calibration import Calibration, Cell, Memory, MemoryEdge, Samples
+from fluxcost.performance.fit import fit
+from fluxcost.performance.library import HELD_OUT, held_out_record, shipped_calibrations
+from tests.synthetic import Machine, make_calibration
+
+ODD = [(896, 1152, 5, 1), (640, 640, 20, 1), (768, 768, 3, 3), (1600, 400, 2, 5)]
+ELSEWHERE = "another start"
+
+
+def unseen(*, started: str = "run-1") -> Calibration:
+    record = make_calibration(grid=ODD, seed=7)
+    runs = (record.runs[0].model_copy(update={"id": started}),)
+    cells = tuple(cell.model_copy(update={"run": started}) for cell in record.cells)
+    return record.model_copy(update={"runs": runs, "cells": cells})
+
+
+def both_starts() -> Calibration:
+    here, there = unseen(), unseen(started=ELSEWHERE)
+    slower = Machine(step_s_per_kilotoken=1.2 * Machine.step_s_per_kilotoken)
+    cells = make_calibration(slower, grid=ODD[:2], seed=8).cells
+    moved = tuple(cell.model_copy(update={"run": ELSEWHERE}) for cell in cells)
+    return here.model_copy(update={"runs": here.runs + there.runs, "cells": here.cells + moved})
+
+
+def test_the_same_start_and_others_are_reported_apart():
+    found = score_unseen(fit(make_calibration()), both_starts())
+    same, other = found.reports
+    assert (same.same_start, other.same_start) == (True, False)
+    assert (len(same.cells), len(other.cells)) == (4, 2)
+    assert same.median_error < 0.015
+    assert other.bias < -0.05  # the other machine's steps take a fifth longer
+
+
+def test_a_calibration_that_holds_unseen_cells_is_refused():
+    record = unseen()
+    mixed = make_calibration()
+    mixed = mixed.model_copy(update={"cells": mixed.cells + record.cells[:1]})
+    with pytest.raises(InputError, match=r"1 of 4 cells .* expected none, since a fit knows"):
+        validate_all(mixed, unseen=record)
+
+
+def test_validate_all_carries_them_and_says_when_there_are_none():
+    calibration = make_calibration(grid=[(side, side, 4, 1) for side in (512, 768, 1024)])
+    assert validate_all(calibration, unseen=unseen()).unseen is not None
+    reasons = {each.check: each.reason for each in validate_all(calibration).skipped}
+    assert "measure them with the suite unseen" in reasons["unseen"]
+
+
+def test_what_ships_for_scoring_is_in_no_calibration():
+    for entry in shipped_calibrations():
+        assert not entry.alias.startswith(HELD_OUT)
+        calibration = fc.load_calibration(entry.alias)
+        record = held_out_record(calibration)
+        if record is not None:
+            assert fc.load_calibration(HELD_OUT + entry.alias) == record
+            keys = {(cell.shape, cell.batch) for cell in calibration.cells}
+            assert not keys & {(cell.shape, cell.batch) for cell in record.cells}
+
+
+def trial(batch: int, largest: int) -> Cell:
+    head = {"width": 1024, "height": 1024, "steps": 1, "batch": batch, "run": "run-1"}
+    if batch > largest:
+        return Cell(**head, status="out_of_memory", reason="CUDA out of memory")
+    allocated_gib = Machine().memory_gib(1024 * 1024, batch)
+    return Cell(
+        **head,
+        samples=Samples(
+            wall_s=(1.0,), text_encode_s=(0.1,), denoise_step_s=((0.5,),), vae_decode_s=(0.3,)
+        ),
+        memory=Memory(
+            allocated_gib=allocated_gib,
+            reserved_gib=allocated_gib + 1,
+            device_gib=allocated_gib + 1,
+        ),
+    )
+
+
+def edge(largest: int) -> MemoryEdge:
+    trials = tuple(trial(batch, largest) for batch in (2, 16, largest, largest + 1))
+    return MemoryEdge(width=1024, height=1024, steps=1, run="run-1", trials=trials)
+
+
+def test_an_edge_is_compared_with_the_memory_that_was_fitted():
+    """15.4 + 1.9922944 n GiB reaches 79.2 at n = 32.02; the imagined driver's share moves it."""
+    calibration = make_calibration()
+    report = edge_report(fit(calibration), edge(31), unseen())
+    assert (report.ran, report.refused, report.reason) == (31, 32, "out_of_memory")
+    assert abs(report.predicted - 31) <= 2
+    assert report.answered < report.predicted
+    assert report.answer_ran
+    assert [peak.batch for peak in report.peaks] == [2, 16, 31]
+    assert report.worst_peak_error is not None
+    assert report.worst_peak_error < 0.05
+
+
+def test_an_answer_that_did_not_run_is_said():
+    assert not edge_report(fit(make_calibration()), edge(20), unseen()).answer_ran
+
+
+def test_an_edge_past_reach_is_no_answer():
+    small = make_calibration(grid=[(side, side, 4, 1) for side in (256, 320, 384)])
+    with pytest.raises(MissingDataError, match="measure a larger cell first"):
+        edge_report(fit(small), edge(31), unseen())
