@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
     from fluxcost.capacity.simulate import simulate
     from fluxcost.capacity.simulation import Simulation
+    from fluxcost.economics.accepted import quality_adjusted_cost
     from fluxcost.economics.apibill import api_invoice
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import break_even
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from fluxcost.performance.calibration import Calibration
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
+    from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
+    from fluxcost.performance.quality.record import Quality
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
@@ -96,6 +99,7 @@ __all__ = [
     "OwnedMachine",
     "Plan",
     "Plans",
+    "Quality",
     "Range",
     "Rejected",
     "Request",
@@ -133,13 +137,17 @@ __all__ = [
     "load_calibration",
     "load_catalog",
     "load_extras",
+    "load_quality",
     "load_scenario",
     "load_use",
     "load_workload",
     "plan",
+    "quality",
+    "quality_adjusted_cost",
     "reconcile",
     "sensitivity",
     "shipped_calibrations",
+    "shipped_qualities",
     "simulate",
     "switch_month",
     "transfer",
@@ -154,6 +162,7 @@ _ROOMS = {
     "fluxcost.capacity.simulate": ("simulate",),
     "fluxcost.capacity.simulation": ("Simulation",),
     "fluxcost.economics.apibill": ("api_invoice",),
+    "fluxcost.economics.accepted": ("quality_adjusted_cost",),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("break_even",),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
@@ -198,6 +207,8 @@ _ROOMS = {
     "fluxcost.performance.calibration": ("Calibration",),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
+    "fluxcost.performance.quality.library": ("load_quality", "quality", "shipped_qualities"),
+    "fluxcost.performance.quality.record": ("Quality",),
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),

@@ -91,7 +91,8 @@ class Shape:
         return self.width * self.height
 
     def __str__(self) -> str:
-        return f"{self.width}x{self.height}, {self.steps} steps"
+        given = f", {self.reference_images} references" if self.reference_images else ""
+        return f"{self.width}x{self.height}, {self.steps} steps{given}"
 
 
 def _checked_side(value: object) -> int:
@@ -239,6 +240,28 @@ class Constraints(Record):
         default=False,
         description="Whether APIs, which nobody timed, may answer where an objective is stated.",
     )
+    non_commercial: StrictBool = Field(
+        default=False, description="Whether weights licensed for no commercial use may be run."
+    )
+
+
+class QualityFloor(Record):
+    """How good pictures must be; model and steps are then the plan's to choose among records.
+
+    The steps of the shapes give way to those of a record, where one says.
+    """
+
+    metric: Literal["clip", "clip_by_steps", "lpips", "binding", "accepted"]
+    at_least: Positive = Field(description="The low end of the record's interval reaches it.")
+    category: Name | None = Field(
+        default=None, description="Of prompts; the mean over all if None."
+    )
+    judge: Name | None = Field(
+        default=None, description="Whose scores count, where records hold those of several."
+    )
+    models: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="To choose among; the workload's alone if None."
+    )
 
 
 class Workload(Record):
@@ -274,6 +297,9 @@ class Workload(Record):
         "arrivals, for which GPUs are kept.",
     )
     constraints: Constraints = Constraints()
+    quality: QualityFloor | None = Field(
+        default=None, description="How good the pictures must be, by a record that says so."
+    )
 
     @field_validator("utilization", "startup_minutes")
     @classmethod

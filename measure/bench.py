@@ -12,9 +12,10 @@ from PIL import Image
 from fluxcost.workload import Shape
 from measure.blueprint import Blueprint
 from measure.clock import Clock
-from measure.pipelines import flux2_klein
+from measure.pipelines.families import build, call_arguments, load
 from measure.pipelines.weights import check_activations, watched_activations
 from measure.prompts import PROMPTS
+from measure.references import references
 from measure.spans import CallSpans, SpanRecorder
 from measure.stacks import Recipe
 from measure.stacks.recipe import Release, keep_nothing
@@ -56,12 +57,13 @@ class Bench:
         Raises:
             MeasurementError: The call did not do the work that was asked.
         """
-        recorder = SpanRecorder(self.blueprint.architecture.pipeline.forwards_per_step)
+        asked = self.blueprint.architecture.pipeline
+        recorder = SpanRecorder(asked.calls_per_step, asked.text_encodings)
         with recorder.attached(self.pipeline, self.clock):
             start_s = self.clock.now_s()
             self.generate(point, output_type="pil")
             wall_s = self.clock.now_s() - start_s
-            return Sample(wall_s, recorder.read(point.shape.steps))
+            return Sample(wall_s, recorder.read(point.shape.steps, point.shape.reference_images))
 
     def generate(self, point: Point, output_type: str) -> Any:  # noqa: ANN401 - diffusers is untyped
         """Run the pipeline once; every call takes the next prompts and a seed of its own."""
@@ -83,12 +85,14 @@ class Bench:
         generator: torch.Generator | list[torch.Generator],
         output_type: str,
     ) -> Any:  # noqa: ANN401 - diffusers is untyped
+        given = {"image": list(references(shape))} if shape.reference_images else {}
         return self.pipeline(
+            **given,
             prompt=prompts,
             width=shape.width,
             height=shape.height,
             num_inference_steps=shape.steps,
-            guidance_scale=1.0,
+            **call_arguments(self.blueprint.document),
             generator=generator,
             output_type=output_type,
         ).images
@@ -129,13 +133,17 @@ def open_bench(
         instruments: The device's, opened before.
         weights: A checkpoint's folder or hub name; None builds seeded synthetic weights.
         seed: Of the weights, latents and order.
+
+    Raises:
+        InputError: The stack cannot prepare a model of this family.
     """
+    recipe.refuse_other_family(blueprint.document.name, blueprint.document.family)
     clock = Clock(device)
     started_s = time.perf_counter()
     if weights is None:
-        pipeline = flux2_klein.build(blueprint.document, seed, device, recipe.dtype)
+        pipeline = build(blueprint.document, seed, device, recipe.dtype)
     else:
-        pipeline = flux2_klein.load(weights, device, recipe.dtype)
+        pipeline = load(blueprint.document.family, weights, device, recipe.dtype)
     pipeline.set_progress_bar_config(disable=True)
     release = recipe.prepare(pipeline)
     build_s = clock.now_s() - started_s

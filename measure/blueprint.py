@@ -27,16 +27,21 @@ class Document(Record):
     name: Name
     family: Name = Field(description="Which builder in measure/pipelines makes it.")
     license: Name
+    commercial_use: bool = True
     hub_id: Name | None = Field(default=None, description="Checkpoint on the model hub.")
     pipeline: dict[str, Any]
-    transformer: dict[str, Any]
+    transformer: dict[str, Any] = Field(default_factory=dict)
+    unet: dict[str, Any] = Field(default_factory=dict, description="In place of a transformer.")
     text_encoder: dict[str, Any]
     vae: dict[str, Any]
     scheduler: dict[str, Any]
+    extra_encoders: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="Text encoders whose work is not counted, by name."
+    )
 
 
-FAMILIES = ("flux2-klein",)
-"""Families that measure/pipelines can build."""
+FAMILIES = ("flux1", "flux2-klein", "sd3", "sdxl")
+"""Families that measure/pipelines/families.py can build."""
 
 
 @dataclass(frozen=True)

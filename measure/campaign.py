@@ -105,7 +105,11 @@ class Plan:
 
 def pending_points(plan: Plan, journal: Journal) -> list[tuple[int, Point, tuple[str, ...]]]:
     """Return the points of the plan that the journal does not hold yet."""
-    return [entry for entry in plan.ordered_points() if _key(entry[1]) not in journal.cells]
+    return [
+        entry
+        for entry in plan.ordered_points()
+        if (entry[1].shape, entry[1].batch) not in journal.cells
+    ]
 
 
 def pending_soaks(plan: Plan, journal: Journal) -> list[Point]:

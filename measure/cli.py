@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fluxcost.errors import FluxcostError, InputError
+from measure.quality.command import quality
 
 app = typer.Typer(
     help="Time real image generation and write calibrations.",
@@ -293,6 +294,9 @@ def import_timings(
     calibration = read_timings(Tool(tool), file, ran, Told(width, height, steps))
     calibration.save(out)
     _out.print(f"{len(calibration.cells)} cells in {out}")
+
+
+app.command()(quality)
 
 
 @app.command()

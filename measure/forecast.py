@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from fluxcost.performance.calibration import Calibration, Cell
-from measure.suites import Point, Protocol
+from measure.suites import Point, Protocol, pixel_steps
 
 KNOWN_AT_LEAST = 3
 """Cells needed before a line through them says anything."""
@@ -70,4 +70,4 @@ def known_cells(model: str, calibrations: Iterable[Calibration]) -> list[Cell]:
 
 
 def _work(cell: Cell) -> int:
-    return cell.width * cell.height * cell.steps * cell.batch
+    return pixel_steps(cell.shape) * cell.batch

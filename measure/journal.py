@@ -1,22 +1,13 @@
-"""The journal: one JSON object a line, appended and fsynced, so a kill loses at most one cell.
-
-The first line says what is measured on what; a run of the same thing on the same kind of GPU may
-append to it, anything else is refused. A last line without its newline was torn by a kill and is
-cut off when the journal is next opened. A lock keeps a second campaign out.
-"""
+"""The journal of a campaign: what was measured, cell by cell, so that a kill loses at most one."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field
 
-from fluxcost.documents import read_text
-from fluxcost.errors import DocumentError, InputError
+from fluxcost.errors import DocumentError
 from fluxcost.performance.calibration import (
     AdaptiveStop,
     Calibration,
@@ -37,14 +28,16 @@ from fluxcost.performance.calibration import (
     WeightScale,
 )
 from fluxcost.records import Name, Record
+from fluxcost.workload import Shape
+from measure.lines import NAME, Lines, LinesHeader
 
-NAME = "journal.jsonl"
+__all__ = ["NAME", "SYNTHETIC", "Header", "Journal", "Row", "join_rows", "read_journal"]
 
 SYNTHETIC = "synthetic"
 """Weights of a header without a checkpoint."""
 
 
-class Header(Record):
+class Header(LinesHeader):
     """What a journal measures: every row after it shares this."""
 
     format: Literal["fluxcost-journal"] = "fluxcost-journal"
@@ -56,14 +49,8 @@ class Header(Record):
     weights: Name
     seed: int
 
-    def differences(self, other: Header) -> list[str]:
-        """Return 'field: mine, not theirs' for all that would make rows incomparable."""
-        mine, theirs = self._comparable(), other._comparable()
-        return [
-            f"{key} {theirs[key]!r}, not {mine[key]!r}" for key in mine if mine[key] != theirs[key]
-        ]
-
-    def _comparable(self) -> dict[str, Any]:
+    def comparable(self) -> dict[str, Any]:
+        """Return what must agree, by the name a message calls it."""
         # Memory differs by a few MiB between machines of one kind; the key tells the kind.
         return {
             "gpu": self.gpu.key,
@@ -98,83 +85,17 @@ class Row(Record):
     of_run: Name | None = Field(default=None, description="Run of ceilings and cold start.")
 
 
-class Journal:
-    """The header and rows of a journal, and the open, locked file they go to."""
+class Journal(Lines[Header, Row]):
+    """The header and rows of a campaign, and the open, locked file they go to."""
 
-    def __init__(self, stream: IO[bytes], header: Header, rows: list[Row]) -> None:
-        self._stream = stream
-        self.header = header
-        self.rows = rows
-
-    @classmethod
-    def open(cls, folder: Path, header: Header) -> Self:
-        """Create or continue the journal of a folder.
-
-        Raises:
-            InputError: Another campaign has it open, or it measures something else.
-            DocumentError: It cannot be read or written, or a line in its middle is damaged.
-        """
-        path = folder / NAME
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stream = path.open("a+b")
-        except OSError as error:
-            raise DocumentError(f"{path}: {error.strerror}; give a folder to write to.") from None
-        try:
-            return cls._locked(stream, path, header)
-        except BaseException:
-            stream.close()
-            raise
-
-    @classmethod
-    def _locked(cls, stream: IO[bytes], path: Path, header: Header) -> Self:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{path} is in use by another campaign; wait for it.") from None
-        cut_torn_line(stream)
-        found = _read(path)
-        if found is None:
-            journal = cls(stream, header, [])
-            journal._write(header)
-            return journal
-        old, rows = found
-        if differences := header.differences(old):
-            raise InputError(
-                f"{path} measures {'; '.join(differences)}; choose another folder for --out."
-            )
-        return cls(stream, old, rows)
-
-    def append(self, row: Row) -> None:
-        """Write one row through to the disk before returning.
-
-        Raises:
-            DocumentError: The disk is full or gone; the rows before are intact.
-        """
-        self._write(row)
-        self.rows.append(row)
-
-    def close(self) -> None:
-        """Release the journal."""
-        self._stream.close()
-
-    def _write(self, record: Record) -> None:
-        line = record.model_dump_json(exclude_defaults=not isinstance(record, Header)) + "\n"
-        try:
-            self._stream.write(line.encode())
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        except OSError as error:
-            raise DocumentError(
-                f"{self._stream.name}: {error.strerror}; the rows before are safe: free the disk "
-                "and run the same command again."
-            ) from None
+    header_type = Header
+    row_type = Row
 
     @property
-    def cells(self) -> dict[tuple[int, int, int, int], Cell]:
-        """Cells by (width, height, steps, batch)."""
+    def cells(self) -> dict[tuple[Shape, int], Cell]:
+        """Cells by shape and batch."""
         cells = (row.cell for row in self.rows if row.cell)
-        return {(cell.width, cell.height, cell.steps, cell.batch): cell for cell in cells}
+        return {(cell.shape, cell.batch): cell for cell in cells}
 
     @property
     def has_fitted_cells(self) -> bool:
@@ -211,7 +132,7 @@ def read_journal(path: Path) -> Calibration:
         DocumentError: It cannot be read, holds nothing, or a line in it is damaged.
         InputError: There is no cell yet.
     """
-    found = _read(path)
+    found = Journal.read(path)
     if found is None:
         raise DocumentError(f"{path}: empty; expected a journal that measure wrote.")
     return join_rows(*found, f"the journal {path}")
@@ -267,33 +188,3 @@ def _with_probes(run: Run, rows: list[Row]) -> Run:
             update |= {"ceilings": row.ceilings} if row.ceilings else {}
             update |= {"cold_start": row.cold_start} if row.cold_start else {}
     return run.model_copy(update=update)
-
-
-def cut_torn_line(stream: IO[bytes]) -> None:
-    """Drop what follows the last newline: a row that a kill cut short."""
-    stream.seek(0)
-    content = stream.read()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        stream.truncate(whole)
-
-
-def _read(path: Path) -> tuple[Header, list[Row]] | None:
-    text = read_text(path)
-    lines = text[: text.rfind("\n") + 1].splitlines()  # what follows was torn by a kill
-    if not lines:
-        return None
-    documents = [_document(path, number, line) for number, line in enumerate(lines, 1)]
-    header = Header.parse(documents[0], f"{path} line 1")
-    rows = [Row.parse(each, f"{path} line {n}") for n, each in enumerate(documents[1:], 2)]
-    return header, rows
-
-
-def _document(path: Path, number: int, line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        raise DocumentError(
-            f"{path} line {number}: damaged; expected one JSON object a line; remove the line to "
-            "measure its cell again."
-        ) from None

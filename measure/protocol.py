@@ -31,7 +31,11 @@ def measure_cell(
     Raises:
         KeyboardInterrupt: Passed through; nothing is recorded for the cell in flight.
     """
-    head = _head(point, run) | {"order": order, "suites": suites}
+    head = _head(point, run) | {
+        "reference_images": point.shape.reference_images,
+        "order": order,
+        "suites": suites,
+    }
     _free(bench)
     before = bench.instruments.snapshot()
     try:
@@ -149,6 +153,11 @@ def in_columns(samples: list[Sample]) -> Samples:
             tuple(_rounded(step) for step in each.spans.denoise_step_s) for each in samples
         ),
         vae_decode_s=tuple(_rounded(each.spans.vae_decode_s) for each in samples),
+        reference_encode_s=tuple(
+            _rounded(each.spans.reference_encode_s)
+            for each in samples
+            if each.spans.reference_encode_s
+        ),
     )
 
 

@@ -3,8 +3,9 @@
     call  |text_encode|  |step 1|step 2|...|step n|vae_decode|        return
     host  ^ tokenizing    ^ latents, ids                      ^ image conversion
 
-A step runs from one transformer forward to the next, the last until the decoder starts, so the
-scheduler's arithmetic belongs to its step. What no stage covers is host time.
+Reference images are encoded between text and the first step, a stage of their own. A step runs from
+one transformer forward to the next, the last until the decoder starts, so the scheduler's
+arithmetic belongs to its step. What no stage covers is host time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from measure.clock import Clock, Mark
 from measure.errors import MeasurementError
+from measure.pipelines.parts import denoiser, text_encoders
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class CallSpans:
     text_encode_s: float
     denoise_step_s: tuple[float, ...]
     vae_decode_s: float
+    reference_encode_s: float = 0.0
 
 
 @dataclass
@@ -33,8 +36,10 @@ class _Marks:
     text: list[Mark] = field(default_factory=list)
     forwards: list[Mark] = field(default_factory=list)
     decode: list[Mark] = field(default_factory=list)
+    encode: list[Mark] = field(default_factory=list)
 
     def clear(self) -> None:
+        self.encode.clear()
         self.text.clear()
         self.forwards.clear()
         self.decode.clear()
@@ -43,20 +48,22 @@ class _Marks:
 class SpanRecorder:
     """Collects the marks of one call; `read` turns them into spans."""
 
-    def __init__(self, forwards_per_step: int) -> None:
+    def __init__(self, forwards_per_step: int, text_encodings: int = 1) -> None:
         self._marks = _Marks()
         self._forwards_per_step = forwards_per_step
+        self._text_encodings = text_encodings
 
     def reset(self) -> None:
         """Forget the marks of the call before."""
         self._marks.clear()
 
-    def read(self, steps: int) -> CallSpans:
+    def read(self, steps: int, references: int = 0) -> CallSpans:
         """Return the spans of the call that just ended; the device must be idle.
 
         Raises:
             MeasurementError: The call did not run exactly `steps` x forwards-per-step forwards, one
-                text encoding and one decode: its time is not the time of what was asked.
+                text encoding, one decode and one encode a reference image: its time is not the
+                time of what was asked.
         """
         marks = self._marks
         expected = steps * self._forwards_per_step
@@ -65,46 +72,64 @@ class SpanRecorder:
                 f"a call of {steps} steps ran {len(marks.forwards)} transformer forwards; "
                 f"expected {expected}; check that the pipeline is the distilled one."
             )
-        if len(marks.text) != 2 or len(marks.decode) != 2:
+        if len(marks.text) != 2 * self._text_encodings or len(marks.decode) != 2:
             raise MeasurementError(
                 f"a call ran {len(marks.text) // 2} text encodings and {len(marks.decode) // 2} "
-                "decodes; expected one of each."
+                f"decodes; expected {self._text_encodings} and 1."
+            )
+        if len(marks.encode) != 2 * references:
+            raise MeasurementError(
+                f"a call of {references} reference images ran {len(marks.encode) // 2} encodes; "
+                "expected one for each."
             )
         starts = [*marks.forwards[:: self._forwards_per_step], marks.decode[0]]
         return CallSpans(
-            text_encode_s=marks.text[0].seconds_until(marks.text[1]),
+            text_encode_s=marks.text[0].seconds_until(marks.text[-1]),
             denoise_step_s=tuple(a.seconds_until(b) for a, b in pairwise(starts)),
             vae_decode_s=marks.decode[0].seconds_until(marks.decode[1]),
+            reference_encode_s=marks.encode[0].seconds_until(marks.encode[-1])
+            if marks.encode
+            else 0.0,
         )
 
     @contextmanager
     def attached(self, pipeline: Any, clock: Clock) -> Iterator[None]:  # noqa: ANN401 - diffusers is untyped
-        """Hook the pipeline's text encoder, transformer and decoder while the block runs."""
+        """Hook the pipeline's text encoders, denoiser and decoder while the block runs."""
 
         def marking(marks: list[Mark]) -> Callable[..., None]:
             return lambda *_: marks.append(clock.mark())
 
-        handles = [
-            pipeline.text_encoder.register_forward_pre_hook(marking(self._marks.text)),
-            pipeline.text_encoder.register_forward_hook(marking(self._marks.text)),
-            pipeline.transformer.register_forward_pre_hook(marking(self._marks.forwards)),
-        ]
-        vae = pipeline.vae
-        decode, had_own = vae.decode, "decode" in vars(vae)
-
-        def marked_decode(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
-            self._marks.decode.append(clock.mark())
-            decoded = decode(*args, **kwargs)
-            self._marks.decode.append(clock.mark())
-            return decoded
-
-        vae.decode = marked_decode
+        handles = [denoiser(pipeline).register_forward_pre_hook(marking(self._marks.forwards))]
+        for encoder in text_encoders(pipeline):
+            handles.append(encoder.register_forward_pre_hook(marking(self._marks.text)))
+            handles.append(encoder.register_forward_hook(marking(self._marks.text)))
         try:
-            yield
+            with (
+                _marked(pipeline.vae, "decode", self._marks.decode, clock),
+                _marked(pipeline.vae, "encode", self._marks.encode, clock),
+            ):
+                yield
         finally:
-            if had_own:
-                vae.decode = decode  # a stack has put its own decoder there
-            else:
-                del vae.decode
             for handle in handles:
                 handle.remove()
+
+
+@contextmanager
+def _marked(module: Any, name: str, marks: list[Mark], clock: Clock) -> Iterator[None]:  # noqa: ANN401 - diffusers is untyped
+    """Mark the start and end of a method that is not a module's forward, which hooks do not see."""
+    method, had_own = getattr(module, name), name in vars(module)
+
+    def marked(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
+        marks.append(clock.mark())
+        result = method(*args, **kwargs)
+        marks.append(clock.mark())
+        return result
+
+    setattr(module, name, marked)
+    try:
+        yield
+    finally:
+        if had_own:
+            setattr(module, name, method)  # a stack has put its own there
+        else:
+            delattr(module, name)

@@ -29,6 +29,9 @@ from fluxcost.performance.calibration import (
     Stack,
 )
 
+EDITS = tuple((side, side, 4, 1, count) for side in (512, 1024) for count in (1, 2))
+"""Width, height, steps, batch and reference images of the cells of an edit."""
+
 GRID = (
     *(
         (w, h, n, 1)
@@ -61,6 +64,9 @@ class Machine:
     vae_s_per_megapixel: float = 0.087
     host_s: float = 0.008
     host_s_per_megapixel: float = 0.013
+    reference_s: float = 0.006
+    reference_s_per_megapixel: float = 0.045
+    reference_host_s_per_megapixel: float = 0.011
     launch_noise: float = 0.03
     gpu_noise: float = 0.003
 
@@ -86,6 +92,17 @@ class Machine:
         end = max(cpu, done[-1] + vae_gpu)
         host = mood * self.host_s + self.host_s_per_megapixel * pixels * batch / 1e6
         return done[0], tuple(np.diff(done)), end - done[-1], host
+
+    def edit_spans(
+        self, pixels: int, steps: int, batch: int, references: int, mood: float, heat: float
+    ) -> tuple[float, float, tuple[float, ...], float, float]:
+        """Return text, encoding, steps, decoding and host seconds with references as large."""
+        given = references * pixels
+        text, _, vae, host = self.spans(pixels, steps, batch, mood, heat)
+        _, denoise, _, _ = self.spans(pixels + given, steps, batch, mood, heat)
+        encode = heat * (self.reference_s + self.reference_s_per_megapixel * given / 1e6)
+        host += self.reference_host_s_per_megapixel * given / 1e6
+        return text, encode, denoise, vae, host
 
     def wall_s(self, pixels: int, steps: int, batch: int) -> float:
         """Return the whole call without noise."""
@@ -113,11 +130,13 @@ def make_calibration(
     calls: int = 20,
     gpu: str = "h100-sxm",
     stack: Stack = EAGER,
+    edits: Sequence[tuple[int, int, int, int, int]] = (),
 ) -> Calibration:
     """Return a calibration of the machine over the grid, with seeded noise."""
     machine = machine or Machine()
     random = np.random.default_rng(seed)
     cells = [_cell(machine, random, calls, point) for point in grid]
+    cells += [_edit(machine, random, calls, point) for point in edits]
     return Calibration(
         gpu=GpuIdentity(key=gpu, name="Synthetic H100", memory_gib=79.2),
         model="flux2-klein-4b",
@@ -158,6 +177,39 @@ def _cell(
             window_s=10 * machine.wall_s(pixels, steps, batch),
             calls=10,
         ),
+    )
+
+
+def _edit(
+    machine: Machine,
+    random: np.random.Generator,
+    calls: int,
+    point: tuple[int, int, int, int, int],
+) -> Cell:
+    width, height, steps, batch, references = point
+    rows = []
+    for _ in range(calls):
+        mood = np.exp(machine.launch_noise * random.standard_normal())
+        heat = np.exp(machine.gpu_noise * random.standard_normal())
+        rows.append(machine.edit_spans(width * height, steps, batch, references, mood, heat))
+    peak_gib = machine.memory_gib(width * height, batch) + 0.1 * references
+    return Cell(
+        width=width,
+        height=height,
+        steps=steps,
+        batch=batch,
+        reference_images=references,
+        run="run-1",
+        samples=Samples(
+            wall_s=tuple(
+                text + own + sum(each) + vae + host for text, own, each, vae, host in rows
+            ),
+            text_encode_s=tuple(row[0] for row in rows),
+            reference_encode_s=tuple(row[1] for row in rows),
+            denoise_step_s=tuple(row[2] for row in rows),
+            vae_decode_s=tuple(row[3] for row in rows),
+        ),
+        memory=Memory(allocated_gib=peak_gib, device_gib=peak_gib * 1.03 + 0.6),
     )
 
 

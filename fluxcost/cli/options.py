@@ -11,6 +11,7 @@ Width = Annotated[int, typer.Option(help="Pixels, a multiple of 16.")]
 Height = Annotated[int, typer.Option(help="Pixels, a multiple of 16.")]
 Steps = Annotated[int, typer.Option(help="Denoising steps.")]
 Batch = Annotated[int, typer.Option(help="Images per call.")]
+References = Annotated[int, typer.Option(help="Reference images given with the prompt.")]
 Calibration = Annotated[
     str, typer.Option(help="Alias (see `fluxcost calibrations`) or path of a file.")
 ]

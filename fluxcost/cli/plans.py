@@ -11,6 +11,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.cli.quality import Records, with_shipped
 from fluxcost.planning.tables import plan_rows
 
 
@@ -22,6 +23,7 @@ def plan(
         list[str] | None,
         typer.Option(help="Alias or path; repeatable; every shipped one unless given."),
     ] = None,
+    quality: Records = None,
     top: Annotated[int, typer.Option(min=1, help="Plans to print.")] = 10,
     every: Annotated[
         bool, typer.Option("--every", help="Each batch of an offer, not only its cheapest.")
@@ -47,13 +49,15 @@ def plan(
         calibrations=timed,
         depth="analytic" if analytic else "simulated",
         seed=seed,
+        qualities=with_shipped(quality),
     )
     best = plans.best
     shown = (plans.ranked if every else plans.leaders)[:top]
     if json:
         show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]})
         return
-    show_text(f"{plans.workload}: {_images(asked)} of {asked.model}, {_volume(asked)}")
+    model = best.choice or asked.model
+    show_text(f"{plans.workload}: {_images(asked)} of {model}, {_volume(asked)}")
     show_table(plan_rows(shown))
     show_text(f"1: {best.why}")
     if best.serving is not None:

@@ -28,12 +28,13 @@ def latency(
     width: options.Width = 1024,
     height: options.Height = 1024,
     steps: options.Steps = 4,
+    references: options.References = 0,
     batch: options.Batch = 1,
     statistic: Annotated[Statistic, typer.Option(help="Of the calls.")] = Statistic.MEDIAN,
     json: options.Json = False,
 ) -> None:
     """Seconds of one call on an idle GPU."""
-    shape = fc.Shape(width, height, steps)
+    shape = fc.Shape(width, height, steps, references)
     fitted = fc.fit(fc.load_calibration(calibration))
     estimate = fitted.latency(shape, batch=batch, statistic=statistic.value)
     if json:

@@ -8,19 +8,30 @@ under their own names. Only the values that decide arithmetic and bytes are read
 from __future__ import annotations
 
 import functools
+import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from fluxcost.documents import read_yaml
-from fluxcost.errors import DocumentError, FormatVersionError, UnknownNameError
+from fluxcost.errors import (
+    DocumentError,
+    FormatVersionError,
+    InputError,
+    MissingDataError,
+    UnknownNameError,
+)
+from fluxcost.performance.unet import Unet
 from fluxcost.records import Count, Name, Positive, Record
-from fluxcost.workload import Shape
+from fluxcost.workload import MULTIPLE_PX, Shape
 
 FORMAT: Literal["fluxcost-architecture"] = "fluxcost-architecture"
 VERSION = 1
+
+MOST_REFERENCE_PX = 1024 * 1024
+"""Largest area of a reference image before it is resized (diffusers, Flux2KleinPipeline)."""
 
 PIXELS_PER_TOKEN = 256
 """The VAE shrinks each side by 8 and 2x2 latents make one token (diffusers, Flux2 pipelines)."""
@@ -36,7 +47,11 @@ class Transformer(_Part):
     """The denoiser: double-stream blocks, then single-stream blocks, all without bias."""
 
     num_layers: Count = Field(description="Double-stream blocks.")
-    num_single_layers: Count
+    num_single_layers: int = Field(ge=0)
+    patch_size: Count = Field(default=1, description="Side of a token, in latents.")
+    last_block_drops_text: bool = Field(
+        default=False, description="Whether the last block only reads the prompt's tokens."
+    )
     attention_head_dim: Count
     num_attention_heads: Count
     joint_attention_dim: Count = Field(description="Width of the prompt embedding.")
@@ -65,6 +80,11 @@ class Transformer(_Part):
         return self.num_layers + self.num_single_layers
 
     @property
+    def token_channels(self) -> int:
+        """Values a token enters and leaves with."""
+        return self.in_channels * self.patch_size**2
+
+    @property
     def mlp_products(self) -> int:
         """Matrix products of a feed-forward."""
         return 3 if self.gated_mlp else 2
@@ -80,6 +100,9 @@ class TextEncoder(_Part):
     head_dim: Count
     intermediate_size: Count
     vocab_size: Count
+    gated_mlp: bool = Field(
+        default=True, description="Three products a feed-forward instead of two."
+    )
     output_head: bool = Field(default=True, description="Whether pipelines run the vocabulary's.")
     tie_word_embeddings: bool = Field(
         default=True, description="Whether the head's weights are those of the embedding."
@@ -96,6 +119,8 @@ class Vae(_Part):
     layers_per_block: Count
     latent_channels: Count
     out_channels: Count = 3
+    use_quant_conv: bool = True
+    use_post_quant_conv: bool = True
 
 
 class Pipeline(_Part):
@@ -104,6 +129,30 @@ class Pipeline(_Part):
     max_sequence_length: Count = Field(description="Text tokens, padded.")
     text_encoder_out_layers: tuple[Count, ...] = Field(min_length=1)
     forwards_per_step: Count = Field(default=1, description="2 under classifier-free guidance.")
+    takes_references: bool = Field(
+        default=False, description="Whether images may be given with the prompt, as tokens."
+    )
+    guidance_in_batch: bool = Field(
+        default=False, description="Whether the forwards of a step are one call of twice the batch."
+    )
+    text_encodings: Count = Field(
+        default=1, description="Calls of text encoders a pipeline call makes, negatives included."
+    )
+    encodes_negative: bool = Field(
+        default=False, description="Whether a negative prompt is encoded beside each prompt."
+    )
+    text_tokens: Count | None = Field(
+        default=None, description="Of the denoiser, where more than one encoder gives them."
+    )
+    designed_steps: Count | None = Field(
+        default=None,
+        description="Steps it was distilled to, or its publisher's own default.",
+    )
+
+    @property
+    def calls_per_step(self) -> int:
+        """Calls of the denoiser in a step."""
+        return 1 if self.guidance_in_batch else self.forwards_per_step
 
 
 class Architecture(_Part):
@@ -112,19 +161,70 @@ class Architecture(_Part):
     format: Literal["fluxcost-architecture"]
     version: Count
     name: Name
+    license: Name
+    commercial_use: StrictBool = Field(
+        default=True, description="Whether the license lets anyone sell what the weights make."
+    )
     pipeline: Pipeline
-    transformer: Transformer
+    blocks: Transformer | None = Field(default=None, alias="transformer")
+    unet: Unet | None = Field(default=None, description="In place of a transformer.")
     text_encoder: TextEncoder
     vae: Vae
+
+    @model_validator(mode="after")
+    def _has_one_denoiser(self) -> Self:
+        if (self.blocks is None) == (self.unet is None):
+            raise ValueError("a transformer or a unet, one of them")
+        return self
+
+    @property
+    def transformer(self) -> Transformer:
+        """The denoiser, where it is a transformer.
+
+        Raises:
+            MissingDataError: It is a UNet.
+        """
+        if self.blocks is None:
+            raise MissingDataError(
+                f"{self.name} denoises with a UNet, which this is not known for; measure it."
+            )
+        return self.blocks
 
     @property
     def text_tokens(self) -> int:
         """Text tokens of one image, padding included."""
-        return self.pipeline.max_sequence_length
+        return self.pipeline.text_tokens or self.pipeline.max_sequence_length
 
     def tokens(self, shape: Shape) -> int:
-        """Tokens the denoiser sees for one image: its own plus the prompt's."""
-        return shape.pixels // PIXELS_PER_TOKEN + self.text_tokens
+        """Tokens the denoiser sees for one image: its own, its references' and the prompt's."""
+        own = shape.pixels // PIXELS_PER_TOKEN
+        return own + self.reference_pixels(shape) // PIXELS_PER_TOKEN + self.text_tokens
+
+    def reference_pixels(self, shape: Shape) -> int:
+        """Pixels of all reference images as the denoiser sees them, each as large as the image.
+
+        Raises:
+            InputError: The model takes no reference images.
+        """
+        if not shape.reference_images:
+            return 0
+        if not self.pipeline.takes_references:
+            raise InputError(
+                f"reference_images is {shape.reference_images}; {self.name} takes none: use 0."
+            )
+        width, height = reference_size(shape.width, shape.height)
+        return shape.reference_images * width * height
+
+
+def reference_size(width: int, height: int) -> tuple[int, int]:
+    """Return the pixels a reference is resized to: at most 1024 x 1024 in area, sides of 16.
+
+    Source: diffusers, Flux2KleinPipeline; smaller ones are only cropped to sides of 16.
+    """
+    if width * height > MOST_REFERENCE_PX:
+        scale = math.sqrt(MOST_REFERENCE_PX / (width * height))
+        width, height = int(width * scale), int(height * scale)
+    return width // MULTIPLE_PX * MULTIPLE_PX, height // MULTIPLE_PX * MULTIPLE_PX
 
 
 def load_architecture(name: str | Path) -> Architecture:

@@ -146,6 +146,9 @@ class Samples(Record):
     text_encode_s: tuple[NonNegative, ...]
     denoise_step_s: tuple[tuple[NonNegative, ...], ...]
     vae_decode_s: tuple[NonNegative, ...]
+    reference_encode_s: tuple[NonNegative, ...] = Field(
+        default=(), description="Reference images to latents; empty where there are none."
+    )
 
     @model_validator(mode="after")
     def _same_length(self) -> Self:
@@ -154,6 +157,7 @@ class Samples(Record):
             len(self.text_encode_s),
             len(self.denoise_step_s),
             len(self.vae_decode_s),
+            len(self.reference_encode_s or self.wall_s),
         }
         if len(lengths) != 1:
             raise ValueError("the same number of samples in every stage")
@@ -162,10 +166,16 @@ class Samples(Record):
     @property
     def host_s(self) -> tuple[float, ...]:
         """Wall time less the device stages, per call."""
+        encode_s = self.reference_encode_s or (0.0,) * len(self.wall_s)
         rows = zip(
-            self.wall_s, self.text_encode_s, self.denoise_step_s, self.vae_decode_s, strict=True
+            self.wall_s,
+            self.text_encode_s,
+            encode_s,
+            self.denoise_step_s,
+            self.vae_decode_s,
+            strict=True,
         )
-        return tuple(wall - text - sum(steps) - vae for wall, text, steps, vae in rows)
+        return tuple(wall - text - own - sum(steps) - vae for wall, text, own, steps, vae in rows)
 
 
 class Energy(Record):

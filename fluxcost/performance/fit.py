@@ -16,6 +16,7 @@ from fluxcost.performance.architecture import (
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.common import common_sigmas
 from fluxcost.performance.drift import Drift
+from fluxcost.performance.editing import EditTimes, edit_cells, refuse_unmeasured_edit
 from fluxcost.performance.energy import CallEnergy, counter_sigma
 from fluxcost.performance.exact import index_cells
 from fluxcost.performance.fleets import Fleets
@@ -91,8 +92,9 @@ class Fit:
         self._exact = index_cells(calibration)
         self.common = {} if same_start else common_sigmas(calibration, self.key)
         self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
+        self._edits = edit_cells(calibration)
         if self._cells:
-            check_floors(self.architecture, calibration, self._cells)
+            check_floors(self.architecture, calibration, (*self._cells, *self._edits))
 
     def __repr__(self) -> str:
         return f"<Fit of {self.calibration.alias} ({self.key}), {len(self._exact)} cells>"
@@ -199,6 +201,7 @@ class Fit:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.staged:
             return exact_stages(exact, self.calibration, self.key, self.common)
+        refuse_unmeasured_edit(self.calibration.alias, shape, "each stage")
         source = self.region.require(shape, batch)
         return fitted_stages(self.times, shape, batch, source, self._evidence, self.common)
 
@@ -212,6 +215,10 @@ class Fit:
             sigmas = {f"{self.key}/memory/{size}": READING_SIGMA}
             evidence = f"{self.calibration.alias} ({self.key}): {size}, {where}"
             return Estimate.spread(known, sigmas, "GiB", self.calibration.source, evidence)
+        exact = self._exact.get((shape, batch))
+        if shape.reference_images and exact is not None:
+            return self.peak.of_cells(exact.cells, self.calibration)
+        refuse_unmeasured_edit(self.calibration.alias, shape, "peak memory")
         source = self.region.require(shape, batch)
         self._refuse_too_large(shape, batch)
         peak_gib = self.peak.gib(shape.pixels, batch)
@@ -229,6 +236,7 @@ class Fit:
                 sigmas = {f"{self.key}/energy/{cell.label}": counter_sigma(cell)}
                 where = f"{self.calibration.alias} ({self.key}): {cell.label}, energy counter"
                 return Estimate.spread(joules, sigmas, "J", self.calibration.source, where)
+        refuse_unmeasured_edit(self.calibration.alias, shape, "the energy")
         call = self.latency(shape, batch, "mean")
         per_image = self.call_energy.joules(shape, batch, call.value) / batch
         source = Source.weakest((call.source, self.region.require(shape, batch)))
@@ -290,7 +298,8 @@ class Fit:
             return self._tail(shape, batch, statistic)
         source = self.region.require(shape, batch)
         self._refuse_too_large(shape, batch)
-        seconds, sigmas = self.times.call(shape, batch, statistic)
+        times = self.edit_times if shape.reference_images else self.times
+        seconds, sigmas = times.call(shape, batch, statistic)
         seconds = max(seconds, self._least(shape, batch))
         estimate = Estimate.spread(seconds, sigmas | self.common, "s", source, self._evidence)
         return trusted(estimate, shape, batch)
@@ -331,7 +340,7 @@ class Fit:
                 f"{self.calibration.alias}: a record of {self.calibration.source} calls answers "
                 f"only the latency of the cells it gives: {'; '.join(self._labels)}."
             )
-        return Region(self.calibration, self._cells, self.architecture)
+        return Region(self.calibration, self._cells, self.architecture, self._edits)
 
     @functools.cached_property
     def _labels(self) -> list[str]:
@@ -342,6 +351,11 @@ class Fit:
         """The fitted stages."""
         rates = working_rates(self.calibration)
         return CallTimes(self._cells, self.architecture, rates, self._drift, self.key)
+
+    @functools.cached_property
+    def edit_times(self) -> EditTimes:
+        """The fitted times of calls with reference images; there are such cells."""
+        return EditTimes(self._edits, self.times, self.architecture, self.key)
 
     @functools.cached_property
     def _drift(self) -> Drift:

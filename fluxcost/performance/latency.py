@@ -89,7 +89,11 @@ class CallTimes:
 
     def pause_seconds(self, pixels: int, batch: int, steps: int) -> float:
         """Return the part of a call that is the pause of long calls."""
-        return self._pause.after(self._alone(pixels, batch, steps))
+        return self.pause_after(self._alone(pixels, batch, steps))
+
+    def pause_after(self, seconds: float) -> float:
+        """Return the pause of a call whose stages take these seconds."""
+        return self._pause.after(seconds)
 
     def _alone(self, pixels: int, batch: int, steps: int) -> float:
         counts = stage_counts(steps)

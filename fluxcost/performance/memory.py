@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fluxcost.errors import MissingDataError
+from fluxcost.estimate import Estimate
 from fluxcost.performance.architecture import Vae
-from fluxcost.performance.calibration import Cell, Memory
+from fluxcost.performance.calibration import Calibration, Cell, Memory
 from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
 from fluxcost.performance.work import BYTES_PER_VALUE
@@ -78,6 +79,7 @@ class PeakMemory:
         driver_gib = _driver_gib(cells)
         self.reading = _common_reading(alias, cells, driver_gib)
         read = functools.partial(_read, reading=self.reading, driver_gib=driver_gib)
+        self._read = read
         groups = groups_of(cell for cell in cells if read(cell) is not None)
         peaks = [max(read(cell) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
@@ -106,6 +108,20 @@ class PeakMemory:
     def measured(self, shape: Shape, batch: int) -> float | None:
         """Return the peak of this size and batch if it was measured; steps do not matter."""
         return self._measured.get((shape.width, shape.height, batch))
+
+    def of_cells(self, cells: Sequence[Cell], calibration: Calibration) -> Estimate:
+        """Return the highest peak of cells of one shape and batch, GiB.
+
+        Raises:
+            MissingDataError: None of them carries the reading.
+        """
+        label = cells[0].label
+        peaks = [read for cell in cells if (read := self._read(cell)) is not None]
+        if not peaks:
+            raise MissingDataError(f"{calibration.alias}: {label}: no peak memory was recorded.")
+        sigmas = {f"{self._key}/memory/{label}": READING_SIGMA}
+        evidence = f"{calibration.alias} ({self._key}): {label}, peak {self.reading}"
+        return Estimate.spread(max(peaks), sigmas, "GiB", calibration.source, evidence)
 
     def gib(self, pixels: int, batch: int) -> float:
         """Return the peak in GiB."""

@@ -13,7 +13,7 @@ import numpy as np
 from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.floor import Rates
 from fluxcost.performance.kriging import Array
-from fluxcost.performance.work import block_weights, text_encode, vae_decode
+from fluxcost.performance.work import denoise_slopes, text_encode, vae_decode
 from fluxcost.workload import Shape
 
 SHARPNESS = 12.0
@@ -58,11 +58,10 @@ class DenoisePhysics:
         self._rates = rates
         self.prior_mean = np.log([0.03, SHARPNESS, 0.001, 1.3, 1.1])
         self.prior_sigma = np.array([LAUNCH_SIGMA, SHARPNESS_SIGMA, 1.0, PRIOR_SIGMA, PRIOR_SIGMA])
-        part = architecture.transformer
-        per_token = 2 * block_weights(part) * part.blocks
+        per_token, per_square = denoise_slopes(architecture)
         forwards = architecture.pipeline.forwards_per_step
         self._product_s = forwards * per_token / (rates.matmul_tflop_per_s * 1e12)
-        self._attention_flop = forwards * 4 * part.width * part.blocks
+        self._attention_flop = forwards * per_square
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
         """Return log seconds of one step of a batch."""

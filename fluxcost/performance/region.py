@@ -27,13 +27,18 @@ class Region:
     """
 
     def __init__(
-        self, calibration: Calibration, cells: Sequence[Cell], architecture: Architecture
+        self,
+        calibration: Calibration,
+        cells: Sequence[Cell],
+        architecture: Architecture,
+        edits: Sequence[Cell] = (),
     ) -> None:
         self._calibration = calibration
         self._architecture = architecture
         self.cells = cells
+        self._most_references = max((cell.reference_images for cell in edits), default=0)
         self._pixels = _range([cell.shape.pixels for cell in cells])
-        self._work = _range([self.work(cell.shape, cell.batch) for cell in cells])
+        self._work = _range([self.work(cell.shape, cell.batch) for cell in (*cells, *edits)])
         self._steps = _range([cell.steps for cell in cells])
 
     def work(self, shape: Shape, batch: int) -> int:
@@ -63,7 +68,8 @@ class Region:
         """Return interpolated or extrapolated.
 
         Raises:
-            MissingDataError: Reference images, or beyond twice the measured tokens x batch.
+            MissingDataError: Reference images where none were measured, or beyond twice the
+                measured tokens x batch.
             InfeasibleError: A call that asks no more ran out of memory when measured.
         """
         if not shape.reference_images:
@@ -74,13 +80,14 @@ class Region:
             _within(self._pixels, shape.pixels)
             and _within(self._work, work)
             and _within(self._steps, shape.steps)
+            and shape.reference_images <= self._most_references
         )
         return Source.INTERPOLATED if inside else Source.EXTRAPOLATED
 
     def require_within_reach(self, shape: Shape, batch: int) -> None:
-        """Raise MissingDataError for reference images or past twice the measured tokens x batch."""
+        """Raise MissingDataError past twice the measured tokens x batch, or for unknown edits."""
         alias = self._calibration.alias
-        if shape.reference_images:
+        if shape.reference_images and not self._most_references:
             raise MissingDataError(
                 f"{alias}: reference_images is {shape.reference_images} but only text to image "
                 "was measured; measure such a cell first."

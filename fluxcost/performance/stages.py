@@ -15,7 +15,8 @@ from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.sampling import median_sigma
 from fluxcost.workload import Shape
 
-StageName = Literal["text_encode", "denoise", "vae_decode", "host"]
+StageName = Literal["text_encode", "reference_encode", "denoise", "vae_decode", "host"]
+"""`reference_encode` only in calls with reference images."""
 
 
 def exact_stages(
@@ -39,7 +40,9 @@ def _spans(exact: Exact) -> dict[StageName, Array]:
         "denoise": [sum(steps) for part in samples for steps in part.denoise_step_s],
         "vae_decode": [span for part in samples for span in part.vae_decode_s],
         "host": [span for part in samples for span in part.host_s],
+        "reference_encode": [span for part in samples for span in part.reference_encode_s],
     }
+    rows = {stage: spans for stage, spans in rows.items() if spans}
     return {stage: np.maximum(np.array(spans), LEAST_SECONDS) for stage, spans in rows.items()}
 
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxcost.performance.architecture import Architecture, TextEncoder, Transformer, Vae
+from fluxcost.performance.architecture import (
+    PIXELS_PER_TOKEN,
+    Architecture,
+    TextEncoder,
+    Transformer,
+    Vae,
+)
+from fluxcost.performance.unet import Unet, attention_flop, products, unet_parameters
 from fluxcost.workload import Shape
 
 BYTES_PER_VALUE = 2
@@ -57,7 +64,10 @@ def transformer_parameters(transformer: Transformer) -> int:
         transformer.attention_head_dim
     )
     context = transformer.joint_attention_dim * width
-    return blocks * block_weights(transformer) + modulation + head + embeds + context + norms
+    weights = blocks * block_weights(transformer)
+    if transformer.last_block_drops_text:  # and 4 of its 6 modulations
+        weights -= _dropped_weights(transformer) + 4 * width**2
+    return weights + modulation + head + embeds + context + norms
 
 
 def block_weights(transformer: Transformer) -> int:
@@ -69,15 +79,60 @@ def block_weights(transformer: Transformer) -> int:
     return round(per_square * transformer.width**2)
 
 
+def _dropped_weights(transformer: Transformer) -> int:
+    """Return what a last block that only reads text lacks: its output and its feed-forward."""
+    return block_weights(transformer) - 3 * transformer.width**2
+
+
+def denoiser_parameters(architecture: Architecture) -> int:
+    """Return the number of parameters of the denoiser, transformer or UNet."""
+    if architecture.unet is not None:
+        return unet_parameters(architecture.unet)
+    return transformer_parameters(architecture.transformer)
+
+
+def denoise_slopes(architecture: Architecture) -> tuple[float, float]:
+    """Return FLOPs of a forward's products a token, and of its attention a token squared.
+
+    A UNet's token is 16 x 16 pixels, as a transformer's is; its prompt stands apart.
+    """
+    if architecture.unet is not None:
+        unet, many = architecture.unet, 2**20
+        per_token = sum(
+            2 * each.weights * each.positions(PIXELS_PER_TOKEN, 0) for each in products(unet)
+        )
+        return per_token, attention_flop(unet, PIXELS_PER_TOKEN * many, 0) / many**2
+    part = architecture.transformer
+    return float(2 * block_weights(part) * part.blocks), float(4 * part.width * part.blocks)
+
+
+def _unet_step(architecture: Architecture, unet: Unet, shape: Shape, batch: int) -> Work:
+    forwards = architecture.pipeline.forwards_per_step * batch
+    text = architecture.text_tokens
+    layers = list(products(unet))
+    places = [each.positions(shape.pixels, text) for each in layers]
+    flop = sum(2 * each.weights * at for each, at in zip(layers, places, strict=True))
+    moved = sum(each.moved * at for each, at in zip(layers, places, strict=True))
+    return Work(
+        matmul_flop=float(forwards * flop),
+        attention_flop=forwards * attention_flop(unet, shape.pixels, text),
+        traffic_bytes=BYTES_PER_VALUE * (unet_parameters(unet) + forwards * moved),
+    )
+
+
 def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Work:
     """Return the work of one denoising step of a batch of images."""
+    if architecture.unet is not None:
+        return _unet_step(architecture, architecture.unet, shape, batch)
     part = architecture.transformer
     forwards = architecture.pipeline.forwards_per_step * batch
     tokens = architecture.tokens(shape)
     text = architecture.text_tokens
     width = part.width
     blocks = 2 * tokens * block_weights(part) * part.blocks
-    ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.in_channels)
+    ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.token_channels)
+    if part.last_block_drops_text:
+        blocks -= 2 * text * _dropped_weights(part)
     attention = 4 * tokens**2 * width * part.blocks
     # Values moved per token, in widths: 4 for attention; a single block adds d in, 3d+2rd out,
     # (1+r)d in, d out; a double block runs its four products apart: 4d + 2d + (1+2r)d + (1+r)d.
@@ -98,7 +153,8 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
 
     Args:
         architecture: The model.
-        batch: Prompts, each padded to the model's text tokens.
+        batch: Prompts, each padded to the encoder's length, and a negative one with each where
+            the pipeline encodes it.
         whole: All layers and the output head, as pipelines run it; otherwise only the layers whose
             states the denoiser reads, which is the least any stack must do.
     """
@@ -106,13 +162,14 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
     layers = part.num_hidden_layers
     if not whole:
         layers = min(layers, max(architecture.pipeline.text_encoder_out_layers))
-    tokens = architecture.text_tokens
+    tokens = architecture.pipeline.max_sequence_length
+    prompts = batch * (2 if architecture.pipeline.encodes_negative else 1)
     queries = part.num_attention_heads * part.head_dim
     head = part.hidden_size * part.vocab_size if whole and part.output_head else 0
     weights = layers * _layer_weights(part) + head
     return Work(
-        matmul_flop=2.0 * batch * tokens * weights,
-        attention_flop=4.0 * batch * tokens**2 * queries * layers,
+        matmul_flop=2.0 * prompts * tokens * weights,
+        attention_flop=4.0 * prompts * tokens**2 * queries * layers,
         traffic_bytes=float(BYTES_PER_VALUE * weights),
     )
 
@@ -120,7 +177,8 @@ def text_encode(architecture: Architecture, batch: int = 1, *, whole: bool = Tru
 def _layer_weights(part: TextEncoder) -> int:
     queries = part.num_attention_heads * part.head_dim
     keys = part.num_key_value_heads * part.head_dim
-    return part.hidden_size * (2 * queries + 2 * keys + 3 * part.intermediate_size)
+    products = 3 if part.gated_mlp else 2
+    return part.hidden_size * (2 * queries + 2 * keys + products * part.intermediate_size)
 
 
 def text_encoder_parameters(part: TextEncoder) -> int:
@@ -148,7 +206,8 @@ def _decoder_convs(vae: Vae) -> list[_Conv]:
     """List the decoder's convolutions, latents first (diffusers, AutoencoderKL decoder)."""
     latent, top = vae.latent_channels, vae.block_out_channels[-1]
     shrink = VAE_SHRINK
-    convs = [_Conv(latent, latent, 1, shrink), _Conv(latent, top, 3, shrink)]
+    convs = [_Conv(latent, latent, 1, shrink)] if vae.use_post_quant_conv else []
+    convs.append(_Conv(latent, top, 3, shrink))
     convs += [_Conv(top, top, 3, shrink)] * 4  # the two residual blocks in the middle
     convs += [_Conv(top, top, 1, shrink)] * 4  # the middle attention's Q, K, V and output
     width = top
@@ -164,6 +223,43 @@ def _decoder_convs(vae: Vae) -> list[_Conv]:
             convs.append(_Conv(width, width, 3, shrink))
     convs.append(_Conv(width, vae.out_channels, 3, shrink))
     return convs
+
+
+def _encoder_convs(vae: Vae) -> list[_Conv]:
+    """List the encoder's convolutions, pixels first (diffusers, AutoencoderKL encoder)."""
+    shrink, width = 1, vae.block_out_channels[0]
+    convs = [_Conv(vae.out_channels, width, 3, shrink)]
+    for level, outputs in enumerate(vae.block_out_channels):
+        for _ in range(vae.layers_per_block):
+            convs += [_Conv(width, outputs, 3, shrink), _Conv(outputs, outputs, 3, shrink)]
+            if width != outputs:
+                convs.append(_Conv(width, outputs, 1, shrink))
+            width = outputs
+        if level < len(vae.block_out_channels) - 1:
+            shrink *= 2
+            convs.append(_Conv(width, width, 3, shrink))
+    convs += [_Conv(width, width, 3, shrink)] * 4  # the two residual blocks in the middle
+    convs += [_Conv(width, width, 1, shrink)] * 4  # the middle attention's Q, K, V and output
+    moments = 2 * vae.latent_channels
+    convs.append(_Conv(width, moments, 3, shrink))
+    return [*convs, _Conv(moments, moments, 1, shrink)] if vae.use_quant_conv else convs
+
+
+def reference_encode(architecture: Architecture, shape: Shape) -> Work:
+    """Return the work of encoding a call's reference images, once whatever the batch."""
+    convs = _encoder_convs(architecture.vae)
+    pixels = architecture.reference_pixels(shape)
+    each = pixels // max(1, shape.reference_images)
+    values = {conv: pixels / conv.shrink**2 for conv in convs}
+    latents = each / VAE_SHRINK**2
+    moved = sum(values[conv] * (conv.inputs + conv.outputs) for conv in convs)
+    weights = sum(conv.weights for conv in convs) if pixels else 0
+    attention = 4 * latents**2 * architecture.vae.block_out_channels[-1]
+    return Work(
+        matmul_flop=float(sum(2 * values[conv] * conv.weights for conv in convs)),
+        attention_flop=shape.reference_images * attention,
+        traffic_bytes=BYTES_PER_VALUE * (weights + moved),
+    )
 
 
 def decoder_weights(vae: Vae) -> int:

@@ -10,6 +10,7 @@ from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
+from fluxcost.planning.licenses import broken_license
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.units import interval, seconds
@@ -55,6 +56,9 @@ def paces_of(mix: Mix, constraints: Constraints, fits: Iterable[Fit]) -> Iterato
     for fitted in sorted(fits, key=lambda each: each.calibration.source.rank):
         calibration = fitted.calibration
         gpu, name = calibration.gpu.key, _name(calibration)
+        if reason := broken_license(calibration.model, constraints):
+            yield Rejected(name, "license", reason)
+            continue
         is_table = calibration.source is Source.PUBLISHED
         if is_table and gpu in measured:
             reason = f"a published table, not needed since {gpu} has been measured."

@@ -12,6 +12,7 @@ from fluxcost.capacity.serving import Serving
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.planning import tables
+from fluxcost.planning.choice import Choice
 from fluxcost.planning.legs import Leg, Mode
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Plan:
         caveats: What a reader must know about the price.
         legs: What is rented or bought, part by part; the first is the one the fields above name.
         serving: How requests that someone waits for are served; None for a volume or an API.
+        choice: Model and steps chosen for a quality floor; None where the workload asks for none.
     """
 
     option: str
@@ -63,6 +65,7 @@ class Plan:
     caveats: tuple[str, ...]
     legs: tuple[Leg, ...] = ()
     serving: Serving | None = None
+    choice: Choice | None = None
 
     @property
     def fleet(self) -> Fleet:
@@ -108,6 +111,7 @@ class Plan:
             "caveats": list(self.caveats),
             "legs": [leg.to_dict() for leg in self.legs],
             "serving": self.serving and self.serving.to_dict(),
+            "choice": self.choice and self.choice.to_dict(),
         }
 
 

@@ -13,11 +13,13 @@ from fluxcost.errors import InfeasibleError, InputError, MissingDataError, Unkno
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
+from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.assembly import bought, rented
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
 from fluxcost.planning.interruptions import told_of_interruptions, with_interruptions
 from fluxcost.planning.paces import Mix, Pace, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
+from fluxcost.planning.quality import plan_for_quality
 from fluxcost.planning.sizing import Terms, rent_fleet
 from fluxcost.planning.ways import SCALED_TO_ZERO, ways_for
 from fluxcost.workload import Workload
@@ -34,6 +36,7 @@ def plan(
     *,
     depth: Depth = "simulated",
     seed: int = 0,
+    qualities: Iterable[Quality] | None = None,
 ) -> Plans:
     """Return the ways to make a workload's images, cheapest dear end of the interval first.
 
@@ -48,13 +51,19 @@ def plan(
         depth: Where requests arrive, "simulated" lets the simulator decide among what queueing
             theory finds near; "analytic" answers by theory alone, at once.
         seed: Of the simulation; the same seed gives the same plans.
+        qualities: Records a quality floor is judged by; the shipped ones unless given.
 
     Raises:
-        InputError: A calibration is of another model, a constraint names something unknown, or
-            arrivals are stated without an objective.
+        InputError: A calibration is of another model, a constraint names something unknown,
+            arrivals are stated without an objective, or quality records hold scores of several
+            judges and the floor names none.
+        MissingDataError: The workload has a quality floor and no record says how good a model is.
     """
     catalog = catalog or load_catalog()
     refuse_unknown_names(workload.constraints, catalog)
+    if workload.quality is not None:
+        one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
+        return plan_for_quality(workload, one, calibrations, qualities, _dearness)
     fits = _fits(workload, catalog, calibrations)
     if workload.arrivals is None:
         outcomes = _make(workload, catalog, fits, today)

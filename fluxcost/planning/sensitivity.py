@@ -61,11 +61,17 @@ def sensitivity(
         today: Day prices are judged on; the current day unless given.
 
     Raises:
-        InputError: The workload is by arrivals, or scenarios is out of range.
+        InputError: The workload is by arrivals or has a quality floor, or scenarios is out of
+            range.
         InfeasibleError: Nothing meets the workload's constraints.
     """
     if isinstance(scenarios, bool) or not 100 <= scenarios <= 1_000_000:
         raise InputError(f"scenarios is {scenarios!r}; expected 100 to 1000000.")
+    if workload.quality is not None:
+        raise InputError(
+            f"workload {workload.name!r} has a quality floor, which chooses model and steps; plan "
+            "it, then give one without the floor and with what was chosen."
+        )
     if workload.utilization is None:
         raise InputError(
             f"workload {workload.name!r} is by arrivals, where utilization is an answer; give one "

@@ -8,20 +8,10 @@ import torch
 
 from measure.blueprint import Document
 from measure.pipelines.tokenizer import byte_tokenizer
-from measure.pipelines.weights import fill_synthetic
 
 
-def load(weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """Load a checkpoint from a folder or the hub onto the device."""
-    from diffusers import Flux2KleinPipeline
-
-    _quiet()
-    pipeline = Flux2KleinPipeline.from_pretrained(weights, dtype=dtype)
-    return pipeline.to(device)
-
-
-def build(document: Document, seed: int, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """Build the pipeline with seeded synthetic weights directly on the device."""
+def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Make the pipeline on the device, its weights not yet set."""
     from diffusers import (
         AutoencoderKLFlux2,
         FlowMatchEulerDiscreteScheduler,
@@ -30,7 +20,6 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
     )
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    _quiet()
     text = dict(document.text_encoder)
     rope_theta = text.pop("rope_theta")
     text_config = Qwen3Config(
@@ -40,9 +29,6 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
         transformer = Flux2Transformer2DModel(**document.transformer)
         vae = AutoencoderKLFlux2(**document.vae)
         text_encoder = Qwen3ForCausalLM(text_config)
-    for offset, module in enumerate((transformer, vae, text_encoder)):
-        module.to(dtype).eval().requires_grad_(requires_grad=False)
-        fill_synthetic(module, seed + offset, scale=1.0)
     return Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(**document.scheduler),
         vae=vae,
@@ -51,13 +37,3 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
         transformer=transformer,
         is_distilled=document.pipeline["is_distilled"],
     )
-
-
-def _quiet() -> None:
-    """Keep the libraries' notices and bars off the terminal, which shows the campaign's own."""
-    import diffusers.utils.logging as diffusers_logging
-    import transformers.utils.logging as transformers_logging
-
-    for library in (diffusers_logging, transformers_logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()

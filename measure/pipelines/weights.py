@@ -15,6 +15,13 @@ from typing import Any
 import torch
 
 from measure.errors import MeasurementError
+from measure.pipelines.parts import denoiser, text_encoders
+
+SYNTHETIC_MARK = "_synthetic_weights"
+"""Name in a pipeline's configuration, saved with it, that tells its weights learned nothing.
+
+diffusers takes names without the underscore for parts of the pipeline.
+"""
 
 SMALLEST_SPREAD = 1e-4
 """An activation spread under this is a dead network; a live one here has 0.1 to 100."""
@@ -36,18 +43,19 @@ def fill_synthetic(module: torch.nn.Module, seed: int, scale: float) -> None:
 
 @contextmanager
 def watched_activations(pipeline: Any) -> Iterator[dict[str, torch.Tensor]]:  # noqa: ANN401 - diffusers is untyped
-    """Collect the outputs of text encoder and transformer while the block runs."""
+    """Collect the outputs of text encoders and denoiser while the block runs."""
     seen: dict[str, torch.Tensor] = {}
 
-    def keep_text(_module: object, _args: object, output: Any) -> None:  # noqa: ANN401 - transformers is untyped
-        seen["text encoder"] = output.hidden_states[-1]
+    def keep_text(module: object, _args: object, output: Any) -> None:  # noqa: ANN401 - transformers is untyped
+        states = getattr(output, "hidden_states", None)
+        seen[f"text encoder {type(module).__name__}"] = states[-1] if states else output[0]
 
     def keep_noise(_module: object, _args: object, output: Any) -> None:  # noqa: ANN401 - diffusers is untyped
-        seen["transformer"] = output[0]
+        seen["denoiser"] = output[0]
 
     handles = [
-        pipeline.text_encoder.register_forward_hook(keep_text),
-        pipeline.transformer.register_forward_hook(keep_noise),
+        *(each.register_forward_hook(keep_text) for each in text_encoders(pipeline)),
+        denoiser(pipeline).register_forward_hook(keep_noise),
     ]
     try:
         yield seen

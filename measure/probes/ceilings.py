@@ -61,7 +61,7 @@ def measure_ceilings(clock: Clock, architecture: Architecture, dtype: torch.dtyp
 
 def _linears(architecture: Architecture) -> tuple[tuple[int, int], ...]:
     """Return (inner, columns) of the single blocks' two projections and the double blocks' MLP."""
-    config = architecture.transformer
+    config = architecture.unet or architecture.transformer
     width = config.width
     mlp = int(width * config.mlp_ratio)
     return (width, 3 * width + 2 * mlp), (width + mlp, width), (width, 2 * mlp), (mlp, width)
@@ -97,8 +97,8 @@ def _attention(
     clock: Clock, architecture: Architecture, backend: str, tokens: int, dtype: torch.dtype
 ) -> AttentionCeiling | None:
     """Return one backend's rate, or None where it does not run here."""
-    heads = architecture.transformer.num_attention_heads
-    head_dim = architecture.transformer.attention_head_dim
+    config = architecture.unet or architecture.transformer
+    heads, head_dim = config.num_attention_heads, config.width // config.num_attention_heads
     if backend == "math" and clock.is_cuda:
         return None  # materializes tokens x tokens; no pipeline would use it on a GPU
     q, k, v = (

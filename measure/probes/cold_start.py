@@ -10,7 +10,8 @@ from pathlib import Path
 
 from fluxcost.performance.calibration import ColdStart
 from measure.bench import Bench
-from measure.pipelines import flux2_klein
+from measure.pipelines.families import load
+from measure.pipelines.parts import networks
 from measure.suites import Point
 from measure.telemetry import GIB
 
@@ -54,12 +55,12 @@ def measure_cold_start(bench: Bench, first_call_s: float, scratch: Path) -> Cold
 
 def _load_s(bench: Bench, folder: Path) -> float:
     started_s = bench.clock.now_s()
-    flux2_klein.load(str(folder), bench.device, bench.recipe.dtype)
+    load(bench.blueprint.document.family, str(folder), bench.device, bench.recipe.dtype)
     return bench.clock.now_s() - started_s
 
 
 def _weight_bytes(bench: Bench) -> int:
-    modules = (bench.pipeline.transformer, bench.pipeline.text_encoder, bench.pipeline.vae)
+    modules = networks(bench.pipeline)
     return sum(p.numel() * p.element_size() for module in modules for p in module.parameters())
 
 

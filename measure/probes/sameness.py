@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
+from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Sameness
 from measure.bench import Bench
 from measure.errors import MeasurementError
-from measure.pipelines import flux2_klein
+from measure.pipelines.families import build
 from measure.stacks.text_encoder import read_text_layers
 from measure.suites import Point
 
@@ -30,6 +31,9 @@ a skipped block gives 10 to 17 and one text layer read for another 1.6 to 2.5; i
 linears 2.7 in one step, 1.16 and 1.01 in four.
 """
 
+PROVED_ON = "flux2-klein"
+"""The family whose faults are planted below."""
+
 LEAST_SPREAD = 0.01
 """Standard deviation of the true picture, of values 0 to 1, under which sameness says nothing."""
 
@@ -41,10 +45,17 @@ def measure_sameness(bench: Bench, point: Point, run: str) -> Sameness:
 
     Raises:
         MeasurementError: The true picture hardly varies, so that anything would look the same.
+        InputError: The faults that prove the comparison are not known for this family.
     """
+    document = bench.blueprint.document
+    if document.family != PROVED_ON:
+        raise InputError(
+            f"{document.name} is of family {document.family}; a stack's pictures are compared on "
+            f"{PROVED_ON} only: choose a suite without the sameness probe, such as models."
+        )
     draw = _Drawing(bench, point)
     stack = draw(bench.pipeline)
-    rebuilt = flux2_klein.build(bench.blueprint.document, bench.seed, bench.device, torch.bfloat16)
+    rebuilt = build(bench.blueprint.document, bench.seed, bench.device, torch.bfloat16)
     # A stack's choice of attention is the process's default from then on; eager's is PyTorch's own.
     rebuilt.transformer.set_attention_backend("native")
     eager = draw(rebuilt)

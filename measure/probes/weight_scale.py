@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fluxcost.performance.calibration import WeightScale
 from measure.bench import Bench
+from measure.pipelines.parts import networks
 from measure.pipelines.weights import fill_synthetic
 from measure.protocol import take_samples, warm_up
 from measure.suites import Point, Protocol
@@ -35,6 +36,6 @@ def measure_weight_scales(
 
 
 def _fill(bench: Bench, scale: float) -> None:
-    parts = (bench.pipeline.transformer, bench.pipeline.vae, bench.pipeline.text_encoder)
+    parts = networks(bench.pipeline)
     for offset, module in enumerate(parts):
         fill_synthetic(module, bench.seed + offset, scale)

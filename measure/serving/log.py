@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fluxcost.errors import DocumentError, InputError
-from measure.journal import cut_torn_line
+from measure.lines import cut_torn_line
 
 _logger = logging.getLogger(__name__)
 

@@ -29,6 +29,9 @@ from measure.stacks.host_work import remember_host_work
 from measure.stacks.recipe import Release, keep_nothing
 from measure.stacks.text_encoder import stop_after_last_read_layer
 
+FAMILY = "flux2-klein"
+"""Whose pipeline the compiled stacks know part by part."""
+
 SHAPES_COMPILED = 64
 """Shapes a region may be compiled for before PyTorch falls back to eager; a suite has under 30."""
 

@@ -24,4 +24,6 @@ def recipe(device: torch.device, backend: str = "inductor") -> Recipe:
         return compiled.prepare(pipeline, backend, Graphs() if device.type == "cuda" else None)
 
     settings = compiled.settings(device, backend)
-    return Recipe(Stack(alias="compiled-bf16", settings=settings), torch.bfloat16, prepare)
+    return Recipe(
+        Stack(alias="compiled-bf16", settings=settings), torch.bfloat16, prepare, compiled.FAMILY
+    )

@@ -37,7 +37,9 @@ def recipe(device: torch.device, backend: str = "inductor") -> Recipe:
         "block_linears": "float8_e4m3fn, row-wise scales, fast accumulation",
         "lossy": True,
     }
-    return Recipe(Stack(alias="compiled-fp8", settings=settings), torch.bfloat16, prepare)
+    return Recipe(
+        Stack(alias="compiled-fp8", settings=settings), torch.bfloat16, prepare, compiled.FAMILY
+    )
 
 
 def quantize_blocks(transformer: Any) -> int:  # noqa: ANN401 - diffusers is untyped

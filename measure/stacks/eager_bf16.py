@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from fluxcost.performance.calibration import Stack
+from measure.pipelines.parts import denoiser
 from measure.stacks.recipe import Recipe, Release, keep_nothing
 
 SETTINGS: dict[str, str | int | float | bool] = {
@@ -35,5 +36,5 @@ def _prepare(pipeline: Any) -> Release:  # noqa: ANN401 - diffusers is untyped
     Attention is named all the same: diffusers lets a pipeline that names none follow the last one
     in the process that did.
     """
-    pipeline.transformer.set_attention_backend("native")
+    denoiser(pipeline).set_attention_backend("native")
     return keep_nothing

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Stack
 
 Release = Callable[[], None]
@@ -16,11 +17,23 @@ Release = Callable[[], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A stack's settings, the dtype weights load in, and how a pipeline is prepared."""
+    """A stack's settings, the dtype weights load in, and how a pipeline is prepared.
+
+    `family` is the only one it can prepare, by its key in measure/pipelines; None is every one.
+    """
 
     stack: Stack
     dtype: torch.dtype
     prepare: Callable[[Any], Release]
+    family: str | None = None
+
+    def refuse_other_family(self, model: str, family: str) -> None:
+        """Raise InputError where the stack cannot prepare a model of this family."""
+        if self.family not in {None, family}:
+            raise InputError(
+                f"stack {self.stack.alias} prepares pipelines of family {self.family} and {model} "
+                f"is of {family}; measure it with eager-bf16."
+            )
 
     @property
     def compiles(self) -> bool:

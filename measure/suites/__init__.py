@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,8 +27,11 @@ class Point:
 
     @property
     def pixel_steps(self) -> int:
-        """Pixels x steps x batch: the size of the work, for ordering and rough estimates."""
-        return self.shape.pixels * self.shape.steps * self.batch
+        """Pixels x steps x batch: the size of the work, for ordering and rough estimates.
+
+        Reference images count as pixels, each as large as the image.
+        """
+        return pixel_steps(self.shape) * self.batch
 
     def __str__(self) -> str:
         return f"{self.shape}, batch {self.batch}"
@@ -36,24 +39,32 @@ class Point:
 
 Size = tuple[Count, Count]
 Quadruple = tuple[Count, Count, Count, Count]
+References = Annotated[int, Field(ge=0, strict=True)]
+Quintuple = tuple[Count, Count, Count, Count, References]
 
 
-def point(quadruple: Quadruple) -> Point:
-    """Return the point of `[width, height, steps, batch]`.
+def pixel_steps(shape: Shape) -> int:
+    """Return pixels x steps of one image, its reference images counted as more pixels."""
+    return shape.pixels * (1 + shape.reference_images) * shape.steps
+
+
+def point(numbers: Quadruple | Quintuple) -> Point:
+    """Return the point of `[width, height, steps, batch]`, or of five with reference images last.
 
     Raises:
         InputError: A side is not a multiple of 16 pixels, or a count is out of range.
     """
-    width, height, steps, batch = quadruple
-    return Point(Shape(width, height, steps), batch)
+    width, height, steps, batch, *references = numbers
+    return Point(Shape(width, height, steps, *references), batch)
 
 
 class Grid(Record):
-    """Every combination of sizes, steps and batches."""
+    """Every combination of sizes, steps, batches and counts of reference images."""
 
     sizes: tuple[Size, ...] = Field(min_length=1)
     steps: tuple[Count, ...] = Field(min_length=1)
     batches: tuple[Count, ...] = Field(min_length=1)
+    references: tuple[References, ...] = Field(default=(0,), min_length=1)
 
 
 class Probes(Record):
@@ -114,7 +125,9 @@ class Suite(Record):
     name: Name
     description: Name
     grids: tuple[Grid, ...] = ()
-    cells: tuple[Quadruple, ...] = Field(default=(), description="Points beside the grids.")
+    cells: tuple[Quadruple | Quintuple, ...] = Field(
+        default=(), description="Points beside the grids."
+    )
     held_out: bool = Field(
         default=False,
         description="Whether its cells and memory edges go into a record of their own, which no "
@@ -137,8 +150,9 @@ class Suite(Record):
             InputError: A size is not a multiple of 16 pixels.
         """
         for grid in self.grids:
-            for size, steps, batch in product(grid.sizes, grid.steps, grid.batches):
-                yield point((*size, steps, batch))
+            axes = (grid.sizes, grid.steps, grid.batches, grid.references)
+            for size, steps, batch, references in product(*axes):
+                yield point((*size, steps, batch, references))
         yield from map(point, self.cells)
 
 

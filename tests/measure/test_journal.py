@@ -4,6 +4,7 @@ import pytest
 
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.calibration import Cell, GpuIdentity, Samples, Stack
+from fluxcost.workload import Shape
 from measure.journal import NAME, SYNTHETIC, Header, Journal, Row
 
 HEADER = Header(
@@ -36,7 +37,7 @@ def write(folder, *steps):
 def test_rows_come_back_as_written(tmp_path):
     write(tmp_path, 1, 2)
     journal = Journal.open(tmp_path, HEADER)
-    assert journal.cells == {(64, 64, n, 1): a_cell(n) for n in (1, 2)}
+    assert journal.cells == {(Shape(64, 64, n), 1): a_cell(n) for n in (1, 2)}
     assert journal.calibration().cells == (a_cell(1), a_cell(2))
     journal.close()
 
@@ -47,11 +48,11 @@ def test_a_row_torn_by_a_kill_is_dropped_and_the_rest_kept(tmp_path, torn):
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes()[:-torn])
     journal = Journal.open(tmp_path, HEADER)
-    assert list(journal.cells) == [(64, 64, 1, 1)]
+    assert list(journal.cells) == [(Shape(64, 64, 1), 1)]
     journal.append(Row(cell=a_cell(2)))
     journal.close()
     again = Journal.open(tmp_path, HEADER)
-    assert list(again.cells) == [(64, 64, 1, 1), (64, 64, 2, 1)]
+    assert list(again.cells) == [(Shape(64, 64, n), 1) for n in (1, 2)]
     again.close()
 
 

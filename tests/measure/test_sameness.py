@@ -10,6 +10,7 @@ from fluxcost.workload import Shape
 from measure.bench import Bench, open_bench
 from measure.blueprint import load_blueprint
 from measure.errors import MeasurementError
+from measure.pipelines import families
 from measure.pipelines.weights import fill_synthetic
 from measure.probes.sameness import is_lossless, measure_sameness, relative_error
 from measure.stacks import compiled_bf16
@@ -81,16 +82,12 @@ def test_faults_are_planted_in_the_yardstick_and_noticed(bench: Bench):
 
 
 def test_a_flat_picture_is_refused_as_a_reference(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    from measure.pipelines import flux2_klein
-
-    build = flux2_klein.build
-
     def flat(*given):
-        pipeline = build(*given)
+        pipeline = families.build(*given)
         fill_synthetic(pipeline.vae, seed=0, scale=0.0)
         return pipeline
 
-    monkeypatch.setattr(flux2_klein, "build", flat)
+    monkeypatch.setattr("measure.probes.sameness.build", flat)
     with pytest.raises(MeasurementError, match="the float32 picture has standard deviation"):
         measure_sameness(bench, POINT, "r")
 

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.errors import DocumentError, FormatVersionError, InputError, UnknownNameError
+from fluxcost.errors import (
+    DocumentError,
+    FormatVersionError,
+    InputError,
+    MissingDataError,
+    UnknownNameError,
+)
 from fluxcost.performance.architecture import load_architecture
 from fluxcost.performance.work import (
     decoder_weights,
@@ -98,6 +104,28 @@ def test_parameters_of_another_model_are_those_published(
     assert text_encoder_parameters(model.text_encoder) / 1e9 == pytest.approx(text_b, rel=0.002)
     if text_tflop is not None:
         assert text_encode(model).flop / 1e12 == pytest.approx(text_tflop, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "tflop"),
+    [
+        ("flux2-klein-4b", 34.82),
+        ("flux2-klein-9b", 75.51),
+        ("flux1-schnell", 69.45),
+        ("sd3.5-large", 31.14),
+        ("sdxl-1.0", 6.76),
+    ],
+)
+def test_a_forward_at_1024_takes_the_arithmetic_counted_by_hand(name: str, tflop: float):
+    """Counted apart from this code, layer by layer, from the published configurations."""
+    model = load_architecture(name)
+    step = denoise_step(model, Shape(1024, 1024, 1))
+    assert step.flop / model.pipeline.forwards_per_step / 1e12 == pytest.approx(tflop, rel=1e-3)
+
+
+def test_a_unet_is_no_transformer():
+    with pytest.raises(MissingDataError, match=r"sdxl-1.0 denoises with a UNet"):
+        _ = load_architecture("sdxl-1.0").transformer
 
 
 def test_a_step_equals_its_products_listed_one_by_one():

@@ -22,8 +22,8 @@ from fluxcost.performance.transfer.target import Target, target
 from fluxcost.performance.work import (
     BYTES_PER_VALUE,
     decoder_weights,
+    denoiser_parameters,
     text_encoder_parameters,
-    transformer_parameters,
     vae_decode,
 )
 from fluxcost.workload import Shape
@@ -267,7 +267,7 @@ class Transferred:
 def weights_gib(model: Architecture) -> float:
     """Return what a model's weights take in bf16, GiB."""
     parameters = (
-        transformer_parameters(model.transformer)
+        denoiser_parameters(model)
         + text_encoder_parameters(model.text_encoder)
         + decoder_weights(model.vae)
     )

@@ -8,7 +8,7 @@ from torch import nn
 
 from fluxcost.errors import InputError
 from measure.blueprint import load_blueprint
-from measure.pipelines import flux2_klein
+from measure.pipelines import families
 from measure.stacks import compiled_fp8, recipe
 from measure.stacks.fp8_linear import LARGEST, Fp8Linear, large_linears, quantize_rows
 from measure.stacks.group_norm import PixelFirstGroupNorm, norm_pixels_first
@@ -42,7 +42,7 @@ def test_group_norm_keeps_dtype_and_memory_order():
 
 def test_every_group_norm_of_the_decoder_is_replaced_and_keeps_its_weights():
     document = load_blueprint(TINY_MODEL).document
-    decoder = flux2_klein.build(document, 0, CPU, torch.bfloat16).vae.decoder
+    decoder = families.build(document, 0, CPU, torch.bfloat16).vae.decoder
     before = {name: value.clone() for name, value in decoder.state_dict().items()}
     count = sum(isinstance(each, nn.GroupNorm) for each in decoder.modules())
     assert norm_pixels_first(decoder) == count > 10
@@ -105,7 +105,7 @@ def test_a_quantized_product_is_near_the_exact_one():
 
 def test_only_the_blocks_large_linears_are_quantized():
     document = load_blueprint(TINY_MODEL).document
-    transformer = flux2_klein.build(document, 0, CPU, torch.bfloat16).transformer
+    transformer = families.build(document, 0, CPU, torch.bfloat16).transformer
     blocks = (transformer.transformer_blocks, transformer.single_transformer_blocks)
     expected = sum(
         isinstance(each, nn.Linear) for block in blocks for each in block.modules()

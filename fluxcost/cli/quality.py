@@ -1,0 +1,76 @@
+"""How good pictures are: `fluxcost quality`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.errors import InputError
+from fluxcost.performance.quality.figures import figures
+from fluxcost.performance.quality.library import SUFFIXES
+from fluxcost.performance.quality.metrics import MEANINGS
+
+Records = Annotated[
+    list[str] | None,
+    typer.Option("--quality", help="Quality record or folder of them, beside the shipped ones."),
+]
+
+
+def quality(
+    record: Annotated[
+        str | None, typer.Argument(help="Name or file of a record; every shipped one unless given.")
+    ] = None,
+    *,
+    json: options.Json = False,
+) -> None:
+    """What is recorded of how good models' pictures are."""
+    records = (fc.load_quality(record),) if record else fc.shipped_qualities()
+    if json:
+        show_json({"records": [_document(each) for each in records]})
+        return
+    for each in records:
+        show_text(f"{each.model}, {each.source}: {each.reference or 'python -m measure quality'}")
+        show_table(
+            [
+                {
+                    "metric": str(row.metric),
+                    "prompts": row.category,
+                    "steps": str(row.steps or "not stated"),
+                    "pictures": str(row.pictures or "not stated"),
+                    "value": f"{row.value.value:.3f} ({row.value.low:.3f} to {row.value.high:.3f})",
+                    "judge": each.judges[row.metric].name,
+                }
+                for row in figures(each)
+            ]
+        )
+        for metric in each.metrics:
+            show_text(f"{metric}: {MEANINGS[metric].reads}.")
+
+
+def _document(record: fc.Quality) -> dict[str, object]:
+    return {
+        "model": record.model,
+        "source": str(record.source),
+        "reference": record.reference,
+        "judges": {str(metric): judge.to_dict() for metric, judge in record.judges.items()},
+        "figures": [each.to_dict() for each in figures(record)],
+    }
+
+
+def with_shipped(names: list[str] | None) -> tuple[fc.Quality, ...] | None:
+    """Return the shipped records and those named, a folder's by file name; None where none is."""
+    if not names:
+        return None
+    paths: list[str | Path] = []
+    for name in names:
+        folder = Path(name)
+        inside = sorted(each for each in folder.glob("*") if each.suffix in SUFFIXES)
+        if folder.is_dir() and not inside:
+            raise InputError(f"--quality {name}: no record in it; expected .json or .yaml files.")
+        paths += inside or [name]
+    return (*fc.shipped_qualities(), *(fc.load_quality(each) for each in paths))

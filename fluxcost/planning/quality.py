@@ -1,0 +1,178 @@
+"""A quality floor: which models and step counts may make the pictures, and the plans of each.
+
+A record decides, never a guess. By CLIP's word alone no plan runs a model at fewer steps than it
+was made for: in the published sweep fewer steps score higher, and CLIP does not see what is lost.
+Only people (metric `accepted`) may say that fewer will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fluxcost.economics.accepted import quality_adjusted_cost
+from fluxcost.errors import InputError, MissingDataError, UnknownNameError
+from fluxcost.estimate import Source
+from fluxcost.performance.architecture import load_architecture
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.quality.figures import ALL, Figure, figures
+from fluxcost.performance.quality.library import no_record, shipped_qualities
+from fluxcost.performance.quality.metrics import MEANINGS, Metric
+from fluxcost.performance.quality.record import Quality
+from fluxcost.planning.choice import Choice
+from fluxcost.planning.plans import Plan, Plans, Rejected, parted
+from fluxcost.units import usd
+from fluxcost.workload import QualityFloor, Workload
+
+CONSTRAINT = "quality"
+
+
+def plan_for_quality(
+    workload: Workload,
+    plan: Callable[..., Plans],
+    calibrations: Iterable[Calibration] | None,
+    qualities: Iterable[Quality] | None,
+    dearness: Callable[[Plan], Any],
+) -> Plans:
+    """Return the plans of every model and step count that meets the workload's floor.
+
+    Args:
+        workload: With a quality floor.
+        plan: Plans a workload without one, given `calibrations`.
+        calibrations: Timings of any of the models; the shipped ones unless given.
+        qualities: Records; the shipped ones unless given.
+        dearness: What plans are ranked by.
+
+    Raises:
+        InputError: Records hold scores of several judges and the floor names none.
+        MissingDataError: No record holds the metric for any of the models.
+    """
+    floor = workload.quality
+    assert floor is not None  # noqa: S101 - narrows the type; the caller has checked
+    records = shipped_qualities() if qualities is None else tuple(qualities)
+    models = floor.models or (workload.model,)
+    kept, turned_down = parted(choices(floor, models, records))
+    timed = None if calibrations is None else list(calibrations)
+    ranked: list[Plan] = []
+    rejected = list(turned_down)
+    for choice in kept:
+        here = timed and [each for each in timed if each.model == choice.model]
+        try:
+            plans = plan(_asking_for(workload, choice), calibrations=here)
+        except UnknownNameError as error:
+            rejected.append(Rejected(str(choice), "timing", str(error)))
+            continue
+        ranked += [_explained(each, choice, floor) for each in plans]
+        rejected += [
+            replace(each, candidate=f"{choice}: {each.candidate}") for each in plans.rejected
+        ]
+    return Plans(workload.name, tuple(sorted(ranked, key=dearness)), tuple(rejected))
+
+
+def choices(
+    floor: QualityFloor, models: Sequence[str], records: Sequence[Quality]
+) -> Iterator[Choice | Rejected]:
+    """Yield every model and step count that meets the floor, and why each other does not.
+
+    Raises:
+        InputError: The records hold scores of several judges and the floor names none.
+        MissingDataError: No record holds the metric for any of the models.
+    """
+    metric = Metric(floor.metric)
+    held = [each for each in records if each.model in models and metric in each.metrics]
+    if not held:
+        raise MissingDataError(no_record(" or ".join(models), metric))
+    judge = _one_judge(floor, metric, held)
+    judged = [each for each in held if each.judges[metric].name == judge]
+    for model in models:
+        mine = [each for each in judged if each.model == model]
+        if not mine:
+            yield Rejected(model, CONSTRAINT, no_record(model, metric))
+        for figure in _strongest(floor, metric, mine):
+            choice = Choice(model, figure.steps, metric, figure.value, judge)
+            yield _broken_by(choice, floor) or choice
+
+
+def _one_judge(floor: QualityFloor, metric: Metric, records: Sequence[Quality]) -> str:
+    judges = {each.judges[metric] for each in records}
+    named = {each for each in judges if floor.judge in {None, each.name}}
+    if len(named) == 1:
+        return named.pop().name
+    known = "; ".join(sorted(f"{each.name} ({each.revision})" for each in judges))
+    if floor.judge is not None:
+        raise InputError(
+            f"quality.judge is {floor.judge!r}; expected one of the judges of {metric}, of one "
+            f"revision: {known}."
+        )
+    raise InputError(
+        f"{metric} was judged by {known}, whose scores cannot be compared; name one as "
+        "quality.judge."
+    )
+
+
+def _strongest(floor: QualityFloor, metric: Metric, records: Sequence[Quality]) -> Iterator[Figure]:
+    """Yield one figure a step count: of the strongest source, and of equals the last."""
+    best: dict[int | None, Figure] = {}
+    for record in sorted(records, key=lambda each: each.source.rank, reverse=True):
+        found = [each for each in figures(record) if each.metric is metric]
+        over = {each.category for each in found}
+        wanted = floor.category or (ALL if ALL in over or len(over) != 1 else over.pop())
+        best |= {each.steps: each for each in found if each.category == wanted}
+    yield from best.values()
+
+
+def _broken_by(choice: Choice, floor: QualityFloor) -> Rejected | None:
+    value = choice.value
+    reason = _too_few_steps(choice)
+    if value.low < floor.at_least:
+        reason = (
+            f"{choice.metric} is {value.value:.3f} ({value.low:.3f} to {value.high:.3f}, "
+            f"{value.source}); at least {floor.at_least:g} asked."
+        )
+    return Rejected(str(choice), CONSTRAINT, reason) if reason else None
+
+
+def _too_few_steps(choice: Choice) -> str | None:
+    """Return why the steps are not known to be enough, or None."""
+    if MEANINGS[choice.metric].judged_by == "people":
+        return None
+    try:
+        designed = load_architecture(choice.model).pipeline.designed_steps
+    except UnknownNameError:
+        designed = None
+    if designed is None:
+        if choice.steps is None:
+            return None  # an API that states no steps runs its model as its maker means it
+        return "how many steps it was made for is not known, and CLIP does not see what is lost."
+    if choice.steps is None:
+        return "its record does not say at how many steps the pictures were drawn."
+    if choice.steps < designed:
+        return (
+            f"it was made for {designed} steps, and {choice.metric} does not see what fewer lose; "
+            "only a record of metric accepted may allow it."
+        )
+    return None
+
+
+def _asking_for(workload: Workload, choice: Choice) -> Workload:
+    shapes = workload.shapes
+    if choice.steps is not None:
+        shapes = tuple(each.model_copy(update={"steps": choice.steps}) for each in shapes)
+    changed = {"model": choice.model, "shapes": shapes, "quality": None}
+    return workload.model_copy(update=changed)
+
+
+def _explained(plan: Plan, choice: Choice, floor: QualityFloor) -> Plan:
+    value = choice.value
+    why = (
+        f"{choice}: {choice.metric} {value.value:.3f}, at least {value.low:.3f} "
+        f"({value.source}, judged by {choice.judge}), where {floor.at_least:g} is asked. {plan.why}"
+    )
+    if MEANINGS[choice.metric].is_share and value.draws.min() > 0:
+        each = quality_adjusted_cost(plan.usd_per_image, value)
+        why += f" One that passes costs {usd(each.value)}."
+    caveats = plan.caveats
+    if value.source is not Source.MEASURED:
+        caveats = (*caveats, f"how good the pictures are is {value.source}: {value.evidence[0]}")
+    return replace(plan, why=why, caveats=caveats, choice=choice)

@@ -1,0 +1,62 @@
+"""Which builder makes which family, and the arguments its pipeline is called with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from measure.blueprint import Document
+from measure.pipelines import flux1, flux2_klein, sd3, sdxl
+from measure.pipelines.parts import networks
+from measure.pipelines.quiet import quiet_libraries
+from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family is made.
+
+    Attributes:
+        pipeline_class: Of diffusers.
+        assemble: Makes the pipeline of an architecture on a device, its weights not yet set.
+    """
+
+    pipeline_class: str
+    assemble: Callable[[Document, torch.device], Any]
+
+
+FAMILIES = {
+    "flux1": Family("FluxPipeline", flux1.assemble),
+    "flux2-klein": Family("Flux2KleinPipeline", flux2_klein.assemble),
+    "sd3": Family("StableDiffusion3Pipeline", sd3.assemble),
+    "sdxl": Family("StableDiffusionXLPipeline", sdxl.assemble),
+}
+
+
+def build(document: Document, seed: int, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Build a model's pipeline with seeded synthetic weights directly on the device."""
+    quiet_libraries()
+    pipeline = FAMILIES[document.family].assemble(document, device)
+    for offset, module in enumerate(networks(pipeline)):
+        module.to(dtype).eval().requires_grad_(requires_grad=False)
+        fill_synthetic(module, seed + offset, scale=1.0)
+    pipeline.register_to_config(**{SYNTHETIC_MARK: f"seed {seed}"})
+    return pipeline
+
+
+def load(family: str, weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Load a checkpoint of a family from a folder or the hub onto the device."""
+    import diffusers
+
+    quiet_libraries()
+    kind = getattr(diffusers, FAMILIES[family].pipeline_class)
+    return kind.from_pretrained(weights, dtype=dtype).to(device)
+
+
+def call_arguments(document: Document) -> dict[str, Any]:
+    """Return what every call of a model's pipeline is given beside prompt, size and steps."""
+    own: dict[str, Any] = document.pipeline.get("call", {})
+    return {"guidance_scale": 1.0} | own

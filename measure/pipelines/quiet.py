@@ -1,0 +1,13 @@
+"""Keeping the libraries' notices and bars off the terminal, which shows the campaign's own."""
+
+from __future__ import annotations
+
+
+def quiet_libraries() -> None:
+    """Let diffusers and transformers report errors only."""
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()

@@ -1,0 +1,1 @@
+"""Making pictures from a checkpoint and scoring them: `python -m measure quality`."""

@@ -1,0 +1,90 @@
+"""`python -m measure quality`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fluxcost.errors import InputError
+
+
+def quality(
+    suite: Annotated[str, typer.Option(help="clip, lpips, steps or binding.")],
+    out: Annotated[Path, typer.Option(help="Folder of pictures, journal and record.")],
+    weights: Annotated[
+        str | None, typer.Option(help="Trained checkpoint: folder or hub name.")
+    ] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="CLIP that judges clip, steps and binding: folder or name.")
+    ] = None,
+    lpips: Annotated[
+        str | None, typer.Option(help="Folder of the network that judges lpips.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
+    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+    seed: Annotated[int, typer.Option(help="Of the first picture of each prompt.")] = 0,
+    size: Annotated[str, typer.Option(help="Width x height, pixels.")] = "1024x1024",
+    seeds: Annotated[
+        int | None, typer.Option(help="Pictures of a prompt; default: the suite's.")
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="Step counts, such as 2,4,8; default: the suite's.")
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="Prompt set or YAML of your own; default: the suite's.")
+    ] = None,
+) -> None:
+    """Draw pictures from a checkpoint and score them; resumes after a kill."""
+    from fluxcost.performance.quality.figures import figures
+    from measure.quality.run import QualityRequest, execute
+
+    console = Console()
+    record = execute(
+        QualityRequest(
+            suite=suite,
+            out=out,
+            model=model,
+            stack=stack,
+            weights=weights,
+            clip=clip,
+            lpips=lpips,
+            device=device,
+            seed=seed,
+            size=_size(size),
+            seeds=seeds,
+            steps=_counts(steps),
+            prompts=prompts,
+        ),
+        console,
+    )
+    table = Table("metric", "prompts", "steps", "pictures", "value", "90 % interval")
+    for each in figures(record):
+        value = each.value
+        interval = f"{value.low:.3f}-{value.high:.3f}"
+        counts = (str(each.steps), str(each.pictures))
+        table.add_row(each.metric, each.category, *counts, f"{value.value:.3f}", interval)
+    console.print(table)
+
+
+def _size(text: str) -> tuple[int, int]:
+    from fluxcost.workload import Shape
+
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise InputError(f"--size is {text!r}; expected width x height, such as 1024x1024.")
+    shape = Shape(int(sides[0]), int(sides[1]), steps=1)
+    return shape.width, shape.height
+
+
+def _counts(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise InputError(f"--steps is {text!r}; expected counts from 1, such as 2,4,8.")
+    return tuple(int(part) for part in parts)
