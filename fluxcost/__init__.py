@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Fleet, Scaling
+    from fluxcost.capacity.load import LoadCurve, load_curve
     from fluxcost.capacity.simulate import Simulation, simulate
+    from fluxcost.capacity.smallest import fleet_by_hour, smallest_fleet
     from fluxcost.economics.bills import bill
-    from fluxcost.economics.breakeven import break_even
-    from fluxcost.economics.catalog import Catalog, load_catalog
+    from fluxcost.economics.breakeven import BreakEven, Sessions, break_even
+    from fluxcost.economics.catalog import Catalog, load_catalog, parse_prices
     from fluxcost.economics.cost import cost_per_image
     from fluxcost.economics.electricity import electricity_per_image
     from fluxcost.economics.offers import Offer
@@ -35,23 +37,29 @@ if TYPE_CHECKING:
     from fluxcost.evidence.claims.report import AuditReport
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
-    from fluxcost.performance.calibration import Calibration
+    from fluxcost.performance.breakdown import Breakdown, breakdown
+    from fluxcost.performance.calibration import Calibration, parse_calibration
+    from fluxcost.performance.curve import SizeCurve, size_curve
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
+    from fluxcost.planning.comparison import Comparison, compare
     from fluxcost.planning.diff import diff
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
-    from fluxcost.workload import Shape, Workload, load_workload
+    from fluxcost.workload import Shape, Workload, load_workload, parse_workload
 
 __all__ = [
     "AuditReport",
     "Batching",
+    "BreakEven",
+    "Breakdown",
     "Calibration",
     "Catalog",
+    "Comparison",
     "DocumentError",
     "Estimate",
     "Fit",
@@ -60,14 +68,17 @@ __all__ = [
     "FormatVersionError",
     "InfeasibleError",
     "InputError",
+    "LoadCurve",
     "MissingDataError",
     "Offer",
     "Plan",
     "Plans",
     "Rejected",
     "Scaling",
+    "Sessions",
     "Shape",
     "Simulation",
+    "SizeCurve",
     "Source",
     "Tariff",
     "Transferred",
@@ -78,20 +89,29 @@ __all__ = [
     "audit",
     "bill",
     "break_even",
+    "breakdown",
     "choose_batches",
+    "compare",
     "cost_per_image",
     "diff",
     "electricity_per_image",
     "fit",
+    "fleet_by_hour",
     "largest_batch",
     "load_calibration",
     "load_catalog",
+    "load_curve",
     "load_workload",
+    "parse_calibration",
+    "parse_prices",
+    "parse_workload",
     "plan",
     "reconcile",
     "sensitivity",
     "shipped_calibrations",
     "simulate",
+    "size_curve",
+    "smallest_fleet",
     "transfer",
     "validate",
     "validate_against",
@@ -100,10 +120,12 @@ __all__ = [
 
 _ROOMS = {
     "fluxcost.capacity.fleet": ("Batching", "Fleet", "Scaling"),
+    "fluxcost.capacity.load": ("LoadCurve", "load_curve"),
     "fluxcost.capacity.simulate": ("Simulation", "simulate"),
+    "fluxcost.capacity.smallest": ("fleet_by_hour", "smallest_fleet"),
     "fluxcost.economics.bills": ("bill",),
-    "fluxcost.economics.breakeven": ("break_even",),
-    "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
+    "fluxcost.economics.breakeven": ("BreakEven", "Sessions", "break_even"),
+    "fluxcost.economics.catalog": ("Catalog", "load_catalog", "parse_prices"),
     "fluxcost.economics.cost": ("cost_per_image",),
     "fluxcost.economics.electricity": ("electricity_per_image",),
     "fluxcost.economics.offers": ("Offer",),
@@ -125,17 +147,20 @@ _ROOMS = {
     "fluxcost.evidence.claims.report": ("AuditReport",),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
-    "fluxcost.performance.calibration": ("Calibration",),
+    "fluxcost.performance.breakdown": ("Breakdown", "breakdown"),
+    "fluxcost.performance.calibration": ("Calibration", "parse_calibration"),
+    "fluxcost.performance.curve": ("SizeCurve", "size_curve"),
     "fluxcost.performance.fit": ("Fit", "fit"),
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
+    "fluxcost.planning.comparison": ("Comparison", "compare"),
     "fluxcost.planning.diff": ("diff",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
-    "fluxcost.workload": ("Shape", "Workload", "load_workload"),
+    "fluxcost.workload": ("Shape", "Workload", "load_workload", "parse_workload"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

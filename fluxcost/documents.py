@@ -77,15 +77,27 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - typed by the record that par
         DocumentError: The file is missing, too large, not UTF-8, not YAML, or uses aliases or
             duplicate keys.
     """
-    text = read_text(path)
+    return parse_yaml(read_text(path), str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the record that parses it
+    """Return the plain values of one YAML document.
+
+    Args:
+        text: The document.
+        where: What it is and where it came from, for the message.
+
+    Raises:
+        DocumentError: It is not YAML, or uses aliases or duplicate keys.
+    """
     try:
         _refuse_bombs(text)
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - the loader is a strict safe loader
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise DocumentError(f"{path}: not usable as YAML: {reason}.") from None
+        raise DocumentError(f"{where}: not usable as YAML: {reason}.") from None
     except (RecursionError, ValueError) as error:
-        raise DocumentError(f"{path}: not usable as YAML: {error}.") from None
+        raise DocumentError(f"{where}: not usable as YAML: {error}.") from None
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - typed by the record that parses it
@@ -95,12 +107,24 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - typed by the record that par
         DocumentError: The file is missing, too large, not UTF-8, truncated, not JSON, or holds
             NaN or Infinity.
     """
-    text = read_text(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the record that parses it
+    """Return the plain values of one JSON document.
+
+    Args:
+        text: The document.
+        where: What it is and where it came from, for the message.
+
+    Raises:
+        DocumentError: It is truncated, not JSON, or holds NaN or Infinity.
+    """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise DocumentError(
-            f"{path}: not a whole JSON file ({error}); it may be truncated: fetch it again."
+            f"{where}: not a whole JSON file ({error}); it may be truncated: fetch it again."
         ) from None
 
 
@@ -115,15 +139,30 @@ def read_text(path: Path) -> str:
         DocumentError: The file is missing, unreadable, too large or not UTF-8.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DocumentError(f"{path}: {size} bytes; expected at most {MAX_BYTES}.")
-        return path.read_text(encoding="utf-8")
+        _refuse_large(path.stat().st_size, str(path))
+        return decoded(path.read_bytes(), str(path))
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise DocumentError(f"{path}: {reason}; give the path of a readable file.") from None
+
+
+def decoded(data: bytes, where: str) -> str:
+    """Return UTF-8 bytes, such as an upload's, as text with plain line ends.
+
+    Raises:
+        DocumentError: They are too many or not UTF-8.
+    """
+    _refuse_large(len(data), where)
+    try:
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8 text (byte {error.start}).") from None
+        raise DocumentError(f"{where}: not UTF-8 text (byte {error.start}).") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _refuse_large(size: int, where: str) -> None:
+    if size > MAX_BYTES:
+        raise DocumentError(f"{where}: {size} bytes; expected at most {MAX_BYTES}.")
 
 
 def write_atomically(path: Path, text: str) -> None:

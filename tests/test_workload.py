@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
-from fluxcost.workload import Shape, Workload, load_workload
+from fluxcost.workload import Shape, Workload, load_workload, parse_workload
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.yaml"))
 
@@ -167,3 +167,20 @@ def test_a_file_that_is_no_workload_is_refused(path: Path, text: str):
     path.write_text(text)
     with pytest.raises(DocumentError, match="not a workload; its first line must be"):
         load_workload(path)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_bytes_are_read_as_the_file_is(example: Path):
+    assert parse_workload(example.read_bytes(), "an upload") == load_workload(example)
+
+
+def test_bytes_may_not_name_a_file_to_read():
+    made = document(
+        shapes=None,
+        deadline=None,
+        utilization=None,
+        startup_minutes=None,
+        arrivals={"process": "trace", "trace": "/etc/passwd"},
+    )
+    with pytest.raises(InputError, match=r"arrivals\.trace is '/etc/passwd', a file beside the"):
+        parse_workload(yaml.safe_dump(made).encode(), "an upload")

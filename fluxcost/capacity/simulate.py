@@ -159,7 +159,7 @@ def simulate(
     seed: int = 0,
     requests: int = REQUESTS,
     replications: int = REPLICATIONS,
-    calibration: Calibration | None = None,
+    calibration: Calibration | Fit | None = None,
 ) -> Simulation:
     """Serve a workload's requests on a fleet, several times over.
 
@@ -169,7 +169,8 @@ def simulate(
         seed: Of arrivals and of the spread of calls.
         requests: Counted in one replication; a trace or a job has its own number.
         replications: Runs with their own arrivals; at least 2.
-        calibration: Timings; the shipped ones that the fleet names unless given.
+        calibration: Timings, fitted already or not; the shipped ones that the fleet names unless
+            given.
 
     Raises:
         InputError: A count is out of range, or the workload does not say how requests arrive.
@@ -180,11 +181,21 @@ def simulate(
     _refuse_few("replications", replications, 2)
     _refuse_few("seed", seed, 0)
     demand = demand_of(workload)
-    fitted = fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
-    service = service_of(fitted, demand.mix, fleet.batching.max_batch)
+    service = service_of(fitted_for(fleet, calibration), demand.mix, fleet.batching.max_batch)
     ready_s = (workload.startup_minutes or 0.0) * 60 if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
     return _answer(workload, trial, replications)
+
+
+def fitted_for(fleet: Fleet, calibration: Calibration | Fit | None) -> Fit:
+    """Return the timings given, fitted, or else the shipped ones that the fleet names.
+
+    Raises:
+        UnknownNameError: No shipped calibration has the fleet's name.
+    """
+    if isinstance(calibration, Fit):
+        return calibration
+    return fit(calibration) if calibration is not None else _shipped_fit(fleet.calibration)
 
 
 @functools.cache

@@ -131,6 +131,16 @@ class CurvePoint:
     api: Estimate
     probability: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the point as plain values."""
+        return {
+            "images": self.images,
+            "instances": self.instances.to_dict(),
+            "rent": self.rent.to_dict(),
+            "api": self.api.to_dict(),
+            "probability": self.probability,
+        }
+
 
 def crossings_of(
     stairs: Stairs, rent: Estimate, api: Estimate, seconds: Estimate, most: float | None

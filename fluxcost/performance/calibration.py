@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import read_json, write_atomically
+from fluxcost.documents import decoded, parse_json, read_json, write_atomically
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
 from fluxcost.estimate import Source
 from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
@@ -427,19 +427,37 @@ def read_calibration(path: Path) -> Calibration:
         FormatVersionError: Written in a newer format.
         InputError: A field is missing or out of range.
     """
-    document = read_json(path)
+    return _checked(read_json(path), str(path))
+
+
+def parse_calibration(data: bytes, where: str) -> Calibration:
+    """Check the bytes of one calibration file, such as an upload's; nothing is opened by name.
+
+    Args:
+        data: The file's content.
+        where: What it is called, for the message.
+
+    Raises:
+        DocumentError: Not UTF-8, truncated, or its content does not match its hash.
+        FormatVersionError: Written in a newer format.
+        InputError: A field is missing or out of range.
+    """
+    return _checked(parse_json(decoded(data, where), where), where)
+
+
+def _checked(document: Any, where: str) -> Calibration:  # noqa: ANN401 - as read
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not a {FORMAT} file; give a file that measure wrote.")
+        raise DocumentError(f"{where}: not a {FORMAT} file; give a file that measure wrote.")
     version = document.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise FormatVersionError(
-            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
+            f"{where}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
         )
     stated = document.pop("content_hash", None)
-    calibration = Calibration.parse(document, str(path))
+    calibration = Calibration.parse(document, where)
     if stated != calibration.content_hash:
         raise DocumentError(
-            f"{path}: content_hash is {stated!r} but the content hashes to "
+            f"{where}: content_hash is {stated!r} but the content hashes to "
             f"{calibration.content_hash!r}; the file was edited or damaged: fetch it again."
         )
     return calibration
