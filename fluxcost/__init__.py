@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Fleet, Scaling
     from fluxcost.capacity.load import LoadCurve, load_curve
     from fluxcost.capacity.simulate import Simulation, simulate
-    from fluxcost.capacity.smallest import fleet_by_hour, smallest_fleet
+    from fluxcost.capacity.smallest import HourlyFleets, fleet_by_hour, smallest_fleet
     from fluxcost.economics.bills import bill
     from fluxcost.economics.breakeven import BreakEven, Sessions, break_even
     from fluxcost.economics.catalog import Catalog, load_catalog, parse_prices
     from fluxcost.economics.cost import cost_per_image
+    from fluxcost.economics.curve import CurvePoint
     from fluxcost.economics.electricity import electricity_per_image
+    from fluxcost.economics.monthly import rent_of_fleet
     from fluxcost.economics.offers import Offer
+    from fluxcost.economics.pricefile import price_file
     from fluxcost.economics.tariffs import Tariff
     from fluxcost.errors import (
         DocumentError,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from fluxcost.evidence.against import validate_against
     from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
-    from fluxcost.evidence.claims.report import AuditReport
+    from fluxcost.evidence.claims.report import AuditReport, CheckResult, ClaimResult
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.validation import validate, validate_all
     from fluxcost.performance.breakdown import Breakdown, breakdown
@@ -59,13 +62,17 @@ __all__ = [
     "Breakdown",
     "Calibration",
     "Catalog",
+    "CheckResult",
+    "ClaimResult",
     "Comparison",
+    "CurvePoint",
     "DocumentError",
     "Estimate",
     "Fit",
     "Fleet",
     "FluxcostError",
     "FormatVersionError",
+    "HourlyFleets",
     "InfeasibleError",
     "InputError",
     "LoadCurve",
@@ -106,7 +113,9 @@ __all__ = [
     "parse_prices",
     "parse_workload",
     "plan",
+    "price_file",
     "reconcile",
+    "rent_of_fleet",
     "sensitivity",
     "shipped_calibrations",
     "simulate",
@@ -122,13 +131,16 @@ _ROOMS = {
     "fluxcost.capacity.fleet": ("Batching", "Fleet", "Scaling"),
     "fluxcost.capacity.load": ("LoadCurve", "load_curve"),
     "fluxcost.capacity.simulate": ("Simulation", "simulate"),
-    "fluxcost.capacity.smallest": ("fleet_by_hour", "smallest_fleet"),
+    "fluxcost.capacity.smallest": ("HourlyFleets", "fleet_by_hour", "smallest_fleet"),
     "fluxcost.economics.bills": ("bill",),
     "fluxcost.economics.breakeven": ("BreakEven", "Sessions", "break_even"),
     "fluxcost.economics.catalog": ("Catalog", "load_catalog", "parse_prices"),
     "fluxcost.economics.cost": ("cost_per_image",),
+    "fluxcost.economics.curve": ("CurvePoint",),
     "fluxcost.economics.electricity": ("electricity_per_image",),
+    "fluxcost.economics.monthly": ("rent_of_fleet",),
     "fluxcost.economics.offers": ("Offer",),
+    "fluxcost.economics.pricefile": ("price_file",),
     "fluxcost.economics.tariffs": ("Tariff",),
     "fluxcost.errors": (
         "DocumentError",
@@ -144,7 +156,7 @@ _ROOMS = {
     "fluxcost.evidence.against": ("validate_against",),
     "fluxcost.evidence.audit": ("audit",),
     "fluxcost.evidence.batch_choice": ("choose_batches",),
-    "fluxcost.evidence.claims.report": ("AuditReport",),
+    "fluxcost.evidence.claims.report": ("AuditReport", "CheckResult", "ClaimResult"),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.validation": ("validate", "validate_all"),
     "fluxcost.performance.breakdown": ("Breakdown", "breakdown"),

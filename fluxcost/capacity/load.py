@@ -14,7 +14,7 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
 from fluxcost.workload import Workload
 
-LOADS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+LOADS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 """Shares of what the replicas can do, denser where waiting sets in."""
 
 REQUESTS = 3000

@@ -48,6 +48,47 @@ class HourFleet:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class HourlyFleets:
+    """A fleet that follows a profile, beside one that is kept at the size of its busiest hour.
+
+    Attributes:
+        hours: One fleet an hour.
+    """
+
+    hours: tuple[HourFleet, ...]
+
+    @property
+    def most(self) -> int:
+        """Replicas of the busiest hour."""
+        return max(hour.replicas for hour in self.hours)
+
+    @property
+    def replica_hours(self) -> int:
+        """Replica hours of the profile where the fleet follows it, start-up left out."""
+        return sum(hour.replicas for hour in self.hours)
+
+    @property
+    def kept_replica_hours(self) -> int:
+        """Replica hours where the fleet is kept at the busiest hour's size."""
+        return self.most * len(self.hours)
+
+    @property
+    def saved_share(self) -> float:
+        """Share of the kept fleet's replica hours that following saves."""
+        return 1 - self.replica_hours / self.kept_replica_hours
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hours and their sums as plain values."""
+        return {
+            "hours": [hour.to_dict() for hour in self.hours],
+            "most": self.most,
+            "replica_hours": self.replica_hours,
+            "kept_replica_hours": self.kept_replica_hours,
+            "saved_share": self.saved_share,
+        }
+
+
 def smallest_fleet(
     workload: Workload,
     fleet: Fleet,
@@ -146,7 +187,7 @@ def fleet_by_hour(
     *,
     seed: int = 0,
     calibration: Calibration | Fit | None = None,
-) -> tuple[HourFleet, ...]:
+) -> HourlyFleets:
     """Return the fewest replicas of each hour of the workload's profile.
 
     Each hour is taken as steady, as if it lasted: good where a profile changes little within the
@@ -183,4 +224,4 @@ def fleet_by_hour(
         simulation = sized(weight)
         replicas = 0 if simulation is None else simulation.fleet.replicas
         found.append(HourFleet(hour, mean_per_s * weight / mean_weight, replicas, simulation))
-    return tuple(found)
+    return HourlyFleets(tuple(found))

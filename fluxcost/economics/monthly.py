@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import math
 
 import numpy as np
 
-from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK, billed_seconds
+from fluxcost.economics.billing import (
+    HOURS_PER_MONTH,
+    ROUNDING_SLACK,
+    billed_seconds,
+    instances_for,
+)
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source, derive
@@ -16,6 +22,22 @@ SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 Bill = tuple[Estimate, Estimate]
 """Instances, and USD of the month."""
+
+
+def rent_of_fleet(offer: Offer, gpus: int, today: dt.date | None = None) -> Estimate:
+    """Return USD of a month for the fewest whole instances that hold so many GPUs, kept all month.
+
+    Args:
+        offer: What is rented.
+        gpus: GPUs, one a replica.
+        today: Day the price is judged on; UTC today unless given.
+
+    Raises:
+        InputError: gpus is under 1.
+        MissingDataError: The offer has no published price.
+    """
+    rented = instances_for(offer, gpus) * offer.gpu_count
+    return offer.price_estimate(today).scaled(rented * HOURS_PER_MONTH, "USD/month")
 
 
 def kept_all_month(images: int, image_s: Estimate, usd_per_hour: Estimate) -> Bill:

@@ -138,7 +138,8 @@ def test_a_fleet_to_be_found_needs_an_objective_and_a_fixed_size():
 def test_each_hour_has_the_fleet_of_its_own_steady_rate():
     weights = [0.0] * 6 + [1.0] * 6 + [3.0] * 12
     asked = workload(arrivals={"requests_per_s": 3.0, "hourly_weights": weights})
-    hours = fleet_by_hour(asked, fleet(), calibration=H200)
+    found = fleet_by_hour(asked, fleet(), calibration=H200)
+    hours = found.hours
     mean = sum(weights) / 24
     assert [hour.hour for hour in hours] == list(range(24))
     assert sum(hour.requests_per_s for hour in hours) / 24 == pytest.approx(3.0)
@@ -149,6 +150,10 @@ def test_each_hour_has_the_fleet_of_its_own_steady_rate():
             continue
         alone = smallest_fleet(steady(asked, hour.requests_per_s), fleet(), calibration=H200)
         assert hour.replicas == alone.fleet.replicas
-    assert json.loads(json.dumps([hour.to_dict() for hour in hours]))[0]["replicas"] == 0
+    low, high = hours[6].replicas, hours[-1].replicas
+    assert (found.most, found.replica_hours) == (high, 6 * low + 12 * high)
+    assert found.kept_replica_hours == 24 * high
+    assert found.saved_share == pytest.approx(1 - (6 * low + 12 * high) / (24 * high))
+    assert json.loads(json.dumps(found.to_dict()))["hours"][0]["replicas"] == 0
     with pytest.raises(InputError, match="no hourly_weights in arrivals"):
         fleet_by_hour(workload(), fleet(), calibration=H200)

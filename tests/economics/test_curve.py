@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fluxcost.economics.billing import month_usd, session_usd
 from fluxcost.economics.breakeven import Sessions, Verdict, break_even
 from fluxcost.economics.horizon import Horizon, switch_month
+from fluxcost.economics.monthly import rent_of_fleet
 from fluxcost.errors import InfeasibleError, InputError
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
 
@@ -166,10 +167,20 @@ def test_a_point_on_the_curve():
     assert point.rent.value == pytest.approx(5256)
     assert point.api.value == pytest.approx(4200)
     assert 0 <= point.probability < 0.3
+    assert (point.cheaper, point.saved.value) == ("api", pytest.approx(1056))
+    assert point.saved.draws == pytest.approx(point.rent.draws - point.api.draws)
     sure = asked(0.0007).at(4_000_000)
     assert sure.probability == 1
+    assert (sure.cheaper, sure.saved.value) == ("rent", pytest.approx(172))
     with pytest.raises(InputError, match="images is 0"):
         asked(0.0007).at(0)
+
+
+def test_a_fleet_is_rented_in_whole_instances_all_month():
+    # 9 GPUs are two instances of 8 at 3.6 USD a GPU-hour.
+    assert rent_of_fleet(offer(3.6, gpu_count=8), 9).value == pytest.approx(16 * 730 * 3.6)
+    with pytest.raises(InputError, match="gpus is 0"):
+        rent_of_fleet(offer(3.6), 0)
 
 
 def test_a_point_by_the_session_is_the_session_s_bill_so_often():
