@@ -11,12 +11,12 @@ import fluxcost as fc
 
 from . import answers, downloads, programs, show, uploads
 
-MARKS = {
-    "consistent": "✅",
-    "contradicted": "❌",
-    "depends": "↔️",
-    "out of date": "🕓",
-    "not checkable": "❔",
+ICONS = {
+    "consistent": ":material/check_circle:",
+    "contradicted": ":material/cancel:",
+    "depends": ":material/alt_route:",
+    "out of date": ":material/history:",
+    "not checkable": ":material/help:",
 }
 OUTCOMES = {"agrees": "yes", "disagrees": "no", "no answer": "?"}
 
@@ -64,12 +64,13 @@ def _tally(report: fc.AuditReport) -> None:
     columns = st.columns(len(report.counts))
     for column, (verdict, count) in zip(columns, report.counts.items(), strict=True):
         with column:
-            st.metric(f"{MARKS[verdict]} {verdict}", count)
+            st.metric(f"{ICONS[verdict]} {verdict}", count)
 
 
 def _claims(claims: Iterable[fc.ClaimResult]) -> None:
     for claim in claims:
-        with st.expander(show.plain(f"{MARKS[claim.verdict]} {claim.verdict}: {claim.text}")):
+        title = show.plain(f"{claim.verdict}: {claim.text}")
+        with st.expander(title, icon=ICONS[claim.verdict]):
             if claim.checks:
                 for check in claim.checks:
                     _check(check)

@@ -81,7 +81,7 @@ def _month(month: fc.CurvePoint) -> None:
         show.fact(
             "Cheaper at your volume",
             cheaper.removeprefix("the "),
-            f"renting is in {percent(month.probability)} of worlds drawn",
+            f"renting: in {percent(month.probability)} of worlds",
         )
     with rent:
         show.metric("Rent, USD a month", month.rent)
@@ -89,11 +89,12 @@ def _month(month: fc.CurvePoint) -> None:
         show.metric("API, USD a month", month.api)
     with saved:
         show.metric("Saved, USD a month", month.saved)
-    instances = f"{month.instances.value:,.0f} instance"
+    count = month.instances.value
+    instances = f"{count:,.0f} instance{'' if count == 1 else 's'}"
     st.markdown(
         show.plain(
-            f"At {month.images:,} images a month, {cheaper} {saves} {usd(month.saved.value)} a month; "
-            f"rented, it takes {instances}{'' if month.instances.value == 1 else 's'}."
+            f"At {month.images:,} images a month, {cheaper} {saves} "
+            f"{usd(month.saved.value)}; rented, it takes {instances}."
         )
     )
 
@@ -104,15 +105,9 @@ def _verdict(result: fc.BreakEven) -> None:
     with one:
         show.metric("API, USD an image", result.tariff_usd_per_image)
     with two:
-        show.metric("One instance makes, images a month", result.capacity_images_per_month)
+        show.metric("One instance makes a month", result.capacity_images_per_month)
     with three:
-        needed = result.required_utilization
-        low, high = percent(needed.low), percent(needed.high)
-        show.fact(
-            "Utilization needed",
-            percent(needed.value),
-            f"{percent(needed.level)}: {low} to {high}; GPU time alone then costs as much",
-        )
+        show.share("Utilization at which GPU time costs as much", result.required_utilization)
 
 
 def _frame(result: fc.BreakEven, most: int) -> pd.DataFrame:
@@ -146,7 +141,7 @@ def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> alt.LayerC
     layers += [
         charts.upright(volume, "images", "") for volume in volumes[:MOST_MARKS] if volume <= most
     ]
-    return alt.layer(*layers)
+    return charts.over(*layers)
 
 
 def _evidence(result: fc.BreakEven) -> None:
@@ -165,9 +160,9 @@ def _crossings(result: fc.BreakEven) -> None:
     rows = pd.DataFrame(
         [
             {
-                "from": crossing.images_per_month.value,
-                "low": crossing.images_per_month.low,
-                "high": crossing.images_per_month.high,
+                "from": round(crossing.images_per_month.value),
+                "low": round(crossing.images_per_month.low),
+                "high": round(crossing.images_per_month.high),
                 "becomes": RENT if crossing.becomes == "rent" else API,
             }
             for crossing in result.crossings

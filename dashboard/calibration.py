@@ -114,15 +114,15 @@ def _call(asked: Question, own: Own) -> dict[str, object]:
         show.metric("Images a second", numbers["Images a second"])
     with floor, show.unless_refused():
         found = answers.breakdown(asked.calibration, asked.shape, asked.batch, own)
-        share = found.floor_share
-        low, high = percent(share.low), percent(share.high)
-        least = f"floor {seconds(found.floor.total_s)} at the {found.floor.basis}"
-        show.fact(
-            "Share of the floor",
-            percent(share.value),
-            f"{percent(share.level)}: {low} to {high}; {least}",
+        show.share("Floor over latency", found.floor_share)
+        document |= {"floor_share": found.floor_share.to_dict(), "floor": found.floor.to_dict()}
+    if "floor" in document:
+        st.caption(
+            show.plain(
+                f"The floor, {seconds(found.floor.total_s)} at the {found.floor.basis}, is the "
+                "least the arithmetic and bytes of a call take; at 100 % nothing is left to gain."
+            )
         )
-        document |= {"floor_share": share.to_dict(), "floor": found.floor.to_dict()}
     show.evidence(numbers)
     return document
 
@@ -171,7 +171,7 @@ def _size_chart(fitted: pd.DataFrame, measured: pd.DataFrame) -> alt.LayerChart:
                 y="median_s:Q", tooltip=shown
             ),
         ]
-    return alt.layer(*layers)
+    return charts.over(*layers)
 
 
 def _stages(asked: Question, calibration: fc.Calibration, own: Own) -> list[dict[str, object]]:
@@ -218,7 +218,7 @@ def _stage_chart(rows: pd.DataFrame, floors: pd.DataFrame) -> alt.LayerChart:
         .encode(
             y=y,
             x=alt.X("seconds:Q", title="seconds of a call"),
-            color=alt.Color("stage:N", scale=scale, legend=charts.legend()),
+            color=alt.Color("stage:N", scale=scale, legend=charts.legend(columns=2)),
             order=alt.Order("place:Q"),
             tooltip=[
                 alt.Tooltip("call:N", title="call"),
@@ -234,7 +234,7 @@ def _stage_chart(rows: pd.DataFrame, floors: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("share:Q", title="floor over latency", format=".0%"),
     ]
     base = alt.Chart(floors).encode(y=y, x="floor:Q", tooltip=told)
-    return alt.layer(
+    return charts.over(
         bars,
         base.mark_tick(color="white", thickness=5, size=20),
         base.mark_tick(color="black", thickness=2, size=20),
@@ -292,7 +292,7 @@ def _residual_chart(rows: pd.DataFrame) -> alt.LayerChart:
         )
     )
     zero = alt.Chart(pd.DataFrame([{"at": 0}])).mark_rule(color=charts.GRAY).encode(y="at:Q")
-    return alt.layer(zero, points)
+    return charts.over(zero, points)
 
 
 def _environment(calibration: fc.Calibration) -> None:

@@ -100,9 +100,7 @@ def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:
     with response:
         show.metric(f"Response, {name}", found.response[name])
     with busy:
-        used = found.utilization
-        low, high = percent(used.low), percent(used.high)
-        show.fact("Utilization", percent(used.value), f"{percent(used.level)}: {low} to {high}")
+        show.share("Utilization", found.utilization)
     with money:
         show.metric("Rent, USD a month", rent)
     if objective is not None and found.probability_met is not None:
@@ -184,14 +182,14 @@ def _response_chart(
         charts.bands(
             shown, _rate(curve), "response, s (log scale)", palette, tooltip, y_scale=scale
         ),
-        charts.upright(curve.knee.requests_per_s, "requests_per_s", "knee"),
+        charts.upright(curve.knee.requests_per_s, "requests_per_s", "knee", to_the_left=True),
     ]
     stated = workload.arrivals.requests_per_s if workload.arrivals else None
     if stated is not None and stated <= curve.full_per_s:
         layers.append(charts.upright(stated, "requests_per_s", "yours"))
     if workload.objective is not None:
         layers.append(charts.level(workload.objective.within_s, "value", "objective"))
-    return alt.layer(*layers)
+    return charts.over(*layers)
 
 
 def _busy_chart(frame: pd.DataFrame, curve: fc.LoadCurve) -> alt.LayerChart:
@@ -211,7 +209,7 @@ def _busy_chart(frame: pd.DataFrame, curve: fc.LoadCurve) -> alt.LayerChart:
         ],
     )
     line = base.mark_line(color=charts.BLUE, strokeWidth=2)
-    return alt.layer(line, base.mark_circle(color=charts.BLUE, size=50))
+    return charts.over(line, base.mark_circle(color=charts.BLUE, size=50))
 
 
 def _day(asked: Question, own: Own) -> fc.HourlyFleets:
@@ -279,4 +277,5 @@ def _day_chart(rows: pd.DataFrame) -> alt.LayerChart:
             axis=alt.Axis(titleColor=charts.ORANGE, grid=False),
         )
     )
-    return alt.layer(bars, line).resolve_scale(y="independent")
+    both: alt.LayerChart = charts.over(bars, line).resolve_scale(y="independent")
+    return both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import altair as alt
 import pandas as pd
@@ -27,6 +28,11 @@ ROW = 24
 PNG_PPI = 144
 
 
+def over(*charts: alt.Chart | alt.LayerChart) -> alt.LayerChart:
+    """Draw charts over each other, the last on top."""
+    return alt.LayerChart(layer=[*charts])
+
+
 def rows_of(x: str, at: float, series: str, estimate: fc.Estimate) -> dict[str, object]:
     """Return a point of a band as a row: x, series, value, low and high."""
     return {
@@ -38,9 +44,16 @@ def rows_of(x: str, at: float, series: str, estimate: fc.Estimate) -> dict[str, 
     }
 
 
-def legend() -> alt.Legend:
-    """Return a legend that a phone has room for."""
-    return alt.Legend(orient="top", direction="vertical", title=None, labelLimit=320)
+def legend(columns: int = 3) -> alt.Legend:
+    """Return a legend on top with so many names side by side, which a phone must have room for."""
+    return alt.Legend(
+        orient="top",
+        direction="horizontal",
+        columns=columns,
+        title=None,
+        labelLimit=320,
+        symbolOpacity=1,
+    )
 
 
 def colors(palette: Mapping[str, str]) -> alt.Color:
@@ -80,18 +93,20 @@ def bands(
         alt.Tooltip("high:Q", title="high, 95 %", format=",.4~g"),
     ]
     hover = base.mark_circle(size=160, opacity=0).encode(y=y, tooltip=shown)
-    return alt.layer(band, line, hover)
+    return over(band, line, hover)
 
 
-def upright(at: float, x: str, text: str) -> alt.LayerChart:
+def upright(at: float, x: str, text: str, *, to_the_left: bool = False) -> alt.LayerChart:
     """Draw a dashed line at a place on the horizontal axis, with its name on top."""
+    align: Literal["left", "right"] = "right" if to_the_left else "left"
+    aside = -4 if to_the_left else 4
     frame = pd.DataFrame([{x: at, "name": text}])
     base = alt.Chart(frame).encode(x=f"{x}:Q")
     rule = base.mark_rule(strokeDash=[5, 4], color=GRAY, strokeWidth=1.5)
-    label = base.mark_text(align="left", dx=4, dy=8, color=GRAY, fontSize=12).encode(
+    label = base.mark_text(align=align, dx=aside, dy=8, color=GRAY, fontSize=12).encode(
         y=alt.value(0), text="name:N"
     )
-    return alt.layer(rule, label)
+    return over(rule, label)
 
 
 def level(at: float, y: str, text: str) -> alt.LayerChart:
@@ -102,7 +117,7 @@ def level(at: float, y: str, text: str) -> alt.LayerChart:
     label = base.mark_text(align="left", dx=4, dy=-7, color=RED, fontSize=12).encode(
         x=alt.value(0), text="name:N"
     )
-    return alt.layer(rule, label)
+    return over(rule, label)
 
 
 def show(chart: alt.LayerChart | alt.Chart, alt_text: str, *, height: int = 340) -> None:

@@ -97,11 +97,15 @@ def _frame(found: fc.Comparison) -> pd.DataFrame:
     frame = found.to_frame()
     if "latency" not in frame:
         frame["latency"] = None
-    frame["made by"] = [
-        f"{each.model}: {each.plan.gpu}, {each.stack}" if each.stack else APIS
-        for each in found.alternatives
-    ]
+    frame["made by"] = [_maker(each) for each in found.alternatives]
     return frame
+
+
+def _maker(way: fc.Alternative) -> str:
+    if way.stack is None:
+        return APIS
+    told = "" if way.picture == "as eager bf16" else f" ({way.picture})"
+    return f"{way.model}: {way.plan.gpu}, {way.stack}{told}"
 
 
 def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> alt.LayerChart:
@@ -128,8 +132,8 @@ def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("picture:N", title="pictures"),
         alt.Tooltip("beaten_by:N", title="beaten by"),
     ]
-    color = alt.Color("made by:N", scale=scale, legend=charts.legend())
-    shape = alt.Shape("picture:N", legend=alt.Legend(orient="top", title="pictures"))
+    color = alt.Color("made by:N", scale=scale, legend=charts.legend(columns=1))
+    shape = alt.Shape("picture:N", legend=None)
     points = (
         alt.Chart(timed)
         .mark_point(filled=True, size=60, opacity=0.75)
@@ -145,7 +149,7 @@ def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> alt.LayerChart:
     if len(apis):
         ticks = alt.Chart(apis).mark_tick(color=charts.GRAY, thickness=2, size=14)
         layers.append(ticks.encode(x=x, y=alt.value(6), tooltip=[*told[:2], *told[3:6]]))
-    return alt.layer(*layers)
+    return charts.over(*layers)
 
 
 def _tables(frame: pd.DataFrame) -> None:

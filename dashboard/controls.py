@@ -63,13 +63,11 @@ def models(today: dt.date, own: Own) -> list[str]:
     )
 
 
-def calibration(own: Own, *, staged: bool = False) -> str:
-    """Ask whose timings to use; `staged` leaves out those that only print whole calls."""
-    found = answers.calibrations(own)
-    names = [name for name, each in found.items() if each.source == "measured" or not staged]
+def calibration(own: Own) -> str:
+    """Ask whose timings to use."""
     return st.selectbox(
         "Timings",
-        names,
+        list(answers.calibrations(own)),
         key="calibration",
         bind="query-params",
         help="GPU, model and stack, as measured; your own are uploaded on the Calibration page.",

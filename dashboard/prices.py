@@ -103,14 +103,20 @@ def _common(row: fc.Offer | fc.Tariff, today: dt.date) -> dict[str, Any]:
     }
 
 
+def _bounds(price: fc.Estimate | None) -> dict[str, float | None]:
+    # None where no price is published for this: an empty cell, not a 0.
+    if price is None:
+        return {"price": None, "low": None, "high": None}
+    return {"price": price.value, "low": price.low, "high": price.high}
+
+
 def _offers(rows: Iterable[fc.Offer | fc.Tariff], today: dt.date) -> pd.DataFrame:
     documents = []
     for row in rows:
         assert isinstance(row, fc.Offer)  # noqa: S101 - narrows the type
         price = row.price_estimate(today) if row.price else None
-        document = {"id": row.id, "gpu": row.gpu, "gpus": row.gpu_count, "sold": str(row.kind)}
-        document |= {"price": price and price.value, "low": price and price.low}
-        documents.append(document | {"high": price and price.high, **_common(row, today)})
+        good = {"gpu": row.gpu, "gpus": row.gpu_count, "sold": str(row.kind)}
+        documents.append({"id": row.id, **_bounds(price), **good, **_common(row, today)})
     return pd.DataFrame(documents)
 
 
@@ -123,9 +129,8 @@ def _tariffs(rows: Iterable[fc.Offer | fc.Tariff], today: dt.date) -> pd.DataFra
             price = row.usd_per_image(shape, today)
         except fc.FluxcostError:
             price = None
-        document = {"id": row.id, "model": row.model, "price": price and price.value}
-        document |= {"low": price and price.low, "high": price and price.high}
-        documents.append(document | _common(row, today))
+        good = {"model": row.model}
+        documents.append({"id": row.id, **_bounds(price), **good, **_common(row, today)})
     return pd.DataFrame(documents)
 
 

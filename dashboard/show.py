@@ -41,6 +41,13 @@ def metric(label: str, estimate: fc.Estimate) -> None:
     low, value, high = (
         quantity(number, unit) for number in (estimate.low, estimate.value, estimate.high)
     )
+    bare = low.removesuffix(f" {unit}")
+    fact(label, value, f"{percent(estimate.level)}: {bare} to {high}")
+
+
+def share(label: str, estimate: fc.Estimate) -> None:
+    """Show a share as a percentage, with its interval below."""
+    low, value, high = map(percent, (estimate.low, estimate.value, estimate.high))
     fact(label, value, f"{percent(estimate.level)}: {low} to {high}")
 
 

@@ -10,6 +10,8 @@ import streamlit as st
 
 import fluxcost as fc
 
+from .charts import over
+
 API = "API"
 COLORS = {
     "measured": "#0b5cad",
@@ -90,7 +92,7 @@ def cost_chart(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
     lines = plans.mark_rule(strokeWidth=2, color=INTERVAL).encode(
         x="total_low:Q", x2="total_high:Q"
     )
-    return alt.layer(bars, lines)
+    return over(bars, lines)
 
 
 def rejected(plans: fc.Plans) -> None:

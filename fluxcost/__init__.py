@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.library import load_calibration, shipped_calibrations
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
-    from fluxcost.planning.comparison import Comparison, compare
+    from fluxcost.planning.comparison import Alternative, Comparison, compare
     from fluxcost.planning.diff import diff
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from fluxcost.workload import Shape, Workload, load_workload, parse_workload
 
 __all__ = [
+    "Alternative",
     "AuditReport",
     "Batching",
     "BreakEven",
@@ -166,7 +167,7 @@ _ROOMS = {
     "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
-    "fluxcost.planning.comparison": ("Comparison", "compare"),
+    "fluxcost.planning.comparison": ("Alternative", "Comparison", "compare"),
     "fluxcost.planning.diff": ("diff",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.reconciling": ("reconcile",),
