@@ -181,17 +181,20 @@ def _edit(rows: Sequence[fc.Offer | fc.Tariff]) -> None:
             return
         row_id = st.selectbox("Price to start from", [row.id for row in rows], key="row")
         row = next(each for each in rows if each.id == row_id)
-        text = st.text_area(
+        key = f"text {row_id}"
+        st.text_area(
             "Its row, as a price file",
             fc.price_file(row),
             height=360,
-            key=f"text {row_id}",
+            key=key,
             max_chars=20_000,
             help="Change the price, and say where it comes from: source, as_of and grade.",
         )
 
         def use() -> None:
             try:
+                # What was typed with the click; the page is drawn with it only afterwards.
+                text = str(st.session_state[key])
                 upload = uploads.made(f"{row.provider}-{EDITED}", text.encode())
                 uploads.keep("prices", upload, fc.parse_prices)
             except fc.FluxcostError as error:

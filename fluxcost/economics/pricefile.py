@@ -12,6 +12,9 @@ from fluxcost.economics.offers import Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
 
+WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""What YAML 1.1 reads as something else than text."""
+
 
 def price_file(*rows: Offer | Tariff) -> str:
     """Return rows of one provider as the text of a price file, to edit and lay over the shipped.
@@ -51,9 +54,14 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - any plain value
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
     if isinstance(value, dict):
-        return (
-            "{" + ", ".join(f"{_flow(name)}: {_flow(each)}" for name, each in value.items()) + "}"
-        )
+        return "{" + ", ".join(f"{_key(name)}: {_flow(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_flow(each) for each in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: object) -> str:
+    """Return a key bare where YAML 1.1 reads it as the text it is."""
+    text = str(name)
+    is_word = text.isidentifier() and text.lower() not in WORDS
+    return text if is_word else json.dumps(text, ensure_ascii=False)
