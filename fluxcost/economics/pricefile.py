@@ -62,6 +62,5 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - any plain value
 
 def _key(name: object) -> str:
     """Return a key bare where YAML 1.1 reads it as the text it is."""
-    text = str(name)
-    is_word = text.isidentifier() and text.lower() not in WORDS
-    return text if is_word else json.dumps(text, ensure_ascii=False)
+    is_word = str(name).isidentifier() and str(name).lower() not in WORDS
+    return str(name) if is_word else _flow(name)
