@@ -37,7 +37,7 @@ def page() -> None:
 def _question(today: dt.date, own: Own) -> tuple[Renting, int]:
     with st.sidebar:
         images = controls.count(
-            "Images a month", "images", default=1_000_000, least=1, step=100_000
+            "Images a month", "monthly", default=1_000_000, least=1, step=100_000
         )
         name = controls.calibration(own)
         timed = answers.calibrations(own)[name]

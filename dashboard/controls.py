@@ -235,7 +235,7 @@ def arrivals() -> dict[str, Any]:
     rate = st.number_input(
         "Requests a second", 0.0, value=5.0, step=1.0, format="%g", key="rate", bind="query-params"
     )
-    images = count("Images a request", "images", default=1, least=1)
+    images = count("Images a request", "each", default=1, least=1)
     process = st.selectbox(
         "Arrivals",
         ["poisson", "gamma", "constant"],

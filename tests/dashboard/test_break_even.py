@@ -114,9 +114,9 @@ def test_sessions_have_their_starts_and_a_volume_they_cannot_make_is_one_sentenc
     page.radio(key="rented").set_value("while there is work")
     settled(page).number_input(key="starts").set_value(4)
     page.number_input(key="startup").set_value(30.0)
-    page.number_input(key="images").set_value(50_000_000)
+    page.number_input(key="monthly").set_value(50_000_000)
     assert "one instance makes at most" in sentence(settled(page))
-    page.number_input(key="images").set_value(10_000)
+    page.number_input(key="monthly").set_value(10_000)
     result = answered(asked(sessions=fc.Sessions(4, 1800.0)))
     assert numbers(settled(page)) == expected(result, 10_000)
 

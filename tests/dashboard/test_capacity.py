@@ -92,7 +92,7 @@ def test_it_opens_with_the_fewest_gpus_in_time(page: AppTest):
             {"objective": {"percentile": 90, "within_s": 2.0}},
             fleet(),
         ),
-        ("number_input", "images", 2, {"images_per_request": 2}, fleet()),
+        ("number_input", "each", 2, {"images_per_request": 2}, fleet()),
         ("number_input", "batch", 1, {}, fleet(batch=1)),
         ("number_input", "held", 0.2, {}, fleet(held=0.2)),
         (

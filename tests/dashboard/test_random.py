@@ -53,7 +53,7 @@ def break_even(draw: random.Random) -> Question:
         key: str(value) for key, value in vars(asked).items() if key not in {"shape", "sessions"}
     }
     return renting.expected(renting.answered(asked), images), address | plain | {
-        "images": str(images)
+        "monthly": str(images)
     }
 
 
