@@ -3,28 +3,161 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 import fluxcost as fc
 
+from .uploads import Own, Upload
+
 KEPT = 32
 """Answers kept at a time; one holds a few megabytes of draws."""
 
+YOURS = "yours: "
+"""How the name of an uploaded calibration begins, so that it cannot pass for a shipped one."""
 
-@st.cache_resource(max_entries=2)
-def models(today: dt.date) -> tuple[str, ...]:
+_HASHES: dict[str | type[Any], Callable[[Any], Any]] = {
+    Upload: lambda upload: (upload.name, upload.digest),
+    fc.Workload: lambda workload: workload.model_dump_json(),
+    fc.Fleet: lambda fleet: fleet.model_dump_json(),
+}
+
+
+def today() -> dt.date:
+    """Return the day on which prices are judged."""
+    return dt.datetime.now(tz=dt.UTC).date()
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
+def catalog(own: Own) -> fc.Catalog:
+    """Return the shipped prices with the reader's own over them."""
+    prices = fc.load_catalog()
+    for upload in own.prices:
+        prices = prices.overlaid(fc.parse_prices(upload.data, upload.where))
+    return prices
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
+def _own_calibrations(own: Own) -> Mapping[str, fc.Calibration]:
+    found = [fc.parse_calibration(each.data, each.where) for each in own.calibrations]
+    return {f"{YOURS}{each.alias} {each.content_hash[:8]}": each for each in found}
+
+
+def calibrations(own: Own) -> Mapping[str, fc.Calibration]:
+    """Return every calibration by the name it is chosen by: shipped ones first."""
+    shipped = {each.alias: fc.load_calibration(each.alias) for each in fc.shipped_calibrations()}
+    return {**shipped, **_own_calibrations(own)}
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Fitting")
+def fit(name: str, own: Own) -> fc.Fit:
+    """Return the fit of a calibration by the name it is chosen by."""
+    return fc.fit(calibrations(own)[name])
+
+
+@st.cache_resource(max_entries=2, hash_funcs=_HASHES, show_spinner=False)
+def models(today: dt.date, own: Own) -> tuple[str, ...]:
     """Return every model that can be planned: the timed ones first, then those with an API."""
-    timed = [fc.load_calibration(entry.alias).model for entry in fc.shipped_calibrations()]
-    sold = sorted(tariff.model for tariff in fc.load_catalog().plannable_tariffs(today=today))
+    timed = [calibration.model for calibration in calibrations(own).values()]
+    sold = sorted(tariff.model for tariff in catalog(own).plannable_tariffs(today=today))
     return tuple(dict.fromkeys((*timed, *sold)))
 
 
-@st.cache_resource(
-    max_entries=KEPT,
-    show_spinner="Planning",
-    hash_funcs={fc.Workload: lambda workload: workload.model_dump_json()},
-)
-def plans(workload: fc.Workload, today: dt.date) -> fc.Plans:
-    """Return the plans of a workload at the shipped prices and timings."""
-    return fc.plan(workload, today=today)
+def _timed(own: Own, *models: str) -> tuple[fc.Calibration, ...] | None:
+    # None lets the library use its own fits of the shipped ones, which it keeps.
+    if not own.calibrations:
+        return None
+    return tuple(each for each in calibrations(own).values() if each.model in models)
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Planning")
+def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
+    """Return the plans of a workload at these prices and timings."""
+    return fc.plan(workload, catalog(own), _timed(own, workload.model), today)
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
+def comparison(workloads: tuple[fc.Workload, ...], today: dt.date, own: Own) -> fc.Comparison:
+    """Return the ways to make the images of workloads that differ in their model."""
+    timed = _timed(own, *(workload.model for workload in workloads))
+    return fc.compare(workloads, catalog(own), timed, today)
+
+
+@dataclass(frozen=True)
+class Renting:
+    """What is rented instead of which API, and for which images."""
+
+    calibration: str
+    offer: str
+    tariff: str
+    shape: fc.Shape
+    batch: int
+    utilization: float
+    sessions: fc.Sessions | None
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Comparing bills")
+def break_even(asked: Renting, today: dt.date, own: Own) -> fc.BreakEven:
+    """Return from how many images a month renting beats an API."""
+    prices = catalog(own)
+    return fc.break_even(
+        fit(asked.calibration, own),
+        prices.offer(asked.offer),
+        prices.tariff(asked.tariff),
+        asked.shape,
+        batch=asked.batch,
+        utilization=asked.utilization,
+        sessions=asked.sessions,
+        today=today,
+    )
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating")
+def simulation(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
+    """Return how a fleet serves a workload."""
+    return fc.simulate(workload, fleet, calibration=fit(fleet.calibration, own))
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Sizing the fleet")
+def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
+    """Return the fewest replicas that meet the workload's objective, as simulated."""
+    return fc.smallest_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
+def load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
+    """Return how a fleet slows down as it fills up."""
+    return fc.load_curve(workload, fleet, calibration=fit(fleet.calibration, own))
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Sizing hour by hour")
+def by_hour(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.HourlyFleets:
+    """Return the fewest replicas of each hour of a workload's day."""
+    return fc.fleet_by_hour(workload, fleet, calibration=fit(fleet.calibration, own))
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Leaving cells out")
+def validation(calibration: str, own: Own) -> fc.ValidationReport:
+    """Return how well a fit predicts cells left out of it."""
+    return fc.validate(calibrations(own)[calibration])
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Reading the fit")
+def size_curve(calibration: str, steps: int, batch: int, own: Own) -> fc.SizeCurve:
+    """Return latency over size."""
+    return fc.size_curve(fit(calibration, own), steps=steps, batch=batch)
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
+def breakdown(calibration: str, shape: fc.Shape, batch: int, own: Own) -> fc.Breakdown:
+    """Return where the time of a call goes."""
+    return fc.breakdown(fit(calibration, own), shape, batch)
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Recomputing claims")
+def audit(today: dt.date, own: Own) -> fc.AuditReport:
+    """Return a published benchmark's claims, recomputed."""
+    return fc.audit(catalog=catalog(own), today=today)

@@ -7,8 +7,27 @@ import streamlit as st
 
 # A wheel carries the pages inside the package; a checkout has them beside it.
 _HOME = "fluxcost.dashboard" if find_spec("fluxcost.dashboard") else "dashboard"
-what_if = importlib.import_module(f"{_HOME}.what_if")
+PAGES = {
+    "what_if": "What if",
+    "break_even": "Break-even",
+    "capacity": "Capacity",
+    "compare": "Compare",
+    "calibration": "Calibration",
+    "prices": "Prices",
+    "audit": "Audit",
+}
 
 st.set_page_config(page_title="fluxcost", layout="wide")
 # On top, since the sidebar holds the controls of the page.
-st.navigation([st.Page(what_if.page, title="What if", default=True)], position="top").run()
+st.navigation(
+    [
+        st.Page(
+            importlib.import_module(f"{_HOME}.{name}").page,
+            title=title,
+            url_path=name.replace("_", "-"),
+            default=name == "what_if",
+        )
+        for name, title in PAGES.items()
+    ],
+    position="top",
+).run()

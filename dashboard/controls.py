@@ -9,7 +9,7 @@ is gone out of the address, and while a page is drawn that may take out others' 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -17,6 +17,7 @@ import streamlit as st
 import fluxcost as fc
 
 from . import answers
+from .uploads import Own
 
 SIZES: Mapping[str, tuple[int, int]] = {
     "1024x1024": (1024, 1024),
@@ -31,16 +32,121 @@ CUSTOM = "another"
 # A chosen text stands in the address as it is shown.
 DEADLINE = "by a deadline"
 MONTH = "every month"
+ALL_MONTH = "all month"
+SESSIONS = "while there is work"
+FEWEST = "the fewest in time"
+CHOSEN = "as many as I say"
+EXAMPLE_DAY = "1 1 1 1 1 2 4 8 12 14 15 15 14 14 14 15 15 14 12 9 6 4 2 1"
 
 
-def model(today: dt.date) -> str:
+def model(today: dt.date, own: Own) -> str:
     """Ask for a model."""
     return st.selectbox(
         "Model",
-        answers.models(today),
+        answers.models(today, own),
         key="model",
         bind="query-params",
         help="Those that were timed come first; the others are sold by APIs only.",
+    )
+
+
+def models(today: dt.date, own: Own) -> list[str]:
+    """Ask for models to compare."""
+    known = answers.models(today, own)
+    return st.multiselect(
+        "Models",
+        known,
+        default=known[:1],
+        key="models",
+        bind="query-params",
+        help="Pictures of different models are not comparable here, so each has its own front.",
+    )
+
+
+def calibration(own: Own) -> str:
+    """Ask whose timings to use."""
+    return st.selectbox(
+        "Timings",
+        list(answers.calibrations(own)),
+        key="calibration",
+        bind="query-params",
+        help="GPU, model and stack, as measured; your own are uploaded on the Calibration page.",
+    )
+
+
+def offer(gpu: str, today: dt.date, own: Own) -> str:
+    """Ask what to rent: offers of a GPU, the cheapest first."""
+    offers = answers.catalog(own).plannable_offers(gpu, today)
+    rising = sorted(offers, key=lambda each: each.usd_per_gpu_hour)
+    plain = (
+        at
+        for at, each in enumerate(rising)
+        if each.kind == "on-demand" and each.trust(today) == "published"
+    )
+    return _chosen("Rented", rising, next(plain, 0), "offer", f"Offers of {gpu}, cheapest first.")
+
+
+def tariff(model: str, today: dt.date, own: Own) -> str:
+    """Ask what an API charges: tariffs of a model first, the dearest of them last."""
+    tariffs = answers.catalog(own).plannable_tariffs(today=today)
+    made = [each for each in tariffs if "text-to-image" in each.tasks]
+    first = sorted(made, key=lambda each: (each.model != model, each.grade, each.id))
+    remark = f"Those of {model} come first; other models make other pictures."
+    return _chosen("Instead of", first, 0, "tariff", remark)
+
+
+def _chosen(
+    label: str, rows: Sequence[fc.Offer | fc.Tariff], index: int, key: str, remark: str
+) -> str:
+    if not rows:
+        raise fc.MissingDataError(f"{label}: nothing with a current price; {remark}")
+    return st.selectbox(
+        label,
+        [row.id for row in rows],
+        index=index,
+        key=key,
+        bind="query-params",
+        help=remark,
+    )
+
+
+def batch() -> int:
+    """Ask how many images a call makes."""
+    return count("Images a call (batch)", "batch", default=4, least=1)
+
+
+def sessions() -> fc.Sessions | None:
+    """Ask whether to keep an instance all month or to start it while there is work."""
+    rented = st.radio("Rented", [ALL_MONTH, SESSIONS], key="rented", bind="query-params")
+    by_session = rented == SESSIONS
+    starts = count("Starts a month", "starts", default=22, least=1, disabled=not by_session)
+    minutes = st.number_input(
+        "Start-up, minutes",
+        0.0,
+        value=10.0,
+        step=1.0,
+        format="%g",
+        key="startup",
+        bind="query-params",
+        disabled=not by_session,
+        help="Billed, at each start, until the first image can be made.",
+    )
+    seconds = dt.timedelta(minutes=minutes).total_seconds()
+    return fc.Sessions(starts, seconds) if by_session else None
+
+
+def utilization(default: float) -> float:
+    """Ask which share of rented time makes images."""
+    return st.slider(
+        "Utilization",
+        0.05,
+        1.0,
+        value=default,
+        step=0.05,
+        format="percent",
+        key="utilization",
+        bind="query-params",
+        help="Share of rented time, start-up aside, in which the GPUs make images.",
     )
 
 
@@ -50,17 +156,17 @@ def size_and_steps() -> tuple[int, int, int]:
     preset = size in SIZES
     left, right = st.columns(2)
     with left:
-        width = _count("Width", "width", default=1024, least=16, step=16, disabled=preset)
+        width = count("Width", "width", default=1024, least=16, step=16, disabled=preset)
     with right:
-        height = _count("Height", "height", default=1024, least=16, step=16, disabled=preset)
-    steps = _count("Denoising steps", "steps", default=4, least=1)
+        height = count("Height", "height", default=1024, least=16, step=16, disabled=preset)
+    steps = count("Denoising steps", "steps", default=4, least=1)
     return *SIZES.get(size, (width, height)), steps
 
 
 def volume() -> dict[str, Any]:
     """Ask how many images and by when; return the fields of a workload."""
     kind = st.radio("Images wanted", [DEADLINE, MONTH], key="volume", bind="query-params")
-    images = _count("Images", "images", default=200_000, least=1, step=10_000)
+    images = count("Images", "images", default=200_000, least=1, step=10_000)
     hours = st.number_input(
         "Ready within, hours",
         0.1,
@@ -71,7 +177,7 @@ def volume() -> dict[str, Any]:
         bind="query-params",
         disabled=kind != DEADLINE,
     )
-    starts = _count(
+    starts = count(
         "Starts a month",
         "starts",
         default=22,
@@ -87,17 +193,7 @@ def volume() -> dict[str, Any]:
 
 def running() -> dict[str, Any]:
     """Ask how the GPUs are kept busy; return the fields of a workload."""
-    utilization = st.slider(
-        "Utilization",
-        0.05,
-        1.0,
-        value=0.9,
-        step=0.05,
-        format="percent",
-        key="utilization",
-        bind="query-params",
-        help="Share of rented time, start-up aside, in which the GPUs make images.",
-    )
+    busy = utilization(0.9)
     startup = st.number_input(
         "Start-up, minutes",
         0.0,
@@ -108,7 +204,7 @@ def running() -> dict[str, Any]:
         bind="query-params",
         help="Billed from renting a GPU until it makes its first image.",
     )
-    return {"utilization": utilization, "startup_minutes": startup}
+    return {"utilization": busy, "startup_minutes": startup}
 
 
 def constraints() -> dict[str, Any]:
@@ -152,7 +248,103 @@ def constraints() -> dict[str, Any]:
     }
 
 
-def _count(
+def arrivals() -> dict[str, Any]:
+    """Ask how requests come in; return the fields of a workload."""
+    rate = st.number_input(
+        "Requests a second", 0.0, value=5.0, step=1.0, format="%g", key="rate", bind="query-params"
+    )
+    images = count("Images a request", "each", default=1, least=1)
+    process = st.selectbox(
+        "Arrivals",
+        ["poisson", "gamma", "constant"],
+        key="process",
+        bind="query-params",
+        help="poisson: many independent users; gamma: bursty or regular, by its variation; "
+        "constant: a metronome.",
+    )
+    variation = st.number_input(
+        "Variation of the gaps",
+        0.05,
+        value=2.0,
+        step=0.5,
+        format="%g",
+        key="variation",
+        bind="query-params",
+        disabled=process != "gamma",
+        help="Standard deviation over mean; over 1 is bursty.",
+    )
+    bursts = {"coefficient_of_variation": variation} if process == "gamma" else {}
+    stated = {"process": process, "requests_per_s": rate} | bursts
+    return {"arrivals": stated, "images_per_request": images}
+
+
+def objective() -> dict[str, Any]:
+    """Ask how soon requests must be answered; return the fields of a workload."""
+    left, right = st.columns(2)
+    with left:
+        percentile = st.number_input(
+            "Percentile",
+            1.0,
+            99.99,
+            value=95.0,
+            step=1.0,
+            format="%g",
+            key="percentile",
+            bind="query-params",
+            help="Such as 95: 95 of 100 requests.",
+        )
+    with right:
+        within = st.number_input(
+            "Within, seconds",
+            0.01,
+            value=2.0,
+            step=0.25,
+            format="%g",
+            key="within",
+            bind="query-params",
+            help="From a request's arrival to its last image.",
+        )
+    return {"objective": {"percentile": percentile, "within_s": within}}
+
+
+def batching() -> fc.Batching:
+    """Ask how a replica joins requests."""
+    most = count("Images a call, at most", "batch", default=4, least=1)
+    held = st.number_input(
+        "Held back for company, seconds",
+        0.0,
+        value=0.0,
+        step=0.05,
+        format="%g",
+        key="held",
+        bind="query-params",
+        help="Longest a request waits for others before its call begins.",
+    )
+    return fc.Batching.parse({"max_batch": most, "max_wait_s": held}, "this page")
+
+
+def replicas() -> int | None:
+    """Ask for a number of replicas; None is for the page to find."""
+    found = st.radio("Replicas", [FEWEST, CHOSEN], key="fleet", bind="query-params")
+    number = count(
+        "GPUs, one replica each", "replicas", default=2, least=1, disabled=found == FEWEST
+    )
+    return None if found == FEWEST else number
+
+
+def day() -> str:
+    """Ask for the relative rate of each hour of a day."""
+    return st.text_input(
+        "A day, hour by hour",
+        EXAMPLE_DAY,
+        key="day",
+        bind="query-params",
+        help="24 relative rates from midnight on, with spaces between; the mean stays the rate "
+        "above. An example day is given; put in yours.",
+    )
+
+
+def count(
     label: str,
     key: str,
     *,
@@ -162,6 +354,7 @@ def _count(
     remark: str | None = None,
     disabled: bool = False,
 ) -> int:
+    """Ask for a whole number; the library says what is too much."""
     return st.number_input(
         label,
         least,

@@ -1,48 +1,54 @@
-"""What a reader takes along: the plans as files, and a program that makes them again."""
+"""What a reader takes along: answers as files, a chart as a picture, and a program to repeat it."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import pprint
-import textwrap
+from collections.abc import Callable
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-import fluxcost as fc
 
+def offer(
+    name: str,
+    document: Any,  # noqa: ANN401 - whatever a to_dict returns
+    frame: pd.DataFrame | None = None,
+    picture: Callable[[], bytes] | None = None,
+    program: str | None = None,
+) -> None:
+    """Show the buttons, and the program to copy.
 
-def offer(workload: fc.Workload, plans: fc.Plans, today: dt.date) -> None:
-    """Show the buttons, and the program to copy."""
-    document = json.dumps(plans.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    Args:
+        name: What the files are called.
+        document: The answer as plain values.
+        frame: The answer as a table.
+        picture: Draws the chart as PNG.
+        program: Python that gives the same answer.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV", plans.to_frame().to_csv(index=False), "plans.csv", "text/csv", on_click="ignore"
-        )
-        st.download_button("JSON", document, "plans.json", "application/json", on_click="ignore")
-    with st.expander("The same in Python"):
-        st.code(program(workload, today), language="python")
+        if frame is not None:
+            table = frame.to_csv(index=False)
+            _button("CSV", table, f"{name}.csv", "text/csv")
+        _button("JSON", text, f"{name}.json", "application/json")
+        if picture is not None:
+            _button("PNG", picture, f"{name}.png", "image/png")
+        if program is not None:
+            _button("Python", program, f"{name.replace('-', '_')}.py", "text/x-python")
+    if program is not None:
+        with st.expander("The same in Python"):
+            st.code(program, language="python")
 
 
-def program(workload: fc.Workload, today: dt.date) -> str:
-    """Return a program that makes the same plans and prints the best."""
-    plain = workload.model_dump(mode="json", exclude_defaults=True)
-    asked = pprint.pformat(plain, sort_dicts=False)
-    day = f"datetime.date({today.year}, {today.month}, {today.day})"
-    return "\n".join(
-        [
-            "import datetime",
-            "",
-            "import fluxcost as fc",
-            "",
-            "asked = (",
-            textwrap.indent(asked, "    "),
-            ")",
-            'workload = fc.Workload.parse(asked, "a what-if page")',
-            f"plans = fc.plan(workload, today={day})",
-            "best = plans.best",
-            'print(f"{best.option}: {best.total.value:.2f} {best.total.unit}")',
-            "print(best.why)",
-            "",
-        ]
+def _button(label: str, data: Any, file: str, mime: str) -> None:  # noqa: ANN401 - text or a function
+    st.download_button(
+        label,
+        data,
+        file,
+        mime,
+        on_click="ignore",
+        key=f"download {file}",
+        icon=":material/download:",
+        help=f"Download {file}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import streamlit as st
 
@@ -26,12 +26,28 @@ def refusals() -> Iterator[None]:
         st.error(plain(str(error)))
 
 
+@contextlib.contextmanager
+def unless_refused() -> Iterator[None]:
+    """Leave out a number that cannot be given, with a line that says why."""
+    try:
+        yield
+    except fc.FluxcostError as error:
+        st.caption(plain(str(error)))
+
+
 def metric(label: str, estimate: fc.Estimate) -> None:
     """Show a number with its interval below; the label names what one unit of it is for."""
     unit, _, _ = estimate.unit.partition("/")
     low, value, high = (
         quantity(number, unit) for number in (estimate.low, estimate.value, estimate.high)
     )
+    bare = low.removesuffix(f" {unit}")
+    fact(label, value, f"{percent(estimate.level)}: {bare} to {high}")
+
+
+def share(label: str, estimate: fc.Estimate) -> None:
+    """Show a share as a percentage, with its interval below."""
+    low, value, high = map(percent, (estimate.low, estimate.value, estimate.high))
     fact(label, value, f"{percent(estimate.level)}: {low} to {high}")
 
 
@@ -43,4 +59,16 @@ def fact(label: str, value: str, below: str) -> None:
 def sentences(title: str, lines: Iterable[str]) -> None:
     """Show a list under its title, unless it is empty."""
     if items := [f"- {plain(line)}" for line in lines]:
-        st.markdown("\n".join([f"**{title}**\n", *items]))
+        st.markdown("\n".join([f"**{plain(title)}**\n", *items]))
+
+
+def caveats(lines: Iterable[str]) -> None:
+    """List what a reader must know before trusting an answer."""
+    sentences("To know before deciding", lines)
+
+
+def evidence(numbers: Mapping[str, fc.Estimate]) -> None:
+    """Show, behind a click, what each number rests on and where it comes from."""
+    with st.expander("What these numbers rest on"):
+        for name, estimate in numbers.items():
+            sentences(f"{name}: {estimate.source}", estimate.evidence)

@@ -10,6 +10,8 @@ import streamlit as st
 
 import fluxcost as fc
 
+from .charts import over
+
 API = "API"
 COLORS = {
     "measured": "#0b5cad",
@@ -67,8 +69,8 @@ def ranked(frame: pd.DataFrame, unit: str) -> None:
     )
 
 
-def cost_chart(frame: pd.DataFrame, unit: str) -> None:
-    """Draw the total of each plan as a bar and its interval as a line over it."""
+def cost_chart(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
+    """Return the total of each plan of each plan as a bar, its interval as a line over it."""
     label = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=190))
     tooltip = [
         alt.Tooltip("label:N", title="plan"),
@@ -90,7 +92,7 @@ def cost_chart(frame: pd.DataFrame, unit: str) -> None:
     lines = plans.mark_rule(strokeWidth=2, color=INTERVAL).encode(
         x="total_low:Q", x2="total_high:Q"
     )
-    st.altair_chart((bars + lines).properties(height=alt.Step(24)), width="stretch")
+    return over(bars, lines)
 
 
 def rejected(plans: fc.Plans) -> None:

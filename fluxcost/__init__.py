@@ -10,22 +10,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
+    from fluxcost.capacity.load import LoadCurve, load_curve
     from fluxcost.capacity.simulate import simulate
     from fluxcost.capacity.simulation import Simulation
+    from fluxcost.capacity.smallest import HourlyFleets, fleet_by_hour, smallest_fleet
     from fluxcost.economics.accepted import quality_adjusted_cost
     from fluxcost.economics.apibill import api_invoice
     from fluxcost.economics.bills import bill
-    from fluxcost.economics.breakeven import break_even
-    from fluxcost.economics.catalog import Catalog, load_catalog
+    from fluxcost.economics.breakeven import BreakEven, break_even
+    from fluxcost.economics.catalog import Catalog, load_catalog, parse_prices
     from fluxcost.economics.coldstart import ColdStart, cold_start
     from fluxcost.economics.cost import CostPerImage, cost_per_image
+    from fluxcost.economics.curve import CurvePoint
     from fluxcost.economics.electricity import electricity_per_image
     from fluxcost.economics.extras import Extras, load_extras
     from fluxcost.economics.horizon import Horizon, switch_month
     from fluxcost.economics.metering import Resources, Terms
     from fluxcost.economics.mixcost import CostOfMix, cost_of_mix
+    from fluxcost.economics.monthly import rent_of_fleet
     from fluxcost.economics.offers import Offer
     from fluxcost.economics.owned import OwnedMachine
+    from fluxcost.economics.pricefile import price_file
     from fluxcost.economics.prices.request import Request
     from fluxcost.economics.tariffs import Tariff
     from fluxcost.economics.usefile import load_use
@@ -48,39 +53,49 @@ if TYPE_CHECKING:
     from fluxcost.evidence.against import validate_against
     from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
-    from fluxcost.evidence.claims.report import AuditReport
+    from fluxcost.evidence.claims.report import AuditReport, CheckResult, ClaimResult
     from fluxcost.evidence.report import ValidationReport
     from fluxcost.evidence.scenarios.library import load_scenario
     from fluxcost.evidence.scenarios.record import ScenarioRecord
     from fluxcost.evidence.scenarios.report import ScenarioReport
     from fluxcost.evidence.scenarios.validation import validate_scenario
     from fluxcost.evidence.validation import validate, validate_all
-    from fluxcost.performance.calibration import Calibration
+    from fluxcost.performance.breakdown import Breakdown, breakdown
+    from fluxcost.performance.calibration import Calibration, parse_calibration
+    from fluxcost.performance.curve import SizeCurve, size_curve
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
     from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
     from fluxcost.performance.quality.record import Quality
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
+    from fluxcost.planning.comparison import Alternative, Comparison, compare
     from fluxcost.planning.diff import diff
     from fluxcost.planning.drivers import Drivers, Range
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
-    from fluxcost.workload import Shape, Workload, load_workload
+    from fluxcost.workload import Shape, Workload, load_workload, parse_workload
 
 __all__ = [
+    "Alternative",
     "AlwaysOn",
     "AuditReport",
     "Autoscaled",
     "BatchJobs",
     "Batching",
+    "BreakEven",
+    "Breakdown",
     "Calibration",
     "Catalog",
+    "CheckResult",
+    "ClaimResult",
     "ColdStart",
+    "Comparison",
     "CostOfMix",
     "CostPerImage",
+    "CurvePoint",
     "DocumentError",
     "Drivers",
     "Estimate",
@@ -91,8 +106,10 @@ __all__ = [
     "FluxcostError",
     "FormatVersionError",
     "Horizon",
+    "HourlyFleets",
     "InfeasibleError",
     "InputError",
+    "LoadCurve",
     "MissingDataError",
     "Offer",
     "Overflow",
@@ -113,6 +130,7 @@ __all__ = [
     "Sessions",
     "Shape",
     "Simulation",
+    "SizeCurve",
     "Source",
     "Spot",
     "Tariff",
@@ -126,29 +144,40 @@ __all__ = [
     "audit",
     "bill",
     "break_even",
+    "breakdown",
     "choose_batches",
     "cold_start",
+    "compare",
     "cost_of_mix",
     "cost_per_image",
     "diff",
     "electricity_per_image",
     "fit",
+    "fleet_by_hour",
     "largest_batch",
     "load_calibration",
     "load_catalog",
+    "load_curve",
     "load_extras",
     "load_quality",
     "load_scenario",
     "load_use",
     "load_workload",
+    "parse_calibration",
+    "parse_prices",
+    "parse_workload",
     "plan",
+    "price_file",
     "quality",
     "quality_adjusted_cost",
     "reconcile",
+    "rent_of_fleet",
     "sensitivity",
     "shipped_calibrations",
     "shipped_qualities",
     "simulate",
+    "size_curve",
+    "smallest_fleet",
     "switch_month",
     "transfer",
     "validate",
@@ -158,28 +187,76 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "fluxcost.capacity.fleet": ("Batching", "Failures", "Fleet", "Scaling"),
+    "fluxcost.capacity.fleet": (
+        "Batching",
+        "Failures",
+        "Fleet",
+        "Scaling",
+    ),
+    "fluxcost.capacity.load": (
+        "LoadCurve",
+        "load_curve",
+    ),
     "fluxcost.capacity.simulate": ("simulate",),
     "fluxcost.capacity.simulation": ("Simulation",),
-    "fluxcost.economics.apibill": ("api_invoice",),
+    "fluxcost.capacity.smallest": (
+        "HourlyFleets",
+        "fleet_by_hour",
+        "smallest_fleet",
+    ),
     "fluxcost.economics.accepted": ("quality_adjusted_cost",),
+    "fluxcost.economics.apibill": ("api_invoice",),
     "fluxcost.economics.bills": ("bill",),
-    "fluxcost.economics.breakeven": ("break_even",),
-    "fluxcost.economics.catalog": ("Catalog", "load_catalog"),
-    "fluxcost.economics.coldstart": ("ColdStart", "cold_start"),
-    "fluxcost.economics.cost": ("CostPerImage", "cost_per_image"),
+    "fluxcost.economics.breakeven": (
+        "BreakEven",
+        "break_even",
+    ),
+    "fluxcost.economics.catalog": (
+        "Catalog",
+        "load_catalog",
+        "parse_prices",
+    ),
+    "fluxcost.economics.coldstart": (
+        "ColdStart",
+        "cold_start",
+    ),
+    "fluxcost.economics.cost": (
+        "CostPerImage",
+        "cost_per_image",
+    ),
+    "fluxcost.economics.curve": ("CurvePoint",),
     "fluxcost.economics.electricity": ("electricity_per_image",),
-    "fluxcost.economics.extras": ("Extras", "load_extras"),
-    "fluxcost.economics.horizon": ("Horizon", "switch_month"),
-    "fluxcost.economics.metering": ("Resources", "Terms"),
-    "fluxcost.economics.mixcost": ("CostOfMix", "cost_of_mix"),
+    "fluxcost.economics.extras": (
+        "Extras",
+        "load_extras",
+    ),
+    "fluxcost.economics.horizon": (
+        "Horizon",
+        "switch_month",
+    ),
+    "fluxcost.economics.metering": (
+        "Resources",
+        "Terms",
+    ),
+    "fluxcost.economics.mixcost": (
+        "CostOfMix",
+        "cost_of_mix",
+    ),
+    "fluxcost.economics.monthly": ("rent_of_fleet",),
     "fluxcost.economics.offers": ("Offer",),
     "fluxcost.economics.owned": ("OwnedMachine",),
+    "fluxcost.economics.pricefile": ("price_file",),
     "fluxcost.economics.prices.request": ("Request",),
     "fluxcost.economics.tariffs": ("Tariff",),
     "fluxcost.economics.usefile": ("load_use",),
     "fluxcost.economics.uses.autoscaled": ("Autoscaled",),
-    "fluxcost.economics.uses.kept": ("AlwaysOn", "BatchJobs", "Overflow", "Reserved", "Scheduled"),
+    "fluxcost.economics.uses.kept": (
+        "AlwaysOn",
+        "BatchJobs",
+        "Overflow",
+        "Reserved",
+        "Scheduled",
+    ),
     "fluxcost.economics.uses.serverless": ("Serverless",),
     "fluxcost.economics.uses.spot": ("Spot",),
     "fluxcost.economics.volume": ("Sessions",),
@@ -193,31 +270,82 @@ _ROOMS = {
         "UnknownNameError",
         "UntrustworthyError",
     ),
-    "fluxcost.estimate": ("Estimate", "Source"),
+    "fluxcost.estimate": (
+        "Estimate",
+        "Source",
+    ),
     "fluxcost.evidence.against": ("validate_against",),
     "fluxcost.evidence.audit": ("audit",),
     "fluxcost.evidence.batch_choice": ("choose_batches",),
-    "fluxcost.evidence.claims.report": ("AuditReport",),
+    "fluxcost.evidence.claims.report": (
+        "AuditReport",
+        "CheckResult",
+        "ClaimResult",
+    ),
     "fluxcost.evidence.report": ("ValidationReport",),
     "fluxcost.evidence.scenarios.library": ("load_scenario",),
     "fluxcost.evidence.scenarios.record": ("ScenarioRecord",),
     "fluxcost.evidence.scenarios.report": ("ScenarioReport",),
     "fluxcost.evidence.scenarios.validation": ("validate_scenario",),
-    "fluxcost.evidence.validation": ("validate", "validate_all"),
-    "fluxcost.performance.calibration": ("Calibration",),
-    "fluxcost.performance.fit": ("Fit", "fit"),
-    "fluxcost.performance.library": ("load_calibration", "shipped_calibrations"),
-    "fluxcost.performance.quality.library": ("load_quality", "quality", "shipped_qualities"),
+    "fluxcost.evidence.validation": (
+        "validate",
+        "validate_all",
+    ),
+    "fluxcost.performance.breakdown": (
+        "Breakdown",
+        "breakdown",
+    ),
+    "fluxcost.performance.calibration": (
+        "Calibration",
+        "parse_calibration",
+    ),
+    "fluxcost.performance.curve": (
+        "SizeCurve",
+        "size_curve",
+    ),
+    "fluxcost.performance.fit": (
+        "Fit",
+        "fit",
+    ),
+    "fluxcost.performance.library": (
+        "load_calibration",
+        "shipped_calibrations",
+    ),
+    "fluxcost.performance.quality.library": (
+        "load_quality",
+        "quality",
+        "shipped_qualities",
+    ),
     "fluxcost.performance.quality.record": ("Quality",),
     "fluxcost.performance.room": ("largest_batch",),
-    "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
+    "fluxcost.performance.transfer.transferred": (
+        "Transferred",
+        "transfer",
+    ),
+    "fluxcost.planning.comparison": (
+        "Alternative",
+        "Comparison",
+        "compare",
+    ),
     "fluxcost.planning.diff": ("diff",),
-    "fluxcost.planning.drivers": ("Drivers", "Range"),
-    "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
+    "fluxcost.planning.drivers": (
+        "Drivers",
+        "Range",
+    ),
+    "fluxcost.planning.plans": (
+        "Plan",
+        "Plans",
+        "Rejected",
+    ),
     "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
-    "fluxcost.workload": ("Shape", "Workload", "load_workload"),
+    "fluxcost.workload": (
+        "Shape",
+        "Workload",
+        "load_workload",
+        "parse_workload",
+    ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

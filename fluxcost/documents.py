@@ -78,15 +78,27 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - typed by the record that par
         DocumentError: The file is missing, too large, not UTF-8, not YAML, or uses aliases or
             duplicate keys.
     """
-    text = read_text(path)
+    return parse_yaml(read_text(path), str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the record that parses it
+    """Return the plain values of one YAML document.
+
+    Args:
+        text: The document.
+        where: What it is and where it came from, for the message.
+
+    Raises:
+        DocumentError: It is not YAML, or uses aliases or duplicate keys.
+    """
     try:
         _refuse_bombs(text)
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - the loader is a strict safe loader
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise DocumentError(f"{path}: not usable as YAML: {reason}.") from None
+        raise DocumentError(f"{where}: not usable as YAML: {reason}.") from None
     except (RecursionError, ValueError) as error:
-        raise DocumentError(f"{path}: not usable as YAML: {error}.") from None
+        raise DocumentError(f"{where}: not usable as YAML: {error}.") from None
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - typed by the record that parses it
@@ -96,12 +108,24 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - typed by the record that par
         DocumentError: The file is missing, too large, not UTF-8, truncated, not JSON, or holds
             NaN or Infinity.
     """
-    text = read_text(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the record that parses it
+    """Return the plain values of one JSON document.
+
+    Args:
+        text: The document.
+        where: What it is and where it came from, for the message.
+
+    Raises:
+        DocumentError: It is truncated, not JSON, or holds NaN or Infinity.
+    """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise DocumentError(
-            f"{path}: not a whole JSON file ({error}); it may be truncated: fetch it again."
+            f"{where}: not a whole JSON file ({error}); it may be truncated: fetch it again."
         ) from None
 
 
@@ -116,15 +140,30 @@ def read_text(path: Path) -> str:
         DocumentError: The file is missing, unreadable, too large or not UTF-8.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DocumentError(f"{path}: {size} bytes; expected at most {MAX_BYTES}.")
-        return path.read_text(encoding="utf-8")
+        _refuse_large(path.stat().st_size, str(path))
+        return decoded(path.read_bytes(), str(path))
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise DocumentError(f"{path}: {reason}; give the path of a readable file.") from None
+
+
+def decoded(data: bytes, where: str) -> str:
+    """Return UTF-8 bytes, such as an upload's, as text with plain line ends.
+
+    Raises:
+        DocumentError: They are too many or not UTF-8.
+    """
+    _refuse_large(len(data), where)
+    try:
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8 text (byte {error.start}).") from None
+        raise DocumentError(f"{where}: not UTF-8 text (byte {error.start}).") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _refuse_large(size: int, where: str) -> None:
+    if size > MAX_BYTES:
+        raise DocumentError(f"{where}: {size} bytes; expected at most {MAX_BYTES}.")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -173,29 +212,30 @@ def write_sealed(path: Path, body: dict[str, Any], *, kind: str, version: int) -
     write_atomically(path, _dump_by_line(head | body))
 
 
-def read_sealed(path: Path, *, kind: str, version: int) -> tuple[dict[str, Any], str | None]:
-    """Read a file of one format; return its document and the content hash it states.
+def open_sealed(
+    document: object, where: str, *, kind: str, version: int
+) -> tuple[dict[str, Any], str | None]:
+    """Return the content of a sealed file as read, and the content hash it states.
 
     Raises:
-        DocumentError: Unreadable, truncated, or of another format.
+        DocumentError: It is of another format.
         FormatVersionError: Written in a newer version of the format.
     """
-    document = read_json(path)
     if not isinstance(document, dict) or document.get("format") != kind:
-        raise DocumentError(f"{path}: not a {kind} file; give a file that measure wrote.")
+        raise DocumentError(f"{where}: not a {kind} file; give a file that measure wrote.")
     found = document.get("version")
     if not isinstance(found, int) or found > version:
         raise FormatVersionError(
-            f"{path}: version is {found!r}; expected at most {version}; upgrade fluxcost."
+            f"{where}: version is {found!r}; expected at most {version}; upgrade fluxcost."
         )
     return document, document.pop("content_hash", None)
 
 
-def refuse_broken_seal(path: Path, stated: str | None, found: str) -> None:
+def refuse_broken_seal(where: str, stated: str | None, found: str) -> None:
     """Raise DocumentError if a file's content is not what its hash says."""
     if stated != found:
         raise DocumentError(
-            f"{path}: content_hash is {stated!r} but the content hashes to {found!r}; the file "
+            f"{where}: content_hash is {stated!r} but the content hashes to {found!r}; the file "
             "was edited or damaged: fetch it again."
         )
 

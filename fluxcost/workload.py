@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import decoded, parse_yaml, read_yaml
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
 from fluxcost.estimate import Source
 from fluxcost.records import Name, NonNegative, Positive, Record
@@ -377,21 +377,45 @@ def load_workload(path: str | Path) -> Workload:
         InputError: A field is missing, unknown or out of range.
     """
     path = Path(path)
-    document: Any = read_yaml(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not a workload; its first line must be 'format: {FORMAT}'.")
-    version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
-        )
-    workload = Workload.parse(document, str(path))
+    workload = _checked(read_yaml(path), str(path))
     if workload.arrivals is None or workload.arrivals.trace is None:
         return workload
     found = workload.arrivals.model_copy(
         update={"trace": str(path.parent / workload.arrivals.trace)}
     )
     return workload.model_copy(update={"arrivals": found})
+
+
+def parse_workload(data: bytes, where: str) -> Workload:
+    """Check the bytes of one workload file, such as an upload's; nothing is opened by name.
+
+    Args:
+        data: The file's content.
+        where: What it is called, for the message.
+
+    Raises:
+        DocumentError: Not UTF-8, not YAML, or not a workload.
+        FormatVersionError: Written for a newer fluxcost.
+        InputError: A field is missing, unknown or out of range, or names a trace.
+    """
+    workload = _checked(parse_yaml(decoded(data, where), where), where)
+    if workload.arrivals is not None and workload.arrivals.trace is not None:
+        raise InputError(
+            f"{where}: arrivals.trace is {workload.arrivals.trace!r}, a file beside the workload, "
+            "which is not at hand here; state requests_per_s, or load the file where it lies."
+        )
+    return workload
+
+
+def _checked(document: Any, where: str) -> Workload:  # noqa: ANN401 - as read
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DocumentError(f"{where}: not a workload; its first line must be 'format: {FORMAT}'.")
+    version = document.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise FormatVersionError(
+            f"{where}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
+        )
+    return Workload.parse(document, where)
 
 
 def _require(given: bool, *, unless: bool) -> None:  # noqa: FBT001 - reads as a sentence

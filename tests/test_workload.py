@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
-from fluxcost.workload import Shape, Workload, load_workload
+from fluxcost.workload import Shape, Workload, load_workload, parse_workload
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.yaml"))
 
@@ -181,3 +181,20 @@ def test_a_month_of_arrivals_is_730_hours():
     )
     given = {key: value for key, value in asked.items() if value is not None}
     assert Workload.parse(given, "a workload").images == 730 * 3600
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_bytes_are_read_as_the_file_is(example: Path):
+    assert parse_workload(example.read_bytes(), "an upload") == load_workload(example)
+
+
+def test_bytes_may_not_name_a_file_to_read():
+    made = document(
+        shapes=None,
+        deadline=None,
+        utilization=None,
+        startup_minutes=None,
+        arrivals={"process": "trace", "trace": "/etc/passwd"},
+    )
+    with pytest.raises(InputError, match=r"arrivals\.trace is '/etc/passwd', a file beside the"):
+        parse_workload(yaml.safe_dump(made).encode(), "an upload")

@@ -19,8 +19,10 @@ SETTINGS = {
     "browser.gatherUsageStats": "false",
     "server.showEmailPrompt": "false",
     "server.fileWatcherType": "none",
+    "server.maxUploadSize": "8",
 }
-"""A tool for its user: nothing is sent anywhere, asked for, or watched for edits."""
+"""A tool for its user: nothing is sent anywhere, asked for, or watched for edits.
+Uploads are megabytes at most."""
 
 
 def dashboard(

@@ -9,12 +9,12 @@ volumes: `crossings` has all of them, `images_per_month` the one of a single ins
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -25,10 +25,18 @@ from fluxcost.economics.cost import (
     shape_dict,
 )
 from fluxcost.economics.curve import Crossing, CurvePoint, crossings_of
+from fluxcost.economics.monthly import (
+    SECONDS_PER_MONTH,
+    Bill,
+    kept_all_month,
+    one_by_the_session,
+    refuse_over,
+    volumes_up_to,
+)
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.economics.verdict import SINGLE, Verdict, reason_of, verdict_of
-from fluxcost.economics.volume import SECONDS_PER_MONTH, Sessions, stairs_of, volume_of
+from fluxcost.economics.volume import Sessions, stairs_of, volume_of
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.workload import Shape
@@ -71,6 +79,7 @@ class BreakEven:
     capacity_images_per_month: Estimate
     probability: float
     caveats: tuple[str, ...]
+    _offer: Offer = field(repr=False)
     _rent: Estimate = field(repr=False)
     _seconds: Estimate = field(repr=False)
     _volume: Estimate | None = field(repr=False)
@@ -89,28 +98,51 @@ class BreakEven:
         return self._volume
 
     def at(self, images: int) -> CurvePoint:
-        """Return both bills of a month at a volume, with as many instances as each world needs.
+        """Return both bills of a month at a volume.
+
+        Kept all month, as many instances as each world needs; by the session one instance, which
+        in a world slower than the point estimate may be billed for more than a month.
 
         Raises:
-            InputError: images is under 1, or the offer is rented by the session: bill those.
+            InputError: images is under 1.
+            InfeasibleError: One instance rented by the session cannot make so many.
         """
-        if self.sessions is not None:
-            raise InputError("the curve is of instances kept all month; bill sessions with `bill`.")
         if isinstance(images, bool) or images < 1:
             raise InputError(f"images is {images!r}; expected at least 1.")
-        instances = derive(
-            lambda s: np.ceil(images * s / SECONDS_PER_MONTH * (1 - ROUNDING_SLACK)),
-            self._seconds,
-            unit="instances",
-        )
-        rent = derive(
-            lambda count, usd: count * HOURS_PER_MONTH * usd,
-            instances,
-            self._rent,
-            unit="USD/month",
-        )
+        instances, rent = self._bill(images)
         api = self.tariff_usd_per_image.scaled(images, "USD/month")
         return CurvePoint(images, instances, rent, api, float(np.mean(rent.draws < api.draws)))
+
+    def curve(self, most: int | None = None, points: int = 100) -> tuple[CurvePoint, ...]:
+        """Return both bills over a range of volumes, jumps of the rent on both sides.
+
+        Args:
+            most: Largest volume; unless given, twice the first crossing, or the capacity of one
+                instance where there is none. By the session it is cut at that capacity.
+            points: Volumes evenly spaced, at least 2.
+
+        Raises:
+            InputError: most or points is under 2.
+        """
+        capacity = self.capacity_images_per_month.value
+        if most is None:
+            first = self.crossings[0].images_per_month.value if self.crossings else capacity / 2
+            most = max(2, math.ceil(2 * first))
+        if self.sessions is None:
+            volumes = volumes_up_to(most, points, capacity)
+        else:
+            volumes = volumes_up_to(max(2, min(most, math.floor(capacity))), points, math.inf)
+        return tuple(self.at(volume) for volume in volumes)
+
+    def _bill(self, images: int) -> Bill:
+        if self.sessions is None:
+            return kept_all_month(images, self._seconds, self._rent)
+        refuse_over(images, self.capacity_images_per_month.value)
+        per_month, startup_s = self.sessions.per_month, self.sessions.startup_s
+        each = images / per_month
+        return one_by_the_session(
+            each, per_month, self._offer, startup_s, self._seconds, self._rent
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values; without a volume when the verdict has none."""
@@ -205,6 +237,7 @@ def break_even(
         capacity_images_per_month=capacity,
         probability=float(np.mean(volume.worlds <= capacity.draws)),
         caveats=(*_other_model(fit, tariff), *offer.caveats(today), *tariff.caveats(today)),
+        _offer=offer,
         _rent=rent,
         _seconds=seconds,
         _volume=volume.within(capacity) if verdict in SINGLE else None,

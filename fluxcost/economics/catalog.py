@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import decoded, parse_yaml, read_yaml
 from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import PriceRow, Slug
@@ -113,6 +113,13 @@ class Catalog:
         """
         return Catalog(offers=rows_at(self.offers, day), tariffs=rows_at(self.tariffs, day))
 
+    def overlaid(self, mine: Catalog) -> Catalog:
+        """Return these prices with others laid over them; a row with the same id is replaced."""
+        return Catalog(
+            offers=_overlaid(self.offers, mine.offers),
+            tariffs=_overlaid(self.tariffs, mine.tariffs),
+        )
+
     @property
     def own(self) -> tuple[str, ...]:
         """Ids of the rows that come from a folder of the user's own."""
@@ -148,11 +155,30 @@ def load_catalog(overlay: Path | str | None = None) -> Catalog:
     shipped = _shipped()
     if overlay is None:
         return shipped
-    mine = _read_folder(Path(overlay), own=True)
-    return Catalog(
-        offers=_overlaid(shipped.offers, mine.offers),
-        tariffs=_overlaid(shipped.tariffs, mine.tariffs),
-    )
+    return shipped.overlaid(_read_folder(Path(overlay), own=True))
+
+
+def parse_prices(data: bytes, where: str) -> Catalog:
+    """Return the rows of one price file's bytes, such as an upload's; nothing is opened by name.
+
+    `load_catalog().overlaid(rows)` lays them over the shipped prices.
+
+    Args:
+        data: The content of a file such as `pricing/gpus/<provider>.yaml`.
+        where: What it is called, for the message.
+
+    Raises:
+        DocumentError: Not UTF-8 or not YAML.
+        InputError: A row is wrong or an id appears twice; the message names it.
+    """
+    document = _PriceFile.parse(parse_yaml(decoded(data, where), where), where)
+    if document.tariffs:
+        tariffs = _rows(document, "tariffs", Tariff, where, own=True)
+        _refuse_duplicates(where, tariffs)
+        return Catalog((), tuple(tariffs))
+    offers = _rows(document, "offers", Offer, where, own=True)
+    _refuse_duplicates(where, offers)
+    return Catalog(tuple(offers), ())
 
 
 @functools.cache
@@ -184,13 +210,24 @@ def _read_file(
         raise InputError(
             f"{path}: provider is {document.provider!r}; expected the file name, {path.stem!r}."
         )
+    return _rows(document, key, record, str(path), own=own)
+
+
+def _rows(
+    document: _PriceFile,
+    key: Literal["offers", "tariffs"],
+    record: type[Row],
+    where: str,
+    *,
+    own: bool,
+) -> list[Row]:
     rows = getattr(document, key)
     if not rows or (document.offers and document.tariffs):
-        raise InputError(f"{path}: expected {key}, at least one row of them and nothing else.")
+        raise InputError(f"{where}: expected {key}, at least one row of them and nothing else.")
     return [
         record.parse(
             {"provider": document.provider, **row, "from_overlay": own},
-            f"{path}, {_name(row, number)}",
+            f"{where}, {_name(row, number)}",
         )
         for number, row in enumerate(rows, start=1)
     ]
@@ -200,11 +237,11 @@ def _name(row: dict[str, Any], number: int) -> str:
     return f"row {number} ({row['id']})" if "id" in row else f"row {number}"
 
 
-def _refuse_duplicates(folder: Path, rows: list[Offer] | list[Tariff]) -> None:
+def _refuse_duplicates(where: Path | str, rows: list[Offer] | list[Tariff]) -> None:
     seen = set()
     for row in rows:
         if row.id in seen:
-            raise InputError(f"{folder}: id {row.id!r} appears twice; keep one of the two rows.")
+            raise InputError(f"{where}: id {row.id!r} appears twice; keep one of the two rows.")
         seen.add(row.id)
 
 

@@ -131,6 +131,29 @@ class CurvePoint:
     api: Estimate
     probability: float
 
+    @property
+    def cheaper(self) -> Cheaper:
+        """Which side costs less at the point estimates; renting where they agree."""
+        return "rent" if self.rent.value <= self.api.value else "api"
+
+    @property
+    def saved(self) -> Estimate:
+        """USD of the month that the cheaper side saves; under 0 in worlds where it is dearer."""
+        dear, cheap = (self.api, self.rent) if self.cheaper == "rent" else (self.rent, self.api)
+        return derive(lambda more, less: more - less, dear, cheap, unit="USD/month")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the point as plain values."""
+        return {
+            "images": self.images,
+            "cheaper": self.cheaper,
+            "saved": self.saved.to_dict(),
+            "instances": self.instances.to_dict(),
+            "rent": self.rent.to_dict(),
+            "api": self.api.to_dict(),
+            "probability": self.probability,
+        }
+
 
 def crossings_of(
     stairs: Stairs, rent: Estimate, api: Estimate, seconds: Estimate, most: float | None

@@ -19,11 +19,10 @@ from fluxcost.economics.billing import (
     session_overhead_s,
 )
 from fluxcost.economics.curve import Stairs
+from fluxcost.economics.monthly import SECONDS_PER_MONTH
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.errors import InputError
 from fluxcost.estimate import Draws, Estimate, Source
-
-SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)

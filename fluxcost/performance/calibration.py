@@ -17,7 +17,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import content_hash, read_sealed, refuse_broken_seal, write_sealed
+from fluxcost.documents import (
+    content_hash,
+    decoded,
+    open_sealed,
+    parse_json,
+    read_json,
+    refuse_broken_seal,
+    write_sealed,
+)
 from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
@@ -571,7 +579,26 @@ def read_calibration(path: Path) -> Calibration:
         FormatVersionError: Written in a newer format.
         InputError: A field is missing or out of range.
     """
-    document, stated = read_sealed(path, kind=FORMAT, version=VERSION)
-    calibration = Calibration.parse(document, str(path))
-    refuse_broken_seal(path, stated, calibration.content_hash)
+    return _checked(read_json(path), str(path))
+
+
+def parse_calibration(data: bytes, where: str) -> Calibration:
+    """Check the bytes of one calibration file, such as an upload's; nothing is opened by name.
+
+    Args:
+        data: The file's content.
+        where: What it is called, for the message.
+
+    Raises:
+        DocumentError: Not UTF-8, truncated, or its content does not match its hash.
+        FormatVersionError: Written in a newer format.
+        InputError: A field is missing or out of range.
+    """
+    return _checked(parse_json(decoded(data, where), where), where)
+
+
+def _checked(document: object, where: str) -> Calibration:
+    content, stated = open_sealed(document, where, kind=FORMAT, version=VERSION)
+    calibration = Calibration.parse(content, where)
+    refuse_broken_seal(where, stated, calibration.content_hash)
     return calibration

@@ -12,7 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import fluxcost as fc
-from dashboard import downloads, show
+from dashboard import programs, show
+from dashboard.uploads import Own
 from fluxcost.units import usd
 
 ROOT = Path(__file__).parents[2]
@@ -202,7 +203,7 @@ def test_the_program_makes_the_same_plans():
     printed = io.StringIO()
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(printed):
-        exec(downloads.program(EXAMPLE, today), names)  # noqa: S102 - the page wrote it
+        exec(programs.plan(EXAMPLE, today, Own()), names)  # noqa: S102 - the page wrote it
     plans = fc.plan(EXAMPLE, today=today)
     assert json.dumps(names["plans"].to_dict()) == json.dumps(plans.to_dict())
     assert printed.getvalue().splitlines()[1] == plans.best.why

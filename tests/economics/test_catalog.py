@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fluxcost.economics.breakeven import break_even
-from fluxcost.economics.catalog import PACKAGE, Catalog, load_catalog
+from fluxcost.economics.catalog import PACKAGE, Catalog, load_catalog, parse_prices
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import DateKind, PriceRow, Status
 from fluxcost.economics.verdict import Verdict
@@ -192,6 +192,19 @@ def test_an_overlay_adds_and_wins(overlay: Path):
     assert CATALOG.offer("lambda/a10-1x").usd_per_gpu_hour == 1.29
     assert len(catalog.offers) == len(CATALOG.offers) + 1
     assert catalog.tariffs == CATALOG.tariffs
+
+
+def test_bytes_of_a_price_file_are_read_as_the_file_is(overlay: Path):
+    (overlay / "gpus" / "mine.yaml").write_text(OFFER)
+    rows = parse_prices(OFFER.encode(), "an upload")
+    assert CATALOG.overlaid(rows) == load_catalog(overlay)
+    twice = OFFER.encode() + OFFER[OFFER.index("  - id") :].encode()
+    with pytest.raises(InputError, match="an upload: id 'mine/h100' appears twice"):
+        parse_prices(twice, "an upload")
+    with pytest.raises(DocumentError, match="an upload: not UTF-8 text"):
+        parse_prices(b"\xff\xfe", "an upload")
+    with pytest.raises(InputError, match="an upload: expected offers, at least one row"):
+        parse_prices(b"provider: mine\nname: Mine\n", "an upload")
 
 
 def test_an_overlay_may_be_named_as_text(overlay: Path):

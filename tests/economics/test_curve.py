@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fluxcost.economics.billing import month_usd, session_usd
 from fluxcost.economics.breakeven import break_even
 from fluxcost.economics.horizon import Horizon, switch_month
+from fluxcost.economics.monthly import rent_of_fleet
 from fluxcost.economics.verdict import Verdict
 from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InfeasibleError, InputError
@@ -168,12 +169,61 @@ def test_a_point_on_the_curve():
     assert point.rent.value == pytest.approx(5256)
     assert point.api.value == pytest.approx(4200)
     assert 0 <= point.probability < 0.3
+    assert (point.cheaper, point.saved.value) == ("api", pytest.approx(1056))
+    assert point.saved.draws == pytest.approx(point.rent.draws - point.api.draws)
     sure = asked(0.0007).at(4_000_000)
     assert sure.probability == 1
+    assert (sure.cheaper, sure.saved.value) == ("rent", pytest.approx(172))
     with pytest.raises(InputError, match="images is 0"):
         asked(0.0007).at(0)
-    with pytest.raises(InputError, match="bill sessions with `bill`"):
-        asked(0.002, sessions=Sessions(4, 60)).at(10)
+
+
+def test_a_fleet_is_rented_in_whole_instances_all_month():
+    # 9 GPUs are two instances of 8 at 3.6 USD a GPU-hour.
+    assert rent_of_fleet(offer(3.6, gpu_count=8), 9).value == pytest.approx(16 * 730 * 3.6)
+    with pytest.raises(InputError, match="gpus is 0"):
+        rent_of_fleet(offer(3.6), 0)
+
+
+def test_a_point_by_the_session_is_the_session_s_bill_so_often():
+    # 4 sessions of 60 s start-up and 1,000 images at half a second: 560 s each, at 3.6 USD an hour.
+    result = asked(0.002, sessions=Sessions(4, 60), billing={"granularity_s": 1})
+    point = result.at(4000)
+    assert point.instances.value == 1
+    assert point.rent.value == pytest.approx(4 * 560 / 3600 * 3.6)
+    assert point.api.value == pytest.approx(8)
+    with pytest.raises(InfeasibleError, match="one instance makes at most 5,255,520 a month"):
+        result.at(6_000_000)
+
+
+def test_a_curve_changes_sides_at_the_crossings():
+    result = asked(0.0007)
+    curve = result.curve(9_000_000)
+    assert curve[0].images == 1
+    assert curve[-1].images == 9_000_000
+    cheaper = ["rent" if each.rent.value < each.api.value else "api" for each in curve]
+    changes = [
+        (cheaper[at], curve[at].images)
+        for at in range(1, len(curve))
+        if cheaper[at - 1] != cheaper[at]
+    ]
+    inside = [each for each in volumes(result) if each[1] < 9_000_000]
+    assert [side for side, _ in changes] == [side for side, _ in inside]
+    assert [at for _, at in changes] == pytest.approx([at for _, at in inside], abs=9_000_000 / 99)
+
+
+def test_a_curve_jumps_where_another_instance_begins():
+    counts = {each.images: each.instances.value for each in asked(0.0007).curve(9_000_000)}
+    assert (counts[5_256_000], counts[5_256_001]) == (1, 2)
+
+
+def test_a_curve_shows_its_first_crossing_in_the_middle():
+    assert asked(0.0007).curve()[-1].images == 2 * 3_754_286
+    by_session = asked(0.002, sessions=Sessions(4, 60)).curve(10**9)
+    assert by_session[-1].images == 5_255_520
+    assert asked(0.0004).curve()[-1].images == 5_256_000
+    with pytest.raises(InputError, match="points is 1; expected at least 2"):
+        asked(0.0007).curve(points=1)
 
 
 def test_all_of_it_comes_out_as_plain_values():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
-from fluxcost.performance.calibration import Calibration, read_calibration
+from fluxcost.performance.calibration import Calibration, parse_calibration, read_calibration
 
 
 @pytest.fixture
@@ -20,6 +20,14 @@ def test_a_round_trip_changes_nothing(calibration: Calibration, saved: Path):
     again = read_calibration(saved)
     assert again == calibration
     assert again.content_hash == calibration.content_hash
+
+
+def test_bytes_are_read_as_the_file_is(calibration: Calibration, saved: Path):
+    assert parse_calibration(saved.read_bytes(), "an upload") == calibration
+    with pytest.raises(DocumentError, match="an upload: not a whole JSON file"):
+        parse_calibration(saved.read_bytes()[:-20], "an upload")
+    with pytest.raises(DocumentError, match="NaN is not a number JSON allows"):
+        parse_calibration(b'{"format": NaN}', "an upload")
 
 
 def test_the_hash_follows_the_content(calibration: Calibration):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from fluxcost.documents import read_yaml, write_atomically
 from fluxcost.economics.catalog import load_catalog
@@ -15,6 +12,7 @@ from fluxcost.economics.importers.found import Found
 from fluxcost.economics.importers.gpuhunt import read_gpuhunt
 from fluxcost.economics.importers.litellm import read_litellm
 from fluxcost.economics.importers.skypilot import read_skypilot
+from fluxcost.economics.pricefile import file_text
 from fluxcost.errors import InputError, MissingDataError, UnknownNameError
 
 READERS: dict[str, Callable[[Iterable[Path], dt.date], Found]] = {
@@ -70,7 +68,7 @@ def write_found(found: Found, out: Path, replaceable: str | None = None) -> Foun
             raise InputError(f"{path} exists; give another folder or remove it first.")
     folder.mkdir(parents=True, exist_ok=True)
     for provider, rows in found.rows.items():
-        write_atomically(targets[provider], _file(provider, LISTS[found.kind], rows))
+        write_atomically(targets[provider], file_text(provider, LISTS[found.kind], rows))
     load_catalog(out)  # what was written must be read again without a word
     return found
 
@@ -81,24 +79,3 @@ def _is_all_from(path: Path, kind: str, source: str) -> bool:
     return isinstance(rows, list) and all(
         isinstance(row, dict) and str(row.get("source", "")).startswith(source) for row in rows
     )
-
-
-def _file(provider: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
-    lines = [f"provider: {provider}", f"name: {provider}", f"{key}:"]
-    for row in rows:
-        fields = [f"{name}: {_flow(value)}" for name, value in row.items()]
-        lines += [f"  - {fields[0]}", *(f"    {field}" for field in fields[1:])]
-    return "\n".join(lines) + "\n"
-
-
-def _flow(value: Any) -> str:  # noqa: ANN401 - any plain value
-    """Return a value as YAML on one line: dates bare, numbers without an exponent."""
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_flow(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(each) for each in value) + "]"
-    return json.dumps(value)

@@ -14,7 +14,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from fluxcost.capacity.fleet import Batching
-from fluxcost.documents import content_hash, read_sealed, refuse_broken_seal, write_sealed
+from fluxcost.documents import (
+    content_hash,
+    open_sealed,
+    read_json,
+    refuse_broken_seal,
+    write_sealed,
+)
 from fluxcost.performance.calibration import GpuIdentity, Run, Stack, Telemetry
 from fluxcost.performance.kriging import Array
 from fluxcost.records import Count, Name, NonNegative, Positive, Record
@@ -220,7 +226,7 @@ def read_scenario(path: Path) -> ScenarioRecord:
         FormatVersionError: Written in a newer format.
         InputError: A field is missing or out of range.
     """
-    document, stated = read_sealed(path, kind=FORMAT, version=VERSION)
+    document, stated = open_sealed(read_json(path), str(path), kind=FORMAT, version=VERSION)
     record = ScenarioRecord.parse(document, str(path))
-    refuse_broken_seal(path, stated, record.content_hash)
+    refuse_broken_seal(str(path), stated, record.content_hash)
     return record

@@ -1,0 +1,41 @@
+"""The audit page shows each claim's verdict and working."""
+
+import contextlib
+import io
+from typing import Any
+
+import fluxcost as fc
+from dashboard import answers, programs, show
+from dashboard.uploads import Own
+from tests.dashboard.opened import opened, settled, texts
+
+REPORT = fc.audit(today=answers.today())
+
+
+def test_every_claim_is_there_with_its_verdict_and_working():
+    page = opened("audit")
+    assert {metric.label.split(" ", 1)[1]: int(metric.value) for metric in page.metric} == (
+        REPORT.counts
+    )
+    titles = [expander.label for expander in page.expander]
+    said = texts(page)
+    for claim in REPORT.claims:
+        assert show.plain(f"{claim.verdict}: {claim.text}") in titles
+        for check in claim.checks:
+            assert show.plain(check.working) in said
+
+
+def test_verdicts_can_be_chosen():
+    page = opened("audit")
+    page.multiselect(key="verdicts").set_value(["contradicted"])
+    titles = [expander.label for expander in settled(page).expander]
+    wrong = [claim for claim in REPORT.claims if claim.verdict == "contradicted"]
+    assert titles[: len(wrong)] == [show.plain(f"{claim.verdict}: {claim.text}") for claim in wrong]
+    assert len(titles) == len(wrong) + 1  # and the program
+
+
+def test_the_program_gives_the_same_answer():
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(programs.audit(answers.today(), Own()), names)  # noqa: S102 - the page wrote it
+    assert names["report"] == REPORT

@@ -1,0 +1,110 @@
+"""Ways side by side: the front is what looking at every pair finds."""
+
+import json
+
+import pytest
+
+from fluxcost.errors import InfeasibleError
+from fluxcost.performance.calibration import Calibration, Sameness, Stack
+from fluxcost.planning.comparison import Comparison, Picture, compare
+from tests.planning.made import TODAY, catalog, offer, tariff, workload
+from tests.synthetic import Machine, make_calibration
+
+EAGER = make_calibration(gpu="h200-sxm")
+QUICK = Machine(step_s_per_kilotoken=0.007, step_launch_s=0.01)
+PRICES = catalog(offer(), offer("dear", usd=9.9), tariff())
+
+
+def stack(alias: str, error: float | None, machine: Machine = QUICK) -> Calibration:
+    made = make_calibration(machine, gpu="h200-sxm")
+    seen = [] if error is None else [sameness(error)]
+    return made.model_copy(
+        update={"stack": Stack(alias=alias, settings={"name": alias}), "sameness": tuple(seen)}
+    )
+
+
+def sameness(error: float) -> Sameness:
+    return Sameness(
+        width=512,
+        height=512,
+        steps=4,
+        batch=1,
+        run="run",
+        error=error,
+        eager_error=0.147,
+        spread=0.2,
+    )
+
+
+def compared(*calibrations: Calibration) -> Comparison:
+    return compare(workload(), PRICES, calibrations or (EAGER,), TODAY)
+
+
+def test_the_front_is_what_every_pair_says():
+    found = compared()
+    timed = [each for each in found.alternatives if each.plan.latency is not None]
+    places = [
+        (each.plan.usd_per_image.value, each.plan.latency.value)
+        for each in timed
+        if each.plan.latency
+    ]
+    for each, (usd, seconds) in zip(timed, places, strict=True):
+        beaten = any(
+            cost <= usd and time <= seconds and (cost, time) != (usd, seconds)
+            for cost, time in places
+        )
+        assert each.on_front is not beaten
+        assert (each.beaten_by is None) is not beaten
+    assert 1 < len(found.front) < len(timed)
+    assert {each.plan.option for each in found.front} == {"shop/h200"}
+
+
+def test_they_are_the_plans_cheapest_first():
+    found = compared()
+    usd = [each.plan.usd_per_image.value for each in found.alternatives]
+    assert usd == sorted(usd)
+    frame = found.to_frame()
+    assert list(frame["usd_per_image"]) == usd
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert plain["alternatives"][0]["usd_per_image"]["value"] == usd[0]
+
+
+def test_an_api_that_nobody_timed_is_neither_beaten_nor_on_the_front():
+    api = next(each for each in compared().alternatives if each.plan.mode == "api")
+    assert (api.on_front, api.beaten_by, api.stack) == (False, None, None)
+    assert api.picture is Picture.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("error", "picture", "eager_survives"),
+    [
+        (0.1472, Picture.SAME, False),
+        (0.3, Picture.LOSSY, True),
+        (None, Picture.UNKNOWN, True),
+    ],
+)
+def test_only_a_stack_whose_pictures_are_no_worse_beats(
+    error: float | None,
+    picture: Picture,
+    eager_survives,
+):
+    found = compared(EAGER, stack("quick", error))
+    pictures = {each.stack: each.picture for each in found.alternatives if each.stack}
+    assert pictures == {"eager-bf16": Picture.SAME, "quick": picture}
+    assert ("eager-bf16" in {each.stack for each in found.front}) is eager_survives
+    assert "quick" in {each.stack for each in found.front}
+
+
+def test_models_have_a_front_each():
+    other = EAGER.model_copy(update={"model": "flux2-klein-9b"})
+    asked = [workload(), workload(model="flux2-klein-9b")]
+    found = compare(asked, PRICES, [EAGER, other], TODAY)
+    assert {each.model for each in found.front} == {"flux2-klein-4b", "flux2-klein-9b"}
+    alone = [each.plan.option for each in compared().front]
+    assert [each.plan.option for each in found.front if each.model == "flux2-klein-4b"] == alone
+
+
+def test_nothing_to_compare_is_said():
+    asked = workload(constraints={"least_grade": "A"})
+    with pytest.raises(InfeasibleError, match="nothing to compare: all "):
+        compare(asked, catalog(offer(grade="B")), [EAGER], TODAY)
