@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
+    from fluxcost.planning.largest import largest_volume
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.search import plan
@@ -84,6 +85,7 @@ __all__ = [
     "electricity_per_image",
     "fit",
     "largest_batch",
+    "largest_volume",
     "load_calibration",
     "load_catalog",
     "load_workload",
@@ -131,6 +133,7 @@ _ROOMS = {
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),
+    "fluxcost.planning.largest": ("largest_volume",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.search": ("plan",),

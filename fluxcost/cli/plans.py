@@ -11,7 +11,9 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.planning.largest import Largest
 from fluxcost.planning.tables import plan_rows
+from fluxcost.units import significant, usd
 
 
 def plan(
@@ -36,19 +38,41 @@ def plan(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
+    budget_usd_per_month: Annotated[
+        float | None, typer.Option(help="Instead: the most images for so much.")
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="Instead: the most images with so many GPUs.")
+    ] = None,
+    max_usd_per_image: Annotated[
+        float | None, typer.Option(help="Fail where the best plan may cost more than this.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
     asked = fc.load_workload(workload)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
+    catalog = fc.load_catalog(prices)
+    if budget_usd_per_month is not None or gpus is not None:
+        found = fc.largest_volume(
+            asked,
+            catalog,
+            timed,
+            budget_usd_per_month=budget_usd_per_month,
+            gpus=gpus,
+            seed=seed,
+        )
+        _show_largest(found, json=json)
+        return
     plans = fc.plan(
         asked,
-        catalog=fc.load_catalog(prices),
+        catalog=catalog,
         calibrations=timed,
         depth="analytic" if analytic else "simulated",
         seed=seed,
     )
     best = plans.best
+    _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
     if json:
         show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]})
@@ -63,6 +87,26 @@ def plan(
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _refuse_dear(best: fc.Plan, most_usd: float | None) -> None:
+    cost = best.usd_per_image
+    if most_usd is not None and cost.high > most_usd:
+        raise fc.InfeasibleError(
+            f"max_usd_per_image is {usd(most_usd)} and an image may cost {usd(cost.high)} with the "
+            f"best plan, {best.option}, {cost.high / most_usd:.2f} times as much; allow more."
+        )
+
+
+def _show_largest(found: Largest, *, json: bool) -> None:
+    if json:
+        show_json(found.to_dict())
+        return
+    per_s = found.requests_per_s
+    rate = "" if per_s is None else f", {significant(per_s)} requests/s"
+    show_text(f"{found.workload.name}: {found.workload.images:,} images for {found.limit}{rate}")
+    show_table(plan_rows([found.plan]))
+    show_text(found.plan.why)
 
 
 def _images(workload: fc.Workload) -> str:
