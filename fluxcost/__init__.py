@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fluxcost.planning.largest import largest_volume
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
+    from fluxcost.planning.replay import replay
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
     from fluxcost.workload import Shape, Workload, load_workload
@@ -91,6 +92,7 @@ __all__ = [
     "load_workload",
     "plan",
     "reconcile",
+    "replay",
     "sensitivity",
     "shipped_calibrations",
     "simulate",
@@ -136,6 +138,7 @@ _ROOMS = {
     "fluxcost.planning.largest": ("largest_volume",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.reconciling": ("reconcile",),
+    "fluxcost.planning.replay": ("replay",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
     "fluxcost.workload": ("Shape", "Workload", "load_workload"),

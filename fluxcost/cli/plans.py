@@ -18,7 +18,9 @@ from fluxcost.units import significant, usd
 
 def plan(
     *,
-    workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
+    workload: Annotated[
+        Path | None, typer.Argument(help="A workload file; see examples/. Not beside --replay.")
+    ] = None,
     prices: options.Prices = None,
     calibration: Annotated[
         list[str] | None,
@@ -47,11 +49,20 @@ def plan(
     max_usd_per_image: Annotated[
         float | None, typer.Option(help="Fail where the best plan may cost more than this.")
     ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
-    asked = fc.load_workload(workload)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
+    if replay is not None:
+        _replayed(replay, fc.load_catalog(prices), timed, json=json)
+        return
+    if workload is None:
+        raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
+    asked = fc.load_workload(workload)
     catalog = fc.load_catalog(prices)
     if budget_usd_per_month is not None or gpus is not None:
         found = fc.largest_volume(
@@ -87,6 +98,22 @@ def plan(
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _replayed(
+    path: Path, catalog: fc.Catalog, timed: list[fc.Calibration] | None, *, json: bool
+) -> None:
+    found = fc.replay(path, catalog, timed)
+    if json:
+        show_json(found.to_dict())
+    elif found.reproduced:
+        show_text(f"reproduced: every plan of {path} came out the same.")
+    else:
+        for change in found.changes:
+            show_text(change)
+    if not found.reproduced:
+        count = len(found.changes)
+        raise fc.InfeasibleError(f"{path} is not reproduced: {count} changes since it was written.")
 
 
 def _refuse_dear(best: fc.Plan, most_usd: float | None) -> None:

@@ -12,7 +12,8 @@ from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.planning.plans import Plan
-from fluxcost.planning.search import Depth, plan
+from fluxcost.planning.recipe import Depth
+from fluxcost.planning.search import plan
 from fluxcost.units import usd
 from fluxcost.workload import Workload
 

@@ -13,6 +13,7 @@ from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.planning import tables
 from fluxcost.planning.legs import Leg, Mode
+from fluxcost.planning.recipe import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ class Plan:
     priced_as_of: str
     why: str
     caveats: tuple[str, ...]
-    legs: tuple[Leg, ...] = ()
+    legs: tuple[Leg, ...]
     serving: Serving | None = None
 
     @property
@@ -156,11 +157,13 @@ class Plans(Sequence[Plan]):
         workload: Name of the workload.
         ranked: Every plan that breaks no constraint.
         rejected: Every candidate that does.
+        recipe: What they were made from.
     """
 
     workload: str
     ranked: tuple[Plan, ...]
     rejected: tuple[Rejected, ...]
+    recipe: Recipe
 
     @property
     def best(self) -> Plan:
@@ -214,6 +217,7 @@ class Plans(Sequence[Plan]):
         """Return every plan and every rejection as plain values."""
         return {
             "workload": self.workload,
+            "recipe": self.recipe.to_dict(leg.option for each in self for leg in each.legs),
             "plans": [plan.to_dict() for plan in self.ranked],
             "rejected": [item.to_dict() for item in self.rejected],
         }

@@ -5,24 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
 
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.offers import Offer
+from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.planning.assembly import bought, rented
 from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
-from fluxcost.planning.paces import Mix, Pace, paces_of
+from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
+from fluxcost.planning.recipe import Depth, Recipe
 from fluxcost.planning.sizing import Terms, rent_fleet
 from fluxcost.planning.ways import SCALED_TO_ZERO, ways_for
 from fluxcost.workload import Workload
-
-Depth = Literal["simulated", "analytic"]
-"""Whether the simulator decides how many replicas serve, or queueing theory alone."""
 
 
 def plan(
@@ -52,7 +50,7 @@ def plan(
         InputError: A calibration is of another model, a constraint names something unknown, or
             arrivals are stated without an objective.
     """
-    catalog = catalog or load_catalog()
+    catalog, today = catalog or load_catalog(), today or today_utc()
     refuse_unknown_names(workload.constraints, catalog)
     fits = _fits(workload, catalog, calibrations)
     if workload.arrivals is None:
@@ -60,7 +58,9 @@ def plan(
     else:
         outcomes = _serve(workload, catalog, fits, today, depth, seed)
     ranked, rejected = parted(outcomes)
-    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected))
+    timed = {name_of(each.calibration): each.key for each in fits}
+    recipe = Recipe(workload, catalog, timed, today, depth, seed)
+    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected), recipe)
 
 
 def _dearness(plan: Plan) -> tuple[float, float, int, int, str]:
