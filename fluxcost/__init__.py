@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.diff import diff
+    from fluxcost.planning.explain import explain
     from fluxcost.planning.largest import largest_volume
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
@@ -84,6 +85,7 @@ __all__ = [
     "cost_per_image",
     "diff",
     "electricity_per_image",
+    "explain",
     "fit",
     "largest_batch",
     "largest_volume",
@@ -135,6 +137,7 @@ _ROOMS = {
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": ("Transferred", "transfer"),
     "fluxcost.planning.diff": ("diff",),
+    "fluxcost.planning.explain": ("explain",),
     "fluxcost.planning.largest": ("largest_volume",),
     "fluxcost.planning.plans": ("Plan", "Plans", "Rejected"),
     "fluxcost.planning.reconciling": ("reconcile",),

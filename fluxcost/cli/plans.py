@@ -11,9 +11,10 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
 from fluxcost.planning.tables import plan_rows
-from fluxcost.units import significant, usd
+from fluxcost.units import percent, significant, usd
 
 
 def plan(
@@ -49,6 +50,10 @@ def plan(
     max_usd_per_image: Annotated[
         float | None, typer.Option(help="Fail where the best plan may cost more than this.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Also what would halve the cost, and cost against latency."),
+    ] = False,
     replay: Annotated[
         Path | None,
         typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
@@ -85,8 +90,10 @@ def plan(
     best = plans.best
     _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
+    told = fc.explain(asked, plans, calibrations=timed) if explain else None
     if json:
-        show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]})
+        more = {} if told is None else {"explanation": told.to_dict()}
+        show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]} | more)
         return
     show_text(f"{plans.workload}: {_images(asked)} of {asked.model}, {_volume(asked)}")
     show_table(plan_rows(shown))
@@ -95,9 +102,21 @@ def plan(
         show_text(f"   Why not fewer GPUs? {best.serving.why_not_fewer}")
     for caveat in best.caveats:
         show_text(f"   {caveat}.")
+    if told is not None:
+        _show_explanation(told)
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _show_explanation(told: Explanation) -> None:
+    show_text(f"   What would halve the cost? {told.halving}")
+    for lever in told.levers:
+        show_text(f"   {percent(lever.ratio)} of the cost: {lever.change}, {lever.plan.option}.")
+    cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
+    show_text(f"   CPU cores each replica needs: {cores}.")
+    show_text("No plan beats these in both cost and latency:")
+    show_table(plan_rows(told.pareto))
 
 
 def _replayed(

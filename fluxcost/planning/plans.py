@@ -77,6 +77,13 @@ class Plan:
         return self.legs[0].fleet
 
     @property
+    def slow_end_s(self) -> float | None:
+        """Slow end of the response, or of a call where nobody waits; None for an API."""
+        if self.serving is not None:
+            return self.serving.response.high
+        return None if self.latency is None else self.latency.high
+
+    @property
     def source(self) -> Source:
         """The weakest source that went into the total."""
         return self.total.source
@@ -197,6 +204,20 @@ class Plans(Sequence[Plan]):
         for plan in self.ranked:
             first.setdefault((plan.option, plan.mode), plan)
         return tuple(first.values())
+
+    @property
+    def pareto(self) -> tuple[Plan, ...]:
+        """The plans that no other beats in both cost and latency, cheapest first.
+
+        Cost is the dear end; latency the slow end of the response where requests arrive, and of a
+        call otherwise. APIs have none.
+        """
+        front: list[Plan] = []
+        for plan in self.ranked:
+            slow = plan.slow_end_s
+            if slow is not None and all(slow < (kept.slow_end_s or 0.0) for kept in front):
+                front.append(plan)
+        return tuple(front)
 
     @overload
     def __getitem__(self, index: int) -> Plan: ...
