@@ -112,6 +112,7 @@ class Architecture(_Part):
     format: Literal["fluxcost-architecture"]
     version: Count
     name: Name
+    license: Name | None = Field(default=None, description="Of the weights.")
     pipeline: Pipeline
     transformer: Transformer
     text_encoder: TextEncoder

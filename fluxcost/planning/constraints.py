@@ -8,6 +8,7 @@ from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.offers import BillingKind, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import UnknownNameError
+from fluxcost.performance.architecture import load_architecture
 from fluxcost.planning.plans import Rejected
 from fluxcost.workload import Constraints, Workload
 
@@ -81,4 +82,45 @@ def _broken_by_row(
         return Rejected(
             row.id, "least_grade", f"grade {row.grade}; at least {constraints.least_grade} asked."
         )
+    return None
+
+
+def broken_by_place_or_age(
+    row: Offer | Tariff, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
+    """Return the first rule that a row's region, host or age breaks, or None."""
+    oldest = constraints.max_price_age_days
+    if oldest is not None and row.age_days(today) > oldest:
+        reason = f"{row.age_days(today)} days old; at most {oldest} asked."
+        return Rejected(row.id, "max_price_age_days", reason)
+    tiers, regions = constraints.allow_tiers, constraints.allow_regions
+    if isinstance(row, Tariff):
+        if regions is None:
+            return None
+        reason = f"where this API runs is not known; allowed: {', '.join(regions)}."
+        return Rejected(row.id, "allow_regions", reason)
+    if tiers is not None and row.tier not in tiers:
+        reason = f"the host is {row.tier}; allowed: {', '.join(tiers)}."
+        return Rejected(row.id, "allow_tiers", reason)
+    if regions is not None and not any(word.lower() in row.region.lower() for word in regions):
+        where = row.region or "not stated"
+        reason = f"the region is {where}; allowed: {', '.join(regions)}."
+        return Rejected(row.id, "allow_regions", reason)
+    return None
+
+
+def broken_by_license(name: str, model: str, constraints: Constraints) -> Rejected | None:
+    """Return the rule that a model's license breaks where you run it yourself, or None."""
+    if not constraints.commercial_use:
+        return None
+    try:
+        license_name = load_architecture(model).license
+    except UnknownNameError:
+        license_name = None
+    if license_name is None:
+        reason = f"the license of {model} is not known; leave commercial_use out if you hold one."
+        return Rejected(name, "commercial_use", reason)
+    if "non-commercial" in license_name.lower():
+        reason = f"the license of {model} is {license_name}; choose one that allows commerce."
+        return Rejected(name, "commercial_use", reason)
     return None

@@ -10,6 +10,7 @@ from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
+from fluxcost.planning.constraints import broken_by_license
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds
 from fluxcost.units import interval, seconds
@@ -73,7 +74,9 @@ def paces_of(mix: Mix, constraints: Constraints, fits: Iterable[Fit]) -> Iterato
 def broken_by_stack(
     name: str, calibration: Calibration, constraints: Constraints
 ) -> Rejected | None:
-    """Return the rule that a calibration's stack breaks, or None."""
+    """Return the rule that a calibration's model or stack breaks, or None."""
+    if broken := broken_by_license(name, calibration.model, constraints):
+        return broken
     if not calibration.stack.is_lossy or constraints.allow_lossy:
         return None
     reason = f"{calibration.stack.alias} changes the pictures; allow_lossy: true accepts that."

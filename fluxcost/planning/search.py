@@ -14,7 +14,12 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.planning.assembly import bought, rented
-from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
+from fluxcost.planning.constraints import (
+    broken_by_offer,
+    broken_by_place_or_age,
+    broken_by_tariff,
+    refuse_unknown_names,
+)
 from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.recipe import Depth, Recipe
@@ -145,7 +150,9 @@ def _offers(
 ) -> Iterator[Offer | Rejected]:
     """Yield every offer, or the rule it breaks."""
     for offer in catalog.offers:
-        yield broken_by_offer(offer, workload.constraints, today) or offer
+        constraints = workload.constraints
+        broken = broken_by_offer(offer, constraints, today)
+        yield broken or broken_by_place_or_age(offer, constraints, today) or offer
 
 
 def _no_timing(offer: Offer, workload: Workload) -> Rejected:
@@ -170,7 +177,9 @@ def _buy(
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue
-        if broken := broken_by_tariff(tariff, workload, today):
+        broken = broken_by_tariff(tariff, workload, today)
+        broken = broken or broken_by_place_or_age(tariff, workload.constraints, today)
+        if broken is not None:
             yield broken
             continue
         try:

@@ -12,6 +12,7 @@ from fluxcost.errors import InfeasibleError, InputError, UnknownNameError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration, GpuIdentity
 from fluxcost.performance.fit import fit
+from fluxcost.planning.constraints import broken_by_license
 from fluxcost.planning.plans import Plans
 from fluxcost.planning.search import plan
 from fluxcost.workload import Shape, Workload
@@ -153,6 +154,30 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             "sold as spot; name it in allow_billing to use it.",
         ),
         (
+            {},
+            {"max_price_age_days": 20},
+            "max_price_age_days",
+            "21 days old; at most 20 asked.",
+        ),
+        (
+            {"tier": "community"},
+            {"allow_tiers": ["standard", "secure"]},
+            "allow_tiers",
+            "the host is community; allowed: standard, secure.",
+        ),
+        (
+            {"region": "eastus"},
+            {"allow_regions": ["us-west", "EU"]},
+            "allow_regions",
+            "the region is eastus; allowed: us-west, EU.",
+        ),
+        (
+            {},
+            {"allow_regions": ["us-west"]},
+            "allow_regions",
+            "the region is not stated; allowed: us-west.",
+        ),
+        (
             {"gpu": "a100-sxm"},
             {},
             "timing",
@@ -172,6 +197,41 @@ def test_a_rejected_offer_names_the_rule_it_breaks(
     plans = planned(workload(constraints=row), catalog(offer(**fields), tariff()))
     assert reasons(plans)["shop/h200"] == (constraint, reason)
     assert all(line.option != "shop/h200" for line in plans)
+
+
+def test_a_place_a_host_and_a_fresh_price_that_are_allowed_are_used():
+    allowed = {
+        "max_price_age_days": 21,
+        "allow_tiers": ["secure"],
+        "allow_regions": ["EAST"],
+        "commercial_use": True,
+    }
+    asked = workload(constraints=allowed)
+    plans = planned(asked, catalog(offer(tier="secure", region="us-east-1")))
+    assert plans.best.option == "shop/h200"
+
+
+def test_an_api_runs_nobody_knows_where():
+    asked = workload(constraints={"allow_regions": ["us-east"]})
+    plans = planned(asked, catalog(offer(region="us-east-1"), tariff(usd=1e-9)))
+    assert reasons(plans)["api/klein"] == (
+        "allow_regions",
+        "where this API runs is not known; allowed: us-east.",
+    )
+
+
+def test_a_license_that_forbids_commerce_or_is_not_known_is_refused():
+    asked = {"constraints": {"commercial_use": True}}
+    closed = H200.model_copy(update={"model": "flux2-klein-9b"})
+    plans = planned(workload(model="flux2-klein-9b", **asked), catalog(offer()), closed)
+    assert reasons(plans)[closed.alias] == (
+        "commercial_use",
+        "the license of flux2-klein-9b is FLUX non-commercial; choose one that allows commerce.",
+    )
+    own = H200.model_copy(update={"model": "mine"})
+    broken = broken_by_license("mine", own.model, workload(**asked).constraints)
+    assert broken is not None
+    assert "is not known" in broken.reason
 
 
 def test_spot_is_used_where_it_is_asked_for():
