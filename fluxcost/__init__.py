@@ -72,8 +72,11 @@ if TYPE_CHECKING:
     from fluxcost.planning.comparison import Alternative, Comparison, compare
     from fluxcost.planning.diff import diff
     from fluxcost.planning.drivers import Drivers, Range
+    from fluxcost.planning.explain import explain
+    from fluxcost.planning.largest import largest_volume
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
+    from fluxcost.planning.replay import replay
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
     from fluxcost.workload import Shape, Workload, load_workload, parse_workload
@@ -152,9 +155,11 @@ __all__ = [
     "cost_per_image",
     "diff",
     "electricity_per_image",
+    "explain",
     "fit",
     "fleet_by_hour",
     "largest_batch",
+    "largest_volume",
     "load_calibration",
     "load_catalog",
     "load_curve",
@@ -172,6 +177,7 @@ __all__ = [
     "quality_adjusted_cost",
     "reconcile",
     "rent_of_fleet",
+    "replay",
     "sensitivity",
     "shipped_calibrations",
     "shipped_qualities",
@@ -332,12 +338,15 @@ _ROOMS = {
         "Drivers",
         "Range",
     ),
+    "fluxcost.planning.explain": ("explain",),
+    "fluxcost.planning.largest": ("largest_volume",),
     "fluxcost.planning.plans": (
         "Plan",
         "Plans",
         "Rejected",
     ),
     "fluxcost.planning.reconciling": ("reconcile",),
+    "fluxcost.planning.replay": ("replay",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
     "fluxcost.workload": (

@@ -49,6 +49,7 @@ Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict
 Rate = Annotated[float, Field(ge=1e-6, le=1e5, allow_inf_nan=False, strict=True)]
 Variation = Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False, strict=True)]
 Percentile = Annotated[float, Field(ge=1, le=99.99, allow_inf_nan=False, strict=True)]
+Tier = Literal["standard", "secure", "community", "marketplace"]
 Hourly = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, strict=True)]
 
 
@@ -242,6 +243,18 @@ class Constraints(Record):
     )
     non_commercial: StrictBool = Field(
         default=False, description="Whether weights licensed for no commercial use may be run."
+    )
+    allow_regions: tuple[Name, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Words of which an offer's region must hold one, such as us-east; what states "
+        "no region, as APIs do not, holds none.",
+    )
+    allow_tiers: tuple[Tier, ...] | None = Field(
+        default=None, min_length=1, description="Who may stand behind the host of a GPU."
+    )
+    max_price_age_days: Annotated[int, Field(ge=0, le=36_500, strict=True)] | None = Field(
+        default=None, description="Oldest price accepted, by the day it was true."
     )
 
 

@@ -12,12 +12,17 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
+from fluxcost.planning.explain import Explanation
+from fluxcost.planning.largest import Largest
 from fluxcost.planning.tables import plan_rows
+from fluxcost.units import percent, significant, usd
 
 
 def plan(
     *,
-    workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
+    workload: Annotated[
+        Path | None, typer.Argument(help="A workload file; see examples/. Not beside --replay.")
+    ] = None,
     prices: options.Prices = None,
     calibration: Annotated[
         list[str] | None,
@@ -38,23 +43,60 @@ def plan(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
+    budget_usd_per_month: Annotated[
+        float | None, typer.Option(help="Instead: the most images for so much.")
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="Instead: the most images with so many GPUs.")
+    ] = None,
+    max_usd_per_image: Annotated[
+        float | None, typer.Option(help="Fail where the best plan may cost more than this.")
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Also what would halve the cost, and cost against latency."),
+    ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
-    asked = fc.load_workload(workload)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
+    if replay is not None:
+        _replayed(replay, fc.load_catalog(prices), timed, json=json)
+        return
+    if workload is None:
+        raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
+    asked = fc.load_workload(workload)
+    catalog = fc.load_catalog(prices)
+    if budget_usd_per_month is not None or gpus is not None:
+        found = fc.largest_volume(
+            asked,
+            catalog,
+            timed,
+            budget_usd_per_month=budget_usd_per_month,
+            gpus=gpus,
+            seed=seed,
+        )
+        _show_largest(found, json=json)
+        return
     plans = fc.plan(
         asked,
-        catalog=fc.load_catalog(prices),
+        catalog=catalog,
         calibrations=timed,
         depth="analytic" if analytic else "simulated",
         seed=seed,
         qualities=with_shipped(quality),
     )
     best = plans.best
+    _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
+    told = fc.explain(asked, plans, calibrations=timed) if explain else None
     if json:
-        show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]})
+        more = {} if told is None else {"explanation": told.to_dict()}
+        show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]} | more)
         return
     model = best.choice or asked.model
     show_text(f"{plans.workload}: {_images(asked)} of {model}, {_volume(asked)}")
@@ -64,9 +106,57 @@ def plan(
         show_text(f"   Why not fewer GPUs? {best.serving.why_not_fewer}")
     for caveat in best.caveats:
         show_text(f"   {caveat}.")
+    if told is not None:
+        _show_explanation(told)
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _show_explanation(told: Explanation) -> None:
+    show_text(f"   What would halve the cost? {told.halving}")
+    for lever in told.levers:
+        show_text(f"   {percent(lever.ratio)} of the cost: {lever.change}, {lever.plan.option}.")
+    cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
+    show_text(f"   CPU cores each replica needs: {cores}.")
+    show_text("No plan beats these in both cost and latency:")
+    show_table(plan_rows(told.pareto))
+
+
+def _replayed(
+    path: Path, catalog: fc.Catalog, timed: list[fc.Calibration] | None, *, json: bool
+) -> None:
+    found = fc.replay(path, catalog, timed)
+    if json:
+        show_json(found.to_dict())
+    elif found.reproduced:
+        show_text(f"reproduced: every plan of {path} came out the same.")
+    else:
+        for change in found.changes:
+            show_text(change)
+    if not found.reproduced:
+        count = len(found.changes)
+        raise fc.InfeasibleError(f"{path} is not reproduced: {count} changes since it was written.")
+
+
+def _refuse_dear(best: fc.Plan, most_usd: float | None) -> None:
+    cost = best.usd_per_image
+    if most_usd is not None and cost.high > most_usd:
+        raise fc.InfeasibleError(
+            f"max_usd_per_image is {usd(most_usd)} and an image may cost {usd(cost.high)} with the "
+            f"best plan, {best.option}, {cost.high / most_usd:.2f} times as much; allow more."
+        )
+
+
+def _show_largest(found: Largest, *, json: bool) -> None:
+    if json:
+        show_json(found.to_dict())
+        return
+    per_s = found.requests_per_s
+    rate = "" if per_s is None else f", {significant(per_s)} requests/s"
+    show_text(f"{found.workload.name}: {found.workload.images:,} images for {found.limit}{rate}")
+    show_table(plan_rows([found.plan]))
+    show_text(found.plan.why)
 
 
 def _images(workload: fc.Workload) -> str:

@@ -111,3 +111,27 @@ def _broken_by_evidence(
     if not (constraints.allow_stale or row.from_overlay) and (stale := row.staleness(today)):
         return Rejected(row.id, "allow_stale", f"{stale}; allow_stale: true uses it.")
     return None
+
+
+def broken_by_place_or_age(
+    row: Offer | Tariff, constraints: Constraints, today: dt.date | None
+) -> Rejected | None:
+    """Return the first rule that a row's region, host or age breaks, or None."""
+    oldest = constraints.max_price_age_days
+    if oldest is not None and row.age_days(today) > oldest:
+        reason = f"{row.age_days(today)} days old; at most {oldest} asked."
+        return Rejected(row.id, "max_price_age_days", reason)
+    tiers, regions = constraints.allow_tiers, constraints.allow_regions
+    if isinstance(row, Tariff):
+        if regions is None:
+            return None
+        reason = f"where this API runs is not known; allowed: {', '.join(regions)}."
+        return Rejected(row.id, "allow_regions", reason)
+    if tiers is not None and row.tier not in tiers:
+        reason = f"the host is {row.tier}; allowed: {', '.join(tiers)}."
+        return Rejected(row.id, "allow_tiers", reason)
+    if regions is not None and not any(word.lower() in row.region.lower() for word in regions):
+        where = row.region or "not stated"
+        reason = f"the region is {where}; allowed: {', '.join(regions)}."
+        return Rejected(row.id, "allow_regions", reason)
+    return None

@@ -55,7 +55,7 @@ def paces_of(mix: Mix, constraints: Constraints, fits: Iterable[Fit]) -> Iterato
     measured: set[str] = set()
     for fitted in sorted(fits, key=lambda each: each.calibration.source.rank):
         calibration = fitted.calibration
-        gpu, name = calibration.gpu.key, _name(calibration)
+        gpu, name = calibration.gpu.key, name_of(calibration)
         if reason := broken_license(calibration.model, constraints):
             yield Rejected(name, "license", reason)
             continue
@@ -84,7 +84,8 @@ def broken_by_stack(
     return Rejected(name, "allow_lossy", reason)
 
 
-def _name(calibration: Calibration) -> str:
+def name_of(calibration: Calibration) -> str:
+    """Return the name of a calibration among plans."""
     # What load_calibration takes: a published table and a measurement may share their alias.
     prefix = "published/" if calibration.source is Source.PUBLISHED else ""
     return prefix + calibration.alias

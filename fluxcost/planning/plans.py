@@ -14,6 +14,7 @@ from fluxcost.estimate import Estimate, Source
 from fluxcost.planning import tables
 from fluxcost.planning.choice import Choice
 from fluxcost.planning.legs import Leg, Mode
+from fluxcost.planning.recipe import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ class Plan:
     priced_as_of: str
     why: str
     caveats: tuple[str, ...]
-    legs: tuple[Leg, ...] = ()
+    legs: tuple[Leg, ...]
     serving: Serving | None = None
     choice: Choice | None = None
 
@@ -77,6 +78,13 @@ class Plan:
         if len(self.legs) != 1:
             raise InputError(f"plan {self.option} has {len(self.legs)} legs; choose one of them.")
         return self.legs[0].fleet
+
+    @property
+    def slow_end_s(self) -> float | None:
+        """Slow end of the response, or of a call where nobody waits; None for an API."""
+        if self.serving is not None:
+            return self.serving.response.high
+        return None if self.latency is None else self.latency.high
 
     @property
     def source(self) -> Source:
@@ -160,11 +168,13 @@ class Plans(Sequence[Plan]):
         workload: Name of the workload.
         ranked: Every plan that breaks no constraint.
         rejected: Every candidate that does.
+        recipe: What they were made from.
     """
 
     workload: str
     ranked: tuple[Plan, ...]
     rejected: tuple[Rejected, ...]
+    recipe: Recipe
 
     @property
     def best(self) -> Plan:
@@ -199,6 +209,20 @@ class Plans(Sequence[Plan]):
             first.setdefault((plan.option, plan.mode), plan)
         return tuple(first.values())
 
+    @property
+    def pareto(self) -> tuple[Plan, ...]:
+        """The plans that no other beats in both cost and latency, cheapest first.
+
+        Cost is the dear end; latency the slow end of the response where requests arrive, and of a
+        call otherwise. APIs have none.
+        """
+        front: list[Plan] = []
+        for plan in self.ranked:
+            slow = plan.slow_end_s
+            if slow is not None and all(slow < (kept.slow_end_s or 0.0) for kept in front):
+                front.append(plan)
+        return tuple(front)
+
     @overload
     def __getitem__(self, index: int) -> Plan: ...
 
@@ -218,6 +242,7 @@ class Plans(Sequence[Plan]):
         """Return every plan and every rejection as plain values."""
         return {
             "workload": self.workload,
+            "recipe": self.recipe.to_dict(leg.option for each in self for leg in each.legs),
             "plans": [plan.to_dict() for plan in self.ranked],
             "rejected": [item.to_dict() for item in self.rejected],
         }

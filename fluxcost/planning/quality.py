@@ -22,6 +22,7 @@ from fluxcost.performance.quality.metrics import MEANINGS, Metric
 from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.choice import Choice
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
+from fluxcost.planning.recipe import Recipe
 from fluxcost.units import usd
 from fluxcost.workload import QualityFloor, Workload
 
@@ -29,7 +30,7 @@ CONSTRAINT = "quality"
 
 
 def plan_for_quality(
-    workload: Workload,
+    asked: Recipe,
     plan: Callable[..., Plans],
     calibrations: Iterable[Calibration] | None,
     qualities: Iterable[Quality] | None,
@@ -38,7 +39,7 @@ def plan_for_quality(
     """Return the plans of every model and step count that meets the workload's floor.
 
     Args:
-        workload: With a quality floor.
+        asked: A workload with a quality floor, and what its plans are made from.
         plan: Plans a workload without one, given `calibrations`.
         calibrations: Timings of any of the models; the shipped ones unless given.
         qualities: Records; the shipped ones unless given.
@@ -48,6 +49,7 @@ def plan_for_quality(
         InputError: Records hold scores of several judges and the floor names none.
         MissingDataError: No record holds the metric for any of the models.
     """
+    workload, timings = asked.workload, dict(asked.calibrations)
     floor = workload.quality
     assert floor is not None  # noqa: S101 - narrows the type; the caller has checked
     records = shipped_qualities() if qualities is None else tuple(qualities)
@@ -63,11 +65,13 @@ def plan_for_quality(
         except UnknownNameError as error:
             rejected.append(Rejected(str(choice), "timing", str(error)))
             continue
+        timings |= plans.recipe.calibrations
         ranked += [_explained(each, choice, floor) for each in plans]
         rejected += [
             replace(each, candidate=f"{choice}: {each.candidate}") for each in plans.rejected
         ]
-    return Plans(workload.name, tuple(sorted(ranked, key=dearness)), tuple(rejected))
+    recipe = replace(asked, calibrations=timings)
+    return Plans(workload.name, tuple(sorted(ranked, key=dearness)), tuple(rejected), recipe)
 
 
 def choices(

@@ -5,27 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
 
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.offers import Offer
+from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.assembly import bought, rented
-from fluxcost.planning.constraints import broken_by_offer, broken_by_tariff, refuse_unknown_names
+from fluxcost.planning.constraints import (
+    broken_by_offer,
+    broken_by_place_or_age,
+    broken_by_tariff,
+    refuse_unknown_names,
+)
 from fluxcost.planning.interruptions import told_of_interruptions, with_interruptions
-from fluxcost.planning.paces import Mix, Pace, paces_of
+from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.quality import plan_for_quality
+from fluxcost.planning.recipe import Depth, Recipe
 from fluxcost.planning.sizing import Terms, rent_fleet
 from fluxcost.planning.ways import SCALED_TO_ZERO, ways_for
 from fluxcost.workload import Workload
-
-Depth = Literal["simulated", "analytic"]
-"""Whether the simulator decides how many replicas serve, or queueing theory alone."""
 
 
 def plan(
@@ -59,18 +62,21 @@ def plan(
             judges and the floor names none.
         MissingDataError: The workload has a quality floor and no record says how good a model is.
     """
-    catalog = catalog or load_catalog()
+    catalog, today = catalog or load_catalog(), today or today_utc()
     refuse_unknown_names(workload.constraints, catalog)
     if workload.quality is not None:
         one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
-        return plan_for_quality(workload, one, calibrations, qualities, _dearness)
+        asked = Recipe(workload, catalog, {}, today, depth, seed)
+        return plan_for_quality(asked, one, calibrations, qualities, _dearness)
     fits = _fits(workload, catalog, calibrations)
     if workload.arrivals is None:
         outcomes = _make(workload, catalog, fits, today)
     else:
         outcomes = _serve(workload, catalog, fits, today, depth, seed)
     ranked, rejected = parted(outcomes)
-    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected))
+    timed = {name_of(each.calibration): each.key for each in fits}
+    recipe = Recipe(workload, catalog, timed, today, depth, seed)
+    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected), recipe)
 
 
 def _dearness(plan: Plan) -> tuple[float, float, int, int, str]:
@@ -160,7 +166,9 @@ def _offers(
 ) -> Iterator[Offer | Rejected]:
     """Yield every offer, or the rule it breaks."""
     for offer in catalog.offers:
-        yield broken_by_offer(offer, workload.constraints, today) or offer
+        constraints = workload.constraints
+        broken = broken_by_offer(offer, constraints, today)
+        yield broken or broken_by_place_or_age(offer, constraints, today) or offer
 
 
 def _no_timing(offer: Offer, workload: Workload) -> Rejected:
@@ -185,7 +193,9 @@ def _buy(
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue
-        if broken := broken_by_tariff(tariff, workload, images, today):
+        broken = broken_by_tariff(tariff, workload, images, today)
+        broken = broken or broken_by_place_or_age(tariff, workload.constraints, today)
+        if broken is not None:
             yield broken
             continue
         try:

@@ -15,7 +15,8 @@ from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.planning.diff import diff
 from fluxcost.planning.plans import Plan, Plans
-from fluxcost.planning.search import Depth, plan
+from fluxcost.planning.recipe import Depth
+from fluxcost.planning.search import plan
 from fluxcost.workload import Workload, load_workload
 from tests.planning.made import TODAY, catalog, offer, tariff
 from tests.synthetic import LOSSY, Machine, make_calibration

@@ -237,6 +237,30 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             for hosted in ({"kind": "marketplace"}, {"basis": "market"}, {"tier": "marketplace"})
         ),
         (
+            {},
+            {"max_price_age_days": 20},
+            "max_price_age_days",
+            "21 days old; at most 20 asked.",
+        ),
+        (
+            {"tier": "community"},
+            {"allow_tiers": ["standard", "secure"]},
+            "allow_tiers",
+            "the host is community; allowed: standard, secure.",
+        ),
+        (
+            {"region": "eastus"},
+            {"allow_regions": ["us-west", "EU"]},
+            "allow_regions",
+            "the region is eastus; allowed: us-west, EU.",
+        ),
+        (
+            {},
+            {"allow_regions": ["us-west"]},
+            "allow_regions",
+            "the region is not stated; allowed: us-west.",
+        ),
+        (
             {"gpu": "a100-sxm"},
             {},
             "timing",
@@ -322,6 +346,26 @@ def test_interrupted_before_any_call_is_done_is_infeasible():
     plans = planned(workload(constraints=constraints), catalog(offer(kind="spot")))
     assert len(plans) == 0
     assert all("hardly any piece" in item.reason for item in plans.rejected)
+
+
+def test_a_place_a_host_and_a_fresh_price_that_are_allowed_are_used():
+    allowed = {
+        "max_price_age_days": 21,
+        "allow_tiers": ["secure"],
+        "allow_regions": ["EAST"],
+    }
+    asked = workload(constraints=allowed)
+    plans = planned(asked, catalog(offer(tier="secure", region="us-east-1")))
+    assert plans.best.option == "shop/h200"
+
+
+def test_an_api_runs_nobody_knows_where():
+    asked = workload(constraints={"allow_regions": ["us-east"]})
+    plans = planned(asked, catalog(offer(region="us-east-1"), tariff(usd=1e-9)))
+    assert reasons(plans)["api/klein"] == (
+        "allow_regions",
+        "where this API runs is not known; allowed: us-east.",
+    )
 
 
 def test_a_call_limit_removes_slow_batches_and_untimed_apis():

@@ -1,0 +1,199 @@
+"""Why the best plan is what it is: why not fewer GPUs, and what would halve the cost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fluxcost.economics.catalog import Catalog
+from fluxcost.economics.offers import BillingKind
+from fluxcost.errors import InfeasibleError, MissingDataError
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.fit import fit
+from fluxcost.performance.library import load_calibration
+from fluxcost.planning.paces import name_of
+from fluxcost.planning.plans import Plan, Plans
+from fluxcost.planning.search import plan
+from fluxcost.units import percent, usd
+from fluxcost.workload import Constraints, Workload
+
+HALF = 0.5
+
+WORTH_TELLING = 0.98
+"""Cost over the plan's own from which a change is not worth telling."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lever:
+    """One change of the workload and what it does to the cost.
+
+    Attributes:
+        change: In words.
+        plan: The best plan under it; fleets are sized by queueing theory.
+        ratio: Dear end of its cost over that of the best plan as asked.
+    """
+
+    change: str
+    plan: Plan
+    ratio: float
+
+    @property
+    def halves(self) -> bool:
+        """Whether it halves the cost."""
+        return self.ratio <= HALF
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the lever as plain values."""
+        return {
+            "change": self.change,
+            "option": self.plan.option,
+            "gpus": self.plan.gpus,
+            "total": self.plan.total.to_dict(),
+            "ratio": self.ratio,
+            "halves": self.halves,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What stands behind the best plan.
+
+    Attributes:
+        best: The plan.
+        why_not_fewer: What one replica fewer would do; None where no objective counts them.
+        levers: Changes that make it cheaper, the strongest first.
+        pareto: Plans that no other beats in both cost and latency, cheapest first.
+        cores_needed: CPU cores that each replica needs to lose under 1 % of its rate; None where
+            the calibration did not vary them.
+    """
+
+    best: Plan
+    why_not_fewer: str | None
+    levers: tuple[Lever, ...]
+    pareto: tuple[Plan, ...]
+    cores_needed: int | None
+
+    @property
+    def halving(self) -> str:
+        """What would halve the cost, in a sentence."""
+        found = [lever for lever in self.levers if lever.halves]
+        if found:
+            told = (
+                f"{found[0].change}: {usd(found[0].plan.total.value)} with {found[0].plan.option}"
+            )
+            return f"{told}, {percent(found[0].ratio)} of the cost."
+        if not self.levers:
+            return "nothing that was tried makes it cheaper."
+        most = self.levers[0]
+        near = f"{most.change} comes nearest, at {percent(most.ratio)} of the cost"
+        return f"nothing that was tried; {near}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain values."""
+        return {
+            "best": self.best.to_dict(),
+            "why_not_fewer": self.why_not_fewer,
+            "halving": self.halving,
+            "levers": [lever.to_dict() for lever in self.levers],
+            "pareto": [each.to_dict() for each in self.pareto],
+            "cores_needed": self.cores_needed,
+        }
+
+
+def explain(
+    workload: Workload,
+    plans: Plans,
+    catalog: Catalog | None = None,
+    calibrations: Iterable[Calibration] | None = None,
+) -> Explanation:
+    """Return why the best of a workload's plans is what it is.
+
+    Args:
+        workload: What the plans are for.
+        plans: As `plan` gave them.
+        catalog: The prices they were made with; those of the plans unless given.
+        calibrations: The timings they were made with, where they were given.
+
+    Raises:
+        InfeasibleError: No plan meets the constraints.
+    """
+    best = plans.best
+    given = None if calibrations is None else list(calibrations)
+    today, prices = plans.recipe.today, catalog or plans.recipe.catalog
+    base = plan(workload, prices, given, today, depth="analytic").best.total.high
+    levers = [
+        Lever(change, found, found.total.high / base)
+        for change, asked in _changed(workload)
+        if (found := _best(asked, prices, given, today)) is not None
+    ]
+    worth = sorted((each for each in levers if each.ratio < WORTH_TELLING), key=_strength)
+    return Explanation(
+        best=best,
+        why_not_fewer=None if best.serving is None else best.serving.why_not_fewer,
+        levers=tuple(worth),
+        pareto=plans.pareto,
+        cores_needed=_cores(workload, best, given),
+    )
+
+
+def _strength(lever: Lever) -> float:
+    return lever.ratio
+
+
+def _best(
+    workload: Workload, catalog: Catalog, given: list[Calibration] | None, today: dt.date
+) -> Plan | None:
+    try:
+        return plan(workload, catalog, given, today, depth="analytic").best
+    except InfeasibleError:
+        return None
+
+
+def _changed(workload: Workload) -> Iterator[tuple[str, Workload]]:
+    """Yield changes of a workload that may make it cheaper, in words and as workloads."""
+    for change, fields in _relaxed(workload.constraints):
+        relaxed = workload.constraints.model_copy(update=fields)
+        yield change, workload.model_copy(update={"constraints": relaxed})
+    if (objective := workload.objective) is not None:
+        for times in (2, 4):
+            looser = objective.model_copy(update={"within_s": objective.within_s * times})
+            change = f"answers within {looser.within_s:g} s instead of {objective.within_s:g} s"
+            yield change, workload.model_copy(update={"objective": looser})
+    if (deadline := workload.deadline) is not None:
+        longer = deadline.model_copy(update={"hours": min(8760.0, deadline.hours * 2)})
+        change = f"{longer.hours:g} hours instead of {deadline.hours:g}"
+        yield change, workload.model_copy(update={"deadline": longer})
+    if workload.shapes and all(share.steps > 1 for share in workload.shapes):
+        fewer = tuple(s.model_copy(update={"steps": s.steps // 2}) for s in workload.shapes)
+        yield (
+            "half the steps, which changes the pictures",
+            workload.model_copy(update={"shapes": fewer}),
+        )
+
+
+def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not constraints.allow_lossy:
+        yield "stacks that change the pictures (allow_lossy)", {"allow_lossy": True}
+    if not constraints.allow_untimed:
+        yield "an API whose latency nobody knows (allow_untimed)", {"allow_untimed": True}
+    if BillingKind.SPOT not in (constraints.allow_billing or ()):
+        kinds = constraints.allow_billing or tuple(BillingKind)
+        every = tuple(dict.fromkeys((*kinds, BillingKind.SPOT)))
+        yield "GPUs that may be interrupted (allow_billing: spot)", {"allow_billing": every}
+    if constraints.least_grade != "C":
+        yield "prices of grade C (least_grade)", {"least_grade": "C"}
+    if constraints.allow_providers is not None:
+        yield "any provider (allow_providers)", {"allow_providers": None}
+
+
+def _cores(workload: Workload, best: Plan, given: list[Calibration] | None) -> int | None:
+    if best.calibration is None or best.batch is None or not workload.shapes:
+        return None
+    own = {name_of(each): each for each in given or ()}
+    fitted = fit(own.get(best.calibration) or load_calibration(best.calibration))
+    try:
+        return max(fitted.cores_needed(shape, best.batch) for shape, _ in workload.mix)
+    except MissingDataError:
+        return None

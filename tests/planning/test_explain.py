@@ -1,0 +1,83 @@
+"""Why the best plan is what it is, on made prices where the answer is known."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fluxcost.economics.catalog import Catalog
+from fluxcost.performance.calibration import Calibration
+from fluxcost.planning.explain import Explanation, explain
+from fluxcost.planning.search import plan
+from fluxcost.workload import Workload
+from tests.commands import Files, shown
+from tests.planning.made import TODAY, catalog, offer, tariff, workload
+from tests.planning.test_arriving import workload as arriving
+from tests.synthetic import LOSSY, Machine, make_calibration
+
+H200 = make_calibration(gpu="h200-sxm")
+
+
+def explained(asked: Workload, prices: Catalog, *timed: Calibration) -> Explanation:
+    return explain(asked, plan(asked, prices, timed or (H200,), TODAY), prices, timed or (H200,))
+
+
+def test_an_untimed_api_at_a_tenth_is_what_would_halve_the_cost():
+    asked = arriving(arrivals={"requests_per_s": 0.01})
+    usd = 0.1 * 3.6 * 730 / (0.01 * 730 * 3600)
+    told = explained(asked, catalog(offer(as_of=TODAY), tariff(usd=usd, as_of=TODAY)))
+    assert told.levers[0].ratio == pytest.approx(0.1, rel=0.01)
+    assert told.levers[0].halves
+    assert told.halving.startswith("an API whose latency nobody knows (allow_untimed): $")
+    assert told.why_not_fewer == "1 replica is the least there is."
+
+
+def test_spot_at_two_thirds_is_told_and_does_not_halve():
+    prices = catalog(offer(as_of=TODAY), offer("spot", usd=2.4, kind="spot", as_of=TODAY))
+    told = explained(workload(), prices)
+    change = {lever.change: lever for lever in told.levers}
+    spot = change["GPUs that may be interrupted (allow_billing: spot)"]
+    assert spot.ratio == pytest.approx(2 / 3, rel=0.01)
+    assert not spot.halves
+    assert (told.why_not_fewer, told.cores_needed) == (None, None)
+
+
+def test_a_lossy_stack_is_a_lever_where_it_is_quicker():
+    quick = make_calibration(Machine(step_s_per_kilotoken=0.012), gpu="h200-sxm", stack=LOSSY)
+    told = explained(workload(), catalog(offer()), H200, quick)
+    lossy = [lever for lever in told.levers if "allow_lossy" in lever.change]
+    assert [lever.plan.calibration for lever in lossy] == [quick.alias]
+
+
+def test_nothing_to_change_is_said():
+    asked = workload(
+        shapes=[{"width": 1024, "height": 1024, "steps": 1}],
+        constraints={"allow_lossy": True, "allow_untimed": True, "allow_billing": ["spot"]},
+    )
+    told = explained(asked, catalog(tariff()))
+    assert told.halving == "nothing that was tried makes it cheaper."
+    assert told.pareto == ()
+
+
+def test_the_pareto_set_holds_what_nothing_beats():
+    rows = (offer("cheap", usd=3.0), offer("dear", usd=5.0), tariff(usd=1e-7))
+    plans = plan(workload(), catalog(*rows), [H200], TODAY)
+    front = plans.pareto
+    ends = [(each.total.high, each.slow_end_s or 0.0) for each in front]
+    assert ends == sorted(ends)
+    assert [slow for _, slow in ends] == sorted((slow for _, slow in ends), reverse=True)
+    for each in plans:
+        if each.slow_end_s is not None and each not in front:
+            beaten = [c <= each.total.high and s <= each.slow_end_s for c, s in ends]
+            assert any(beaten)
+    assert all(each.option == "shop/cheap" for each in front)
+
+
+def test_the_command_explains(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    files = Files(tmp_path)
+    options = ("--prices", files.prices, "--calibration", files.calibration, "--explain")
+    text = shown(capsys, "plan", files.workload, *options)
+    assert "What would halve the cost?" in text
+    assert "CPU cores each replica needs: not measured." in text
+    document = json.loads(shown(capsys, "plan", files.workload, *options, "--json"))
+    assert document["explanation"]["best"] == document["plans"][0]
