@@ -11,6 +11,7 @@ import bisect
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -146,19 +147,34 @@ class Sizing:
         while not self._meets(answer):
             replicas += 1
             answer = self._answer(replicas)
-        name = f"p{self.objective.percentile:g}"
+        return self._serving(answer, self._why_not(replicas - 1))
+
+    def _serving(self, answer: Simulation, why_not_fewer: str) -> Serving:
         assert answer.probability_met is not None  # noqa: S101 - there is an objective
         return Serving(
             fleet=answer.fleet,
             percentile=self.objective.percentile,
             within_s=self.objective.within_s,
-            response=answer.response[name],
+            response=answer.response[f"p{self.objective.percentile:g}"],
             probability_met=answer.probability_met,
             utilization=answer.utilization,
             lost=answer.lost.value,
             sized_by="simulation",
-            why_not_fewer=self._why_not(replicas - 1),
+            why_not_fewer=why_not_fewer,
         )
+
+    def overflowing(self, replicas: int) -> tuple[Serving, Estimate]:
+        """Return how so few replicas serve what they take, and the share they do not take.
+
+        They do not take requests that would wait too long to be answered in time.
+        """
+        fleet = self.fleet(replicas).model_copy(update={"queue_limit": self._in_time(replicas)})
+        taken = self.objective.model_copy(update={"may_reject": 1.0})
+        asked = self.workload.model_copy(update={"objective": taken})
+        trial = Trial(self.demand, self.service, fleet, self.seed, self.requests)
+        answer = answered(asked, trial, REPLICATIONS)
+        serving = self._serving(answer, "every request that overflows is bought from an API.")
+        return replace(serving, lost=0.0), answer.lost
 
     def fleet(self, replicas: int) -> Fleet:
         """Return so many replicas as a fleet."""
@@ -297,9 +313,10 @@ class Sizing:
         )
 
     def _queue_limit(self, replicas: int) -> int | None:
+        return None if self.objective.may_reject == 0 else self._in_time(replicas)
+
+    def _in_time(self, replicas: int) -> int:
         """Return how many images may wait such that they are still answered in time."""
-        if self.objective.may_reject == 0:
-            return None
         call_s = float(self.service.latency_s[:, self.batching.max_batch - 1].max()) * self._slow
         image_s = self.theory.load(1, self.batching.max_batch, self._slow) / (
             self.theory.kept * self.theory.stretches.mean_per_s * self.demand.images

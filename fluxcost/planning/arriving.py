@@ -33,6 +33,7 @@ class Crew:
     """A pace with as many replicas as the objective takes."""
 
     pace: Pace
+    sizing: Sizing
     serving: Serving
 
 
@@ -125,5 +126,5 @@ def _contest(candidates: Sequence[_Candidate], *, simulate: bool) -> Iterator[Cr
         except FluxcostError as error:
             yield Rejected(candidate.name, "objective", str(error))
             continue
-        chosen.append(Crew(candidate.pace, serving))
+        chosen.append(Crew(candidate.pace, sizing, serving))
         yield chosen[-1]

@@ -27,7 +27,7 @@ def rented(
     told: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan of one offer rented, with what its reader must be told."""
-    per_image, per_usd = _per_image(rental.total, images, serving)
+    each_usd, per_usd = per_image(rental.total, images, serving)
     fleet = None if serving is None else serving.fleet
     return Plan(
         option=offer.id,
@@ -39,7 +39,7 @@ def rented(
         hours=rental.hours,
         latency=pace.latency,
         total=rental.total,
-        usd_per_image=per_image,
+        usd_per_image=each_usd,
         images_per_usd=per_usd,
         timing_source=pace.source,
         price_source=offer.trust(today),
@@ -94,7 +94,7 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
         *prices,
         unit=unit,
     )
-    per_image, per_usd = _per_image(total, images)
+    each_usd, per_usd = per_image(total, images)
     leg = Leg(
         option=tariff.id,
         mode="api",
@@ -118,12 +118,12 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
         hours=None,
         latency=None,
         total=total,
-        usd_per_image=per_image,
+        usd_per_image=each_usd,
         images_per_usd=per_usd,
         timing_source=None,
         price_source=tariff.trust(today),
         priced_as_of=f"{tariff.as_of}, {tariff.grade}",
-        why=f"{images:,} images x {usd(per_image.value)} = {usd(total.value)}.",
+        why=f"{images:,} images x {usd(each_usd.value)} = {usd(total.value)}.",
         caveats=(
             *tariff.caveats(today),
             f"{tariff.id}: {tariff.limits}",
@@ -132,9 +132,10 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
     )
 
 
-def _per_image(
+def per_image(
     total: Estimate, images: int, serving: Serving | None = None
 ) -> tuple[Estimate, Estimate]:
+    """Return USD an image and images a USD, of those answered."""
     made = images * (1 - (serving.lost if serving else 0.0))
-    per_image = total.scaled(1 / made, "USD/image")
-    return per_image, derive(lambda usd_each: 1 / usd_each, per_image, unit="images/USD")
+    each_usd = total.scaled(1 / made, "USD/image")
+    return each_usd, derive(lambda usd_each: 1 / usd_each, each_usd, unit="images/USD")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxcost.economics.catalog import Catalog
-from fluxcost.economics.offers import BillingKind
 from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
@@ -178,10 +177,10 @@ def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "stacks that change the pictures (allow_lossy)", {"allow_lossy": True}
     if not constraints.allow_untimed:
         yield "an API whose latency nobody knows (allow_untimed)", {"allow_untimed": True}
-    if BillingKind.SPOT not in (constraints.allow_billing or ()):
-        kinds = constraints.allow_billing or tuple(BillingKind)
-        every = tuple(dict.fromkeys((*kinds, BillingKind.SPOT)))
-        yield "GPUs that may be interrupted (allow_billing: spot)", {"allow_billing": every}
+    if not constraints.allow_marketplace:
+        yield "hosts of a marketplace (allow_marketplace)", {"allow_marketplace": True}
+    if not constraints.allow_stale:
+        yield "prices that are old or undated (allow_stale)", {"allow_stale": True}
     if constraints.least_grade != "C":
         yield "prices of grade C (least_grade)", {"least_grade": "C"}
     if constraints.allow_providers is not None:

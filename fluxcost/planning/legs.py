@@ -9,8 +9,9 @@ from fluxcost.capacity.fleet import Batching, Fleet, Scaling
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate
 
-Mode = Literal["deadline", "always-on", "on-demand", "api"]
-"""One job by a deadline, a whole month, only while there is work, or someone else's GPUs."""
+Mode = Literal["deadline", "always-on", "on-demand", "overflow", "api"]
+"""One job by a deadline, a whole month, only while there is work, a whole month with an API for the
+rest, or someone else's GPUs."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,6 +133,7 @@ def _serve(
     """Yield the ways to serve requests as they arrive."""
     # The simulator's compiled loops are slow to import, and a volume does without them.
     from fluxcost.planning.arriving import crews_of, demanded
+    from fluxcost.planning.overflow import overflow_plan, shorts_of
 
     demand = demanded(workload)
     images = demand.images_per_month
@@ -158,7 +159,18 @@ def _serve(
             for crew in here:
                 rental = rent_fleet(offer, crew.serving, today)
                 yield rented(offer, crew.pace, "always-on", rental, images, today, crew.serving)
-    yield from _buy(workload, catalog, demand.mix, images, "USD/month", today)
+    bought_all, not_bought = parted(_buy(workload, catalog, demand.mix, images, "USD/month", today))
+    yield from not_bought
+    yield from bought_all
+    if bought_all and depth == "simulated":
+        # An API is planned beside an objective only where the workload allows what is untimed.
+        cheapest = min(bought_all, key=_dearness)
+        shorts = list(shorts_of(crews))
+        for offer in offers:
+            here_short = [short for short in shorts if short.pace.gpu == offer.gpu]
+            steady = offer.kind not in SCALED_TO_ZERO and not offer.is_interruptible
+            if steady and here_short:
+                yield overflow_plan(offer, here_short, cheapest, images, today)
 
 
 def _offers(

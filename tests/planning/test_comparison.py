@@ -97,7 +97,8 @@ def test_only_a_stack_whose_pictures_are_no_worse_beats(
 
 def test_models_have_a_front_each():
     other = EAGER.model_copy(update={"model": "flux2-klein-9b"})
-    asked = [workload(), workload(model="flux2-klein-9b")]
+    own = {"non_commercial": True}  # as the license of the 9B weights asks
+    asked = [workload(), workload(model="flux2-klein-9b", constraints=own)]
     found = compare(asked, PRICES, [EAGER, other], TODAY)
     assert {each.model for each in found.front} == {"flux2-klein-4b", "flux2-klein-9b"}
     alone = [each.plan.option for each in compared().front]

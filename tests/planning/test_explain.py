@@ -32,13 +32,14 @@ def test_an_untimed_api_at_a_tenth_is_what_would_halve_the_cost():
     assert told.why_not_fewer == "1 replica is the least there is."
 
 
-def test_spot_at_two_thirds_is_told_and_does_not_halve():
-    prices = catalog(offer(as_of=TODAY), offer("spot", usd=2.4, kind="spot", as_of=TODAY))
+def test_a_marketplace_at_two_thirds_is_told_and_does_not_halve():
+    host = offer("host", usd=2.4, tier="marketplace", as_of=TODAY)
+    prices = catalog(offer(as_of=TODAY), host)
     told = explained(workload(), prices)
     change = {lever.change: lever for lever in told.levers}
-    spot = change["GPUs that may be interrupted (allow_billing: spot)"]
-    assert spot.ratio == pytest.approx(2 / 3, rel=0.01)
-    assert not spot.halves
+    host_told = change["hosts of a marketplace (allow_marketplace)"]
+    assert host_told.ratio == pytest.approx(2 / 3, rel=0.01)
+    assert not host_told.halves
     assert (told.why_not_fewer, told.cores_needed) == (None, None)
 
 
@@ -52,7 +53,7 @@ def test_a_lossy_stack_is_a_lever_where_it_is_quicker():
 def test_nothing_to_change_is_said():
     asked = workload(
         shapes=[{"width": 1024, "height": 1024, "steps": 1}],
-        constraints={"allow_lossy": True, "allow_untimed": True, "allow_billing": ["spot"]},
+        constraints={"allow_lossy": True, "allow_untimed": True},
     )
     told = explained(asked, catalog(tariff()))
     assert told.halving == "nothing that was tried makes it cheaper."

@@ -1,0 +1,74 @@
+"""Fewer GPUs and an API for the rest, beside the bills of each alone."""
+
+import pytest
+
+from fluxcost.capacity.queues import erlang_b
+from fluxcost.errors import InputError
+from fluxcost.performance.fit import fit
+from fluxcost.planning.plans import Plan, Plans
+from fluxcost.planning.search import plan
+from fluxcost.workload import Shape
+from tests.planning.made import TODAY, catalog, offer, tariff
+from tests.planning.test_arriving import workload
+from tests.synthetic import make_calibration
+
+H200 = make_calibration(gpu="h200-sxm", grid=((1024, 1024, 4, 1), (512, 512, 4, 1)))
+RUSH = [0.6] * 22 + [4.0] * 2
+API_USD = 0.002
+SHOP = catalog(offer(as_of=TODAY), tariff(usd=API_USD, as_of=TODAY))
+
+
+def planned(per_s: float, *, within_s: float = 2.0, untimed: bool = True) -> Plans:
+    asked = workload(
+        arrivals={"requests_per_s": per_s, "hourly_weights": RUSH},
+        objective={"percentile": 95, "within_s": within_s},
+        constraints={"allow_untimed": untimed},
+    )
+    return plan(asked, SHOP, [H200], TODAY)
+
+
+def by_mode(plans: Plans, mode: str) -> Plan:
+    return next(each for each in plans if each.mode == mode)
+
+
+def test_a_rush_of_two_hours_is_cheaper_where_it_overflows():
+    plans = planned(3.0)
+    overflow, kept, api = (by_mode(plans, mode) for mode in ("overflow", "always-on", "api"))
+    assert plans.best is overflow
+    assert overflow.total.high < min(kept.total.high, api.total.high)
+    assert overflow.gpus < kept.gpus
+
+
+def test_its_legs_are_the_bills_of_each():
+    plans = planned(3.0)
+    overflow, api = by_mode(plans, "overflow"), by_mode(plans, "api")
+    own, rest = overflow.legs
+    assert own.share + rest.share == pytest.approx(1.0)
+    assert own.total.value == pytest.approx(own.gpus * 730 * 3.6)
+    assert rest.total.value == pytest.approx(rest.share * api.total.value)
+    assert overflow.total.value == pytest.approx(own.total.value + rest.total.value)
+    assert overflow.serving is not None
+    assert overflow.serving.probability_met >= 0.9
+    assert any("nobody has measured its latency" in line for line in overflow.caveats)
+    with pytest.raises(InputError, match="has 2 legs"):
+        _ = overflow.fleet
+
+
+def test_what_overflows_is_erlangs_loss_where_nobody_may_wait():
+    # An objective of little more than a call leaves no room to wait: M/G/c/c, or Erlang's B.
+    call_s = fit(H200).occupancy(Shape(1024, 1024, 4)).value
+    asked = workload(
+        arrivals={"requests_per_s": 4.0},
+        objective={"percentile": 95, "within_s": 1.25 * call_s},
+        constraints={"allow_untimed": True},
+    )
+    overflow = by_mode(plan(asked, SHOP, [H200], TODAY), "overflow")
+    limit = overflow.legs[0].queue_limit
+    assert limit is not None
+    share, servers = overflow.legs[1].share, overflow.legs[0].replicas
+    # With a short queue fewer overflow than with none, and more than with that many more servers.
+    assert erlang_b(servers + limit, 4.0 * call_s) <= share <= erlang_b(servers, 4.0 * call_s)
+
+
+def test_an_untimed_api_takes_no_overflow_unless_that_is_accepted():
+    assert {each.mode for each in planned(3.0, untimed=False)} == {"always-on"}
