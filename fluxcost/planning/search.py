@@ -55,9 +55,21 @@ def plan(
         InputError: A calibration is of another model, a constraint names something unknown, or
             arrivals are stated without an objective.
     """
-    catalog, today = catalog or load_catalog(), today or today_utc()
+    catalog = catalog or load_catalog()
+    fits = fits_of(workload, catalog, calibrations)
+    return plan_fitted(workload, catalog, fits, today or today_utc(), depth, seed)
+
+
+def plan_fitted(
+    workload: Workload,
+    catalog: Catalog,
+    fits: Sequence[Fit],
+    today: dt.date,
+    depth: Depth = "simulated",
+    seed: int = 0,
+) -> Plans:
+    """Return the plans of a workload from fits, which many questions may share; see `plan`."""
     refuse_unknown_names(workload.constraints, catalog)
-    fits = _fits(workload, catalog, calibrations)
     if workload.arrivals is None:
         outcomes = _make(workload, catalog, fits, today)
     else:
@@ -199,9 +211,14 @@ def _buy(
             yield Rejected(tariff.id, "price", str(error))
 
 
-def _fits(
+def fits_of(
     workload: Workload, catalog: Catalog, calibrations: Iterable[Calibration] | None
 ) -> list[Fit]:
+    """Return the fits of the calibrations given, or of every shipped one of the model.
+
+    Raises:
+        InputError: A calibration is of another model, or nobody timed or sells the model.
+    """
     if calibrations is not None:
         given = list(calibrations)
         for calibration in given:
