@@ -10,11 +10,10 @@ from typing import Any
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import fit
-from fluxcost.performance.library import load_calibration
+from fluxcost.performance.fit import Fit
 from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plan, Plans
-from fluxcost.planning.search import plan
+from fluxcost.planning.search import fits_of, plan_fitted
 from fluxcost.units import percent, usd
 from fluxcost.workload import Constraints, Workload
 
@@ -119,13 +118,13 @@ def explain(
         InfeasibleError: No plan meets the constraints.
     """
     best = plans.best
-    given = None if calibrations is None else list(calibrations)
     today, prices = plans.recipe.today, catalog or plans.recipe.catalog
-    base = plan(workload, prices, given, today, depth="analytic").best.total.high
+    fits = fits_of(workload, prices, calibrations)
+    base = plan_fitted(workload, prices, fits, today, "analytic").best.total.high
     levers = [
         Lever(change, found, found.total.high / base)
         for change, asked in _changed(workload)
-        if (found := _best(asked, prices, given, today)) is not None
+        if (found := _best(asked, prices, fits, today)) is not None
     ]
     worth = sorted((each for each in levers if each.ratio < WORTH_TELLING), key=_strength)
     return Explanation(
@@ -133,7 +132,7 @@ def explain(
         why_not_fewer=None if best.serving is None else best.serving.why_not_fewer,
         levers=tuple(worth),
         pareto=plans.pareto,
-        cores_needed=_cores(workload, best, given),
+        cores_needed=_cores(workload, best, fits),
     )
 
 
@@ -141,11 +140,9 @@ def _strength(lever: Lever) -> float:
     return lever.ratio
 
 
-def _best(
-    workload: Workload, catalog: Catalog, given: list[Calibration] | None, today: dt.date
-) -> Plan | None:
+def _best(workload: Workload, catalog: Catalog, fits: list[Fit], today: dt.date) -> Plan | None:
     try:
-        return plan(workload, catalog, given, today, depth="analytic").best
+        return plan_fitted(workload, catalog, fits, today, "analytic").best
     except InfeasibleError:
         return None
 
@@ -187,11 +184,10 @@ def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "any provider (allow_providers)", {"allow_providers": None}
 
 
-def _cores(workload: Workload, best: Plan, given: list[Calibration] | None) -> int | None:
+def _cores(workload: Workload, best: Plan, fits: list[Fit]) -> int | None:
     if best.calibration is None or best.batch is None or not workload.shapes:
         return None
-    own = {name_of(each): each for each in given or ()}
-    fitted = fit(own.get(best.calibration) or load_calibration(best.calibration))
+    fitted = next(each for each in fits if name_of(each.calibration) == best.calibration)
     try:
         return max(fitted.cores_needed(shape, best.batch) for shape, _ in workload.mix)
     except MissingDataError:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fluxcost.economics.catalog import Catalog
+from fluxcost.economics.catalog import Catalog, load_catalog
+from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.planning.plans import Plan
 from fluxcost.planning.recipe import Depth
-from fluxcost.planning.search import plan
+from fluxcost.planning.search import fits_of, plan_fitted
 from fluxcost.units import usd
 from fluxcost.workload import Workload
 
@@ -86,12 +87,13 @@ def largest_volume(
         InputError: No limit is given, one is out of range, or the volume cannot be varied.
         InfeasibleError: Not even the least volume keeps within the limit.
     """
-    given = None if calibrations is None else list(calibrations)
+    catalog, today = catalog or load_catalog(), today or today_utc()
+    fits = fits_of(workload, catalog, calibrations)
     limit = _limit(workload, budget_usd_per_month, gpus)
 
     def within(factor: float, depth: Depth) -> tuple[Workload, Plan] | None:
         asked = at_volume(workload, factor)
-        for each in plan(asked, catalog, given, today, depth=depth, seed=seed):
+        for each in plan_fitted(asked, catalog, fits, today, depth, seed):
             cheap = budget_usd_per_month is None or each.total.high <= budget_usd_per_month
             if cheap and (gpus is None or 0 < each.gpus <= gpus):
                 return asked, each

@@ -63,12 +63,33 @@ def plan(
         MissingDataError: The workload has a quality floor and no record says how good a model is.
     """
     catalog, today = catalog or load_catalog(), today or today_utc()
-    refuse_unknown_names(workload.constraints, catalog)
     if workload.quality is not None:
         one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
         asked = Recipe(workload, catalog, {}, today, depth, seed)
         return plan_for_quality(asked, one, calibrations, qualities, _dearness)
-    fits = _fits(workload, catalog, calibrations)
+    fits = fits_of(workload, catalog, calibrations)
+    return plan_fitted(workload, catalog, fits, today, depth, seed)
+
+
+def plan_fitted(
+    workload: Workload,
+    catalog: Catalog,
+    fits: Sequence[Fit],
+    today: dt.date,
+    depth: Depth = "simulated",
+    seed: int = 0,
+) -> Plans:
+    """Return the plans of a workload from fits, which many questions may share; see `plan`.
+
+    Raises:
+        InputError: The workload has a quality floor, which chooses among models.
+    """
+    if workload.quality is not None:
+        raise InputError(
+            f"{workload.name}: quality chooses among models; plan it, then ask again with the "
+            "model and steps chosen and without quality."
+        )
+    refuse_unknown_names(workload.constraints, catalog)
     if workload.arrivals is None:
         outcomes = _make(workload, catalog, fits, today)
     else:
@@ -216,9 +237,14 @@ def _buy(
             yield Rejected(tariff.id, "price", str(error))
 
 
-def _fits(
+def fits_of(
     workload: Workload, catalog: Catalog, calibrations: Iterable[Calibration] | None
 ) -> list[Fit]:
+    """Return the fits of the calibrations given, or of every shipped one of the model.
+
+    Raises:
+        InputError: A calibration is of another model, or nobody timed or sells the model.
+    """
     if calibrations is not None:
         given = list(calibrations)
         for calibration in given:
