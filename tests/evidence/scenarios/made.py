@@ -21,6 +21,7 @@ def made(
     loads: tuple[float, ...] = (0.5, 0.85, 1.1),
     *,
     slower: float = 1.0,
+    pace: float = 1.0,
     requests: int = 250,
     alias: str = "nowhere/flux2-klein-4b/made",
     sizes: tuple[int, ...] = (1, 2, 3, 4),
@@ -28,14 +29,14 @@ def made(
 ) -> ScenarioRecord:
     """Return a record whose calls under load take `slower` times what the warm ones say.
 
-    Calls are filled up to the next of `sizes`.
+    Warm calls take `pace` times `CALL_S`. Calls are filled up to the next of `sizes`.
     """
-    service = Service(sizes, slower)
+    service = Service(sizes, slower * pace)
     random = np.random.default_rng(1)
     runs = []
     for load in loads:
         for max_batch in (1, 4):
-            best = max(size / CALL_S[size] for size in range(1, max_batch + 1))
+            best = max(size / CALL_S[size] for size in range(1, max_batch + 1)) / pace
             times = np.cumsum(random.standard_exponential(requests)) / (load * best)
             runs.append(
                 {
@@ -69,7 +70,11 @@ def made(
             "stack": {"alias": stack, "settings": {}},
             "run": run | {"environment": environment},
             "warm_calls": [
-                {**SHAPE, "size": size, "wall_s": call_s * (1 + JITTER * random.normal(size=30))}
+                {
+                    **SHAPE,
+                    "size": size,
+                    "wall_s": pace * call_s * (1 + JITTER * random.normal(size=30)),
+                }
                 for size, call_s in CALL_S.items()
                 if size in sizes
             ],
