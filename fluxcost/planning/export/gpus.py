@@ -1,9 +1,9 @@
 """What each tool calls a GPU; a GPU that is not here is refused rather than guessed.
 
-SkyPilot's are those of its catalog (0.14), in which H100 is the SXM board but for RunPod. Ray's are
-constants of `ray.util.accelerators` (2.60) and tell no variants apart. Kubernetes' are the names
-that NVIDIA's GPU feature discovery puts on a node as `nvidia.com/gpu.product`: the driver's name
-with hyphens for spaces, such as that of the machines in the shipped calibrations.
+SkyPilot's are those of its catalog (0.14), which tells boards of one name apart for RunPod only;
+elsewhere H100 may be a PCIe board, and the exported file says so. Kubernetes' are the names that
+NVIDIA's GPU feature discovery puts on a node as `nvidia.com/gpu.product`: the driver's name, as in
+the shipped calibrations, with hyphens for spaces.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from fluxcost.errors import UnknownNameError
 
 @dataclass(frozen=True)
 class GpuNames:
-    """One GPU in the words of three tools; `runpod` is SkyPilot's word there."""
+    """One GPU in the words of other tools; `runpod` is SkyPilot's word there."""
 
     skypilot: str
     runpod: str
-    ray: str
     kubernetes: str
 
 
 NAMES = {
-    "h100-sxm": GpuNames("H100", "H100-SXM", "H100", "NVIDIA-H100-80GB-HBM3"),
-    "h200-sxm": GpuNames("H200", "H200-SXM", "H200", "NVIDIA-H200"),
+    "h100-sxm": GpuNames("H100", "H100-SXM", "NVIDIA-H100-80GB-HBM3"),
+    "h200-sxm": GpuNames("H200", "H200-SXM", "NVIDIA-H200"),
 }
 
 

@@ -13,6 +13,15 @@ CLOUDS = frozenset({"aws", "azure", "gcp", "lambda", "nebius", "oci", "runpod", 
 """Providers of our prices that SkyPilot 0.14 knows under the same name."""
 
 
+def notes(deployment: Deployment) -> tuple[str, ...]:
+    """Return what the reader of a task must know besides, a line each."""
+    offer = deployment.offer
+    told = [f"Priced as {offer.id}, tier {offer.tier}; SkyPilot takes the cheapest that fits."]
+    if offer.provider != "runpod":
+        told.append(f"SkyPilot's name may cover other boards; see that you get {offer.gpu}.")
+    return tuple(told)
+
+
 def to_skypilot(deployment: Deployment) -> dict[str, Any]:
     """Return the task, as `sky serve up` takes it from the root of a checkout.
 

@@ -13,7 +13,7 @@ from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.errors import DocumentError, UnknownNameError
 from fluxcost.planning.export.deployment import Deployment, Server
 from fluxcost.planning.export.kubernetes import to_kubernetes
-from fluxcost.planning.export.skypilot import to_skypilot
+from fluxcost.planning.export.skypilot import notes, to_skypilot
 from fluxcost.planning.plans import Plan
 from fluxcost.workload import Workload
 
@@ -66,7 +66,8 @@ def export(
     line = plan.to_dict() if isinstance(plan, Plan) else plan
     server = Server(weights=weights, image=image)
     deployment = Deployment.of(workload, line, catalog or load_catalog(), server)
-    comments = "".join(f"# {comment}\n" for comment in deployment.comments)
+    told = (*deployment.comments, *(notes(deployment) if to == "skypilot" else ()))
+    comments = "".join(f"# {comment}\n" for comment in told)
     return comments + yaml.dump_all(
         _WRITERS[to](deployment), Dumper=_Plain, sort_keys=False, width=100
     )

@@ -86,6 +86,11 @@ def test_skypilot_s_task_says_what_the_plan_says(made, name: str):
     assert found["service"]["readiness_probe"]["path"] == "/healthz"
 
 
+def test_a_task_says_that_another_board_may_come(made):
+    text = fc.export(made["lambda/h200"], asked(), "skypilot", catalog=PRICES)
+    assert "# SkyPilot's name may cover other boards; see that you get h200-sxm.\n" in text
+
+
 def test_the_plan_itself_gives_what_its_json_gives():
     workload = asked()
     catalog = fc.load_catalog()
