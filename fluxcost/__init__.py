@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from fluxcost.planning.diff import diff
     from fluxcost.planning.drivers import Drivers, Range
     from fluxcost.planning.explain import explain
+    from fluxcost.planning.export.targets import export
     from fluxcost.planning.largest import largest_volume
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
@@ -156,6 +157,7 @@ __all__ = [
     "diff",
     "electricity_per_image",
     "explain",
+    "export",
     "fit",
     "fleet_by_hour",
     "largest_batch",
@@ -339,6 +341,7 @@ _ROOMS = {
         "Range",
     ),
     "fluxcost.planning.explain": ("explain",),
+    "fluxcost.planning.export.targets": ("export",),
     "fluxcost.planning.largest": ("largest_volume",),
     "fluxcost.planning.plans": (
         "Plan",

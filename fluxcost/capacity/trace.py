@@ -65,6 +65,13 @@ class _Rows:
     places: Integers
     unit: str
 
+    @property
+    def in_order(self) -> _Rows:
+        """The rows by time; those of one moment stay as they stood."""
+        order = np.argsort(self.times_s, kind="stable")
+        columns = (each[order] for each in (self.times_s, self.sizes, self.places))
+        return _Rows(*columns, self.unit)
+
     def refuse(self, path: Path, index: int, reason: str) -> NoReturn:
         raise DocumentError(f"{path}: {self.unit} {self.places[index]}: {reason}") from None
 
@@ -72,8 +79,9 @@ class _Rows:
 def read_trace(path: Path) -> Trace:
     """Read a trace from a CSV file, or from a Parquet file where its name ends in .parquet.
 
-    Rows are in order of time and none is dropped; other columns are ignored. Timestamps are seconds
-    or moments (in CSV ISO 8601), one kind throughout; a moment without a zone is UTC.
+    Rows may stand in any order, such as a log's, whose rows are written when requests are answered;
+    none is dropped, and other columns are ignored. Timestamps are seconds or moments (in CSV ISO
+    8601), one kind throughout; a moment without a zone is UTC.
 
     Raises:
         DocumentError: Unreadable, a column is missing, or a value cannot be used; names the row.
@@ -81,6 +89,7 @@ def read_trace(path: Path) -> Trace:
     """
     rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     _refuse_times(path, rows)
+    rows = rows.in_order
     shapes, lines = _shapes(path, rows)
     return Trace(rows.times_s - rows.times_s[0], shapes, lines)
 
@@ -139,11 +148,7 @@ def _refuse_times(path: Path, rows: _Rows) -> None:
         first = int(np.argmin(usable))
         expected = f"expected seconds from 0 to {LATEST_S:g}; divide milliseconds by 1000."
         rows.refuse(path, first, f"timestamp is {times_s[first]:g}; {expected}")
-    back = np.flatnonzero(np.diff(times_s) < 0)
-    if back.size:
-        reason = "timestamp is before that of the row above; sort the rows by timestamp."
-        rows.refuse(path, int(back[0]) + 1, reason)
-    if times_s.size < 2 or times_s[0] == times_s[-1]:
+    if times_s.size < 2 or np.ptp(times_s) == 0:
         raise DocumentError(
             f"{path}: {times_s.size} requests with one time among them; expected two or more times."
         )

@@ -99,14 +99,18 @@ def test_moments_are_seconds_apart(tmp_path: Path):
         (["-1,512,512,4"], "line 2: timestamp is -1; expected seconds from 0 to 1e+11;"),
         (["1763900000000,512,512,4"], "line 2: timestamp is 1.7639e+12; expected seconds from"),
         (["noon,512,512,4"], "line 2: timestamp is 'noon'; expected seconds, or a date and time"),
-        (
-            ["0,512,512,4", "5,512,512,4", "4,512,512,4"],
-            "line 4: timestamp is before that of the row above; sort the rows by timestamp.",
-        ),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(tmp_path: Path, rows: list[str], message: str):
     assert refusal(csv(tmp_path, *rows)).startswith(message)
+
+
+def test_rows_in_any_order_are_replayed_in_order_of_time(tmp_path: Path):
+    trace = read_trace(csv(tmp_path, "5,512,512,4", "3,768,768,4", "4,512,512,4", "3,512,768,4"))
+    assert trace.times_s.tolist() == [0.0, 0.0, 1.0, 2.0]
+    asked = [trace.shapes[line].width for line in trace.lines]
+    assert asked == [768, 512, 512, 512]
+    assert [trace.shapes[line].height for line in trace.lines] == [768, 768, 512, 512]
 
 
 def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -124,7 +128,6 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"timestamp": [2.0, 1.0]}, "row 2: timestamp is before that of the row above; sort"),
         ({"timestamp": [0.0, float("inf")]}, "row 2: timestamp is inf; expected seconds from"),
         ({"timestamp": [-1, 1]}, "row 1: timestamp is -1; expected seconds from 0"),
         ({"timestamp": [1, 1]}, "2 requests with one time among them; expected two or more"),

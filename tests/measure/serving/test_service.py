@@ -104,6 +104,7 @@ def test_two_replicas_work_at_once():
         futures = [served.posting(), served.posting()]
         for painter in painters:
             painter.wait_until_begun()
+        for painter in painters:
             painter.gate.set()
         assert all(pictures(future.result()) for future in futures)
 
@@ -342,7 +343,7 @@ def test_it_tells_what_it_serves(shared: Served):
     (model,) = shared.client.get("/v1/models").json()["data"]
     assert model["id"] == "painter"
     about = shared.client.get("/about").json()
-    assert about["batching"] == {"max_batch": 1, "max_wait_s": 0.0}
+    assert about["batching"] == {"max_batch": 1, "max_wait_s": 0.0, "together": "shape"}
     assert about["gpu"]["key"] == "h100-sxm"
     schema = shared.client.get("/openapi.json").json()
     body = schema["paths"]["/v1/images/generations"]["post"]["requestBody"]

@@ -1,0 +1,68 @@
+"""A plan for the tool that runs it: `fluxcost export`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import fluxcost as fc
+from fluxcost.cli import options
+from fluxcost.cli.output import show_json, show_text
+from fluxcost.documents import write_atomically
+from fluxcost.planning.export.targets import read_plans
+
+
+class To(StrEnum):
+    """The tools a plan can be written for."""
+
+    KUBERNETES = "kubernetes"
+    SKYPILOT = "skypilot"
+
+
+def export(
+    *,
+    source: Annotated[
+        Path, typer.Argument(help="A workload file, or what `plan --json` wrote (.json).")
+    ],
+    to: Annotated[To, typer.Option(help="The tool that is to run it.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    option: Annotated[
+        str | None, typer.Option(help="Offer of the plan, such as lambda/h100-sxm-1x; the best.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub name; else synthetic weights.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Container image with fluxcost[serve]; kubernetes needs it.")
+    ] = None,
+    prices: options.Prices = None,
+    json: options.Json = False,
+) -> None:
+    """Write a plan as the file with which another tool runs it."""
+    catalog = fc.load_catalog(prices)
+    if source.suffix == ".json":
+        workload, plans = read_plans(source)
+    else:
+        workload = fc.load_workload(source)
+        made = fc.plan(workload, catalog=catalog)
+        plans = [each.to_dict() for each in (made.best, *made)]
+    chosen = _chosen(plans, option, source)
+    text = fc.export(chosen, workload, to.value, catalog=catalog, weights=weights, image=image)
+    write_atomically(out, text)
+    if json:
+        show_json({"option": chosen["option"], "to": to.value, "out": str(out)})
+        return
+    show_text(f"{out}: {chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, for {to.value}")
+
+
+def _chosen(plans: Sequence[dict[str, Any]], option: str | None, source: Path) -> dict[str, Any]:
+    if not plans:
+        raise fc.InfeasibleError(f"{source} holds no plan; relax what the workload asks.")
+    for plan in plans:
+        if option in {None, plan["option"]}:
+            return plan
+    raise fc.UnknownNameError("plan", str(option), {plan["option"] for plan in plans})

@@ -1,0 +1,240 @@
+"""What a plan starts: instances that each run one server with a replica on every GPU."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import ConfigDict
+
+from fluxcost.capacity.demand import demand_of
+from fluxcost.capacity.fleet import Batching, Scaling
+from fluxcost.economics.catalog import Catalog
+from fluxcost.economics.offers import Offer
+from fluxcost.errors import InfeasibleError
+from fluxcost.records import Record
+from fluxcost.workload import Shape, Workload
+
+SERVED_STACKS = frozenset({"compiled-bf16", "compiled-fp8", "eager-bf16"})
+"""Stacks that `python -m measure serve` can start."""
+
+ANY_NUMBER = 1_000_000
+"""Images that may wait where the plan turns nobody away; the server wants a number."""
+
+PORT = 8000
+READY_WITHIN_S = 1800
+"""How long a server may take to load, compile and warm up before it is given up."""
+
+
+class _Leg(Record):
+    """The fields of a leg, as a plan's JSON holds them, that say what to start."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    option: str
+    mode: str
+    gpu: str | None
+    gpus: int
+    replicas: int
+    calibration: str | None
+    batching: Batching | None
+    queue_limit: int | None
+    scaling: Scaling | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """Who makes the server's pictures, where only the user can say.
+
+    Attributes:
+        weights: Checkpoint folder or hub name; None for synthetic weights.
+        image: Container image in which `fluxcost[serve]` is installed.
+    """
+
+    weights: str | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Instances of one offer, all alike.
+
+    Attributes:
+        name: Of the workload, in lower-case letters, digits and hyphens.
+        title: What the plan rents, for a comment.
+        offer: What is rented.
+        instances: How many, the most where they come and go.
+        least: How many are kept.
+        replicas: GPUs of the plan that need to serve; instances sold whole may hold more.
+        model: Name of the model.
+        stack: Alias of the stack.
+        batching: How images are joined into calls.
+        queue_limit: Images of one server that may wait.
+        shapes: What is served.
+        scaling: When instances come and go; None where they are kept.
+        server: What only the user can say.
+    """
+
+    name: str
+    title: str
+    offer: Offer
+    instances: int
+    least: int
+    replicas: int
+    model: str
+    stack: str
+    batching: Batching
+    queue_limit: int
+    shapes: tuple[Shape, ...]
+    scaling: Scaling | None
+    server: Server
+
+    @classmethod
+    def of(
+        cls, workload: Workload, plan: Mapping[str, Any], catalog: Catalog, server: Server
+    ) -> Self:
+        """Read what to start from a plan.
+
+        Args:
+            workload: What the plan was made for.
+            plan: As `Plan.to_dict` and `fluxcost plan --json` give it.
+            catalog: The prices, which say how many GPUs an instance has.
+            server: What only the user can say.
+
+        Raises:
+            InfeasibleError: The plan is of something that cannot be started, or not so.
+            InputError: The plan lacks a field, or its offer is unknown.
+        """
+        leg = _only_leg(plan)
+        calibration, batching = leg.calibration, leg.batching
+        if calibration is None or batching is None:
+            raise InfeasibleError(
+                f"{leg.option} is an API, which is called and not started; choose the plan of a "
+                "GPU offer with --option."
+            )
+        offer = catalog.offer(leg.option)
+        stack = calibration.rsplit("/", 1)[-1]
+        _refuse_what_no_server_does(leg, stack, batching)
+        instances, rest = divmod(leg.gpus, offer.gpu_count)
+        if rest:
+            raise InfeasibleError(
+                f"{leg.option} has {offer.gpu_count} GPUs an instance today and the plan rents "
+                f"{leg.gpus}; make the plan again with today's prices."
+            )
+        return cls(
+            name=slug(workload.name),
+            title=f"{leg.gpus} x {leg.gpu}, {leg.option}, {leg.mode}",
+            offer=offer,
+            instances=instances,
+            least=_instances(leg.scaling, instances, offer),
+            replicas=leg.replicas,
+            model=(plan.get("choice") or {}).get("model") or workload.model,
+            stack=stack,
+            batching=batching,
+            queue_limit=_each(leg.queue_limit, instances),
+            shapes=_shapes(workload, (plan.get("choice") or {}).get("steps")),
+            scaling=leg.scaling,
+            server=server,
+        )
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The program of one instance and its arguments."""
+        devices = (part for rank in range(self.offer.gpu_count) for part in _device(rank))
+        warm = (part for shape in self.shapes for part in ("--warm", _asked(shape)))
+        weights = () if self.server.weights is None else ("--weights", self.server.weights)
+        return (
+            *("python", "-m", "measure", "serve", "--model", self.model, "--stack", self.stack),
+            *weights,
+            *devices,
+            *("--max-batch", str(self.batching.max_batch)),
+            *("--max-wait", f"{self.batching.max_wait_s:g}"),
+            *("--queue-limit", str(self.queue_limit)),
+            *warm,
+            *("--host", "0.0.0.0", "--port", str(PORT)),  # noqa: S104 - a cluster's own network
+        )
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """What the reader of the exported file must know, a line each."""
+        told = [f"Written by fluxcost export: {self.title}."]
+        gpus = self.instances * self.offer.gpu_count
+        if gpus > self.replicas:
+            told.append(f"{self.replicas} replicas suffice; instances are sold whole, all serve.")
+        if self.instances > 1:
+            told.append("The plan lets all replicas share one queue; here each instance has its")
+            told.append("own, so answers come somewhat later. Time it: python -m measure endpoint.")
+        if self.server.weights is None:
+            told.append("Synthetic weights: pictures mean nothing. Export again with --weights.")
+        return tuple(told)
+
+
+def slug(name: str) -> str:
+    """Return a name as Kubernetes takes it: letters, digits, inner hyphens, at most 40."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-")
+    return plain if plain[:1].isalpha() else f"images-{plain}".rstrip("-")
+
+
+def _only_leg(plan: Mapping[str, Any]) -> _Leg:
+    legs = [_Leg.parse(each, f"plan {plan.get('option')}, leg") for each in plan["legs"]]
+    if len(legs) != 1:
+        names = ", ".join(leg.option for leg in legs)
+        raise InfeasibleError(
+            f"plan {plan.get('option')} has {len(legs)} legs ({names}), and what parts requests "
+            "among them is yours; choose a plan of one leg with --option."
+        )
+    return legs[0]
+
+
+def _refuse_what_no_server_does(leg: _Leg, stack: str, batching: Batching) -> None:
+    if leg.mode == "deadline":
+        raise InfeasibleError(
+            f"{leg.option} makes one job by a deadline, and what can be exported is a server, "
+            "which never ends and would be billed on; rent the GPUs for the job, or state how "
+            "requests arrive."
+        )
+    if stack not in SERVED_STACKS:
+        raise InfeasibleError(
+            f"stack {stack} is not one that `python -m measure serve` starts "
+            f"({', '.join(sorted(SERVED_STACKS))}); choose another with --option."
+        )
+    if batching.together == "tokens":
+        raise InfeasibleError(
+            "batching.together is tokens; expected shape, since a server's call is of one shape."
+        )
+
+
+def _shapes(workload: Workload, steps: int | None) -> tuple[Shape, ...]:
+    traced = workload.arrivals is not None and workload.arrivals.trace is not None
+    mix = demand_of(workload).mix if traced else workload.mix
+    asked = [Shape(s.width, s.height, steps or s.steps, s.reference_images) for s, _ in mix]
+    for shape in asked:
+        if shape.reference_images:
+            raise InfeasibleError(
+                f"{shape} edits images, which the server does not take; leave the shape out."
+            )
+    return tuple(dict.fromkeys(asked))
+
+
+def _instances(scaling: Scaling | None, most: int, offer: Offer) -> int:
+    if scaling is None:
+        return most
+    if scaling.least == 0:
+        raise InfeasibleError(
+            "scaling.least is 0; expected 1 or more, since no request wakes a stopped server."
+        )
+    return -(-scaling.least // offer.gpu_count)
+
+
+def _each(queue_limit: int | None, instances: int) -> int:
+    return ANY_NUMBER if queue_limit is None else -(-queue_limit // instances)
+
+
+def _device(rank: int) -> tuple[str, str]:
+    return "--device", f"cuda:{rank}"
+
+
+def _asked(shape: Shape) -> str:
+    return f"{shape.width}x{shape.height}x{shape.steps}"
