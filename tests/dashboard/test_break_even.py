@@ -111,6 +111,15 @@ def test_other_timings_bring_their_own_offers(page: AppTest):
     assert numbers(page) == expected(result)
 
 
+def test_what_may_be_interrupted_is_not_offered(page: AppTest):
+    kept, spot = (
+        {each.id for each in CATALOG.plannable_offers("h100-sxm") if each.is_interruptible == taken}
+        for taken in (False, True)
+    )
+    assert spot
+    assert set(page.selectbox(key="offer").options) == kept
+
+
 def test_sessions_have_their_starts_and_a_volume_they_cannot_make_is_one_sentence(page: AppTest):
     page.radio(key="rented").set_value("while there is work")
     settled(page).number_input(key="starts").set_value(4)

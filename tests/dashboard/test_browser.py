@@ -202,7 +202,7 @@ def test_sizing_a_service_takes_four_interactions(seen: Seen, address: str):
     found = fc.simulate(asked, sized, calibration=serving.FIT)
     assert answer["simulation"] == json.loads(json.dumps(found.to_dict()))
     assert seen.number("GPUs, one replica each") == str(sized.replicas)
-    assert '"requests_per_s": 12' in program
+    assert "'requests_per_s': 12" in program
 
 
 def test_deciding_api_or_own_gpus_takes_three_interactions(seen: Seen, address: str):
