@@ -140,12 +140,7 @@ class Sizing:
             OverObjectiveError: Requests are late even where none waits.
             InfeasibleError: More than 4096 replicas would be needed.
         """
-        guess = self.by_theory
-        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
-        answer = self._answer(replicas)
-        while not self._meets(answer):
-            replicas += 1
-            answer = self._answer(replicas)
+        answer = self.fewest()
         name = f"p{self.objective.percentile:g}"
         assert answer.probability_met is not None  # noqa: S101 - there is an objective
         return Serving(
@@ -157,8 +152,23 @@ class Sizing:
             utilization=answer.utilization,
             lost=answer.lost.value,
             sized_by="simulation",
-            why_not_fewer=self._why_not(replicas - 1),
+            why_not_fewer=self._why_not(answer.fleet.replicas - 1),
         )
+
+    def fewest(self) -> Simulation:
+        """Return the simulation of the fewest replicas, looked for around theory's count.
+
+        Raises:
+            OverObjectiveError: Requests are late even where none waits.
+            InfeasibleError: More than 4096 replicas would be needed.
+        """
+        guess = self.by_theory
+        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
+        answer = self._answer(replicas)
+        while not self._meets(answer):
+            replicas += 1
+            answer = self._answer(replicas)
+        return answer
 
     def fleet(self, replicas: int) -> Fleet:
         """Return so many replicas as a fleet."""
