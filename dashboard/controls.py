@@ -75,15 +75,18 @@ def calibration(own: Own) -> str:
 
 
 def offer(gpu: str, today: dt.date, own: Own) -> str:
-    """Ask what to rent: offers of a GPU, the cheapest first."""
+    """Ask what to rent: offers of a GPU that nobody takes back, the cheapest first."""
     offers = answers.catalog(own).plannable_offers(gpu, today)
-    rising = sorted(offers, key=lambda each: each.usd_per_gpu_hour)
+    # A bill cannot count interruptions that nobody states, so the library refuses spot here.
+    kept = (each for each in offers if not each.is_interruptible)
+    rising = sorted(kept, key=lambda each: each.usd_per_gpu_hour)
     plain = (
         at
         for at, each in enumerate(rising)
         if each.kind == "on-demand" and each.trust(today) == "published"
     )
-    return _chosen("Rented", rising, next(plain, 0), "offer", f"Offers of {gpu}, cheapest first.")
+    remark = f"Offers of {gpu}, cheapest first; without spot, whose interruptions nobody states."
+    return _chosen("Rented", rising, next(plain, 0), "offer", remark)
 
 
 def tariff(model: str, today: dt.date, own: Own) -> str:
@@ -228,14 +231,14 @@ def constraints() -> dict[str, Any]:
         "APIs are not timed, so not concerned.",
     )
     stale = st.checkbox(
-        "Old prices",
+        "Use old prices",
         value=True,
         key="stale",
         bind="query-params",
         help="Those over 90 days old and those of undated pages, at a wider interval.",
     )
     marketplace = st.checkbox(
-        "Marketplace hosts",
+        "Use marketplace hosts",
         key="marketplace",
         bind="query-params",
         help="Whose prices move from day to day.",

@@ -141,13 +141,8 @@ class Sizing:
             OverObjectiveError: Requests are late even where none waits.
             InfeasibleError: More than 4096 replicas would be needed.
         """
-        guess = self.by_theory
-        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
-        answer = self._answer(replicas)
-        while not self._meets(answer):
-            replicas += 1
-            answer = self._answer(replicas)
-        return self._serving(answer, self._why_not(replicas - 1))
+        answer = self.fewest()
+        return self._serving(answer, self._why_not(answer.fleet.replicas - 1))
 
     def _serving(self, answer: Simulation, why_not_fewer: str) -> Serving:
         assert answer.probability_met is not None  # noqa: S101 - there is an objective
@@ -175,6 +170,21 @@ class Sizing:
         answer = answered(asked, trial, REPLICATIONS)
         serving = self._serving(answer, "every request that overflows is bought from an API.")
         return replace(serving, lost=0.0), answer.lost
+
+    def fewest(self) -> Simulation:
+        """Return the simulation of the fewest replicas, looked for around theory's count.
+
+        Raises:
+            OverObjectiveError: Requests are late even where none waits.
+            InfeasibleError: More than 4096 replicas would be needed.
+        """
+        guess = self.by_theory
+        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
+        answer = self._answer(replicas)
+        while not self._meets(answer):
+            replicas += 1
+            answer = self._answer(replicas)
+        return answer
 
     def fleet(self, replicas: int) -> Fleet:
         """Return so many replicas as a fleet."""

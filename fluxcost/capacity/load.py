@@ -7,6 +7,7 @@ from typing import Any
 
 from fluxcost.capacity.demand import at_rate, demand_of
 from fluxcost.capacity.fleet import Fleet
+from fluxcost.capacity.least import MET
 from fluxcost.capacity.service import service_of
 from fluxcost.capacity.simulate import fitted_for, simulate
 from fluxcost.capacity.simulation import Simulation
@@ -57,7 +58,7 @@ class LoadCurve:
         knee: The point with the most load per second of mean response, Kleinrock's power ("Power
             and deterministic rules of thumb for probabilistic problems in computer
             communications", 1979): past it, waiting grows faster than throughput.
-        most_per_s: Highest rate of a point that meets the objective in 95 of 100 timing worlds, as
+        most_per_s: Highest rate of a point that meets the objective in 90 of 100 timing worlds, as
             all points below it do; None without an objective, or where no point does.
     """
 
@@ -76,10 +77,6 @@ class LoadCurve:
             "knee_load": self.knee.load,
             "most_per_s": self.most_per_s,
         }
-
-
-SURE = 0.95
-"""Share of timing worlds in which an objective must be met to count on it."""
 
 
 def load_curve(
@@ -166,7 +163,7 @@ def _most_per_s(points: tuple[LoadPoint, ...]) -> float | None:
     most = None
     for point in points:
         met = point.simulation.probability_met
-        if met is None or met < SURE:
+        if met is None or met < MET:
             break
         most = point.requests_per_s
     return most

@@ -69,8 +69,7 @@ class _Rows:
     def in_order(self) -> _Rows:
         """The rows by time; those of one moment stay as they stood."""
         order = np.argsort(self.times_s, kind="stable")
-        columns = (each[order] for each in (self.times_s, self.sizes, self.places))
-        return _Rows(*columns, self.unit)
+        return _Rows(self.times_s[order], self.sizes[order], self.places[order], self.unit)
 
     def refuse(self, path: Path, index: int, reason: str) -> NoReturn:
         raise DocumentError(f"{path}: {self.unit} {self.places[index]}: {reason}") from None

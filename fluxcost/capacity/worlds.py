@@ -66,7 +66,7 @@ class Worlds:
         """Return the share of timing worlds in which the objective is met.
 
         Where requests come without end, a world whose load is 1 or more meets none, however late a
-        run would show it.
+        run would show it; where the queue is limited, what may be turned away is no load.
 
         Args:
             objective: What is to be met.
@@ -75,7 +75,9 @@ class Worlds:
         slow = self.percentile(objective.percentile).draws
         met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_reject + 1e-12)
         if self.trial.demand.requests is None:
-            met &= load * self.factors < 1
+            limited = self.trial.fleet.queue_limit is not None
+            kept = 1 - objective.may_reject if limited else 1.0
+            met &= load * kept * self.factors < 1
         return float(np.mean(met))
 
     def _shift(self, measure: Measure) -> Draws:

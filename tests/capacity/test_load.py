@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from fluxcost.capacity.fleet import Batching, Fleet, Scaling
-from fluxcost.capacity.load import (
-    REPLICATIONS,
-    REQUESTS,
-    SURE,
-    LoadCurve,
-    load_curve,
-    steady,
-)
+from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
+from fluxcost.capacity.least import MET
+from fluxcost.capacity.load import LoadCurve, load_curve, steady
 from fluxcost.capacity.queues import mg1_wait
 from fluxcost.capacity.simulate import simulate
 from fluxcost.capacity.smallest import fleet_by_hour, smallest_fleet
@@ -63,7 +57,7 @@ def test_one_replica_is_an_m_d_1_queue_and_its_knee_is_the_known_one():
 def test_the_most_that_meets_the_objective_is_a_point_and_none_below_it_fails():
     found = curve(workload(objective={"percentile": 95, "within_s": 3 * CALL_S}))
     assert found.most_per_s is not None
-    met = [(point.simulation.probability_met or 0) >= 0.95 for point in found.points]
+    met = [(point.simulation.probability_met or 0) >= MET for point in found.points]
     assert met == sorted(met, reverse=True)
     assert found.most_per_s == found.points[met.index(False) - 1].requests_per_s
     impossible = {"percentile": 95, "within_s": CALL_S / 2}
@@ -112,27 +106,39 @@ def test_the_smallest_fleet_is_what_counting_up_finds(rate: float, within: float
         arrivals={"requests_per_s": rate}, objective={"percentile": 95, "within_s": within}
     )
     found = smallest_fleet(asked, fleet(batch=batch), calibration=H200).fleet.replicas
-    options: Any = {"requests": REQUESTS, "replications": REPLICATIONS, "calibration": H200}
     for replicas in range(1, found + 1):
-        met = simulate(asked, fleet(replicas, batch), **options).probability_met
-        assert met is not None
-        assert (met >= SURE) == (replicas == found)
+        simulated = simulate(asked, fleet(replicas, batch), calibration=H200)
+        assert simulated.probability_met is not None
+        assert (simulated.probability_met >= MET) == (replicas == found)
 
 
 def test_what_no_number_of_replicas_meets_is_refused():
     asked = workload(objective={"percentile": 95, "within_s": CALL_S / 2})
-    with pytest.raises(InfeasibleError, match="and more do not help; allow more time"):
+    with pytest.raises(InfeasibleError, match=r"times too slow\. Allow more time"):
         smallest_fleet(asked, fleet(), calibration=H200)
+    batching = Batching(max_batch=4, max_wait_s=5.0)
+    held = Fleet(calibration=H200.calibration.alias, replicas=1, batching=batching)
+    with pytest.raises(InfeasibleError, match="less waiting for company"):
+        smallest_fleet(workload(arrivals={"requests_per_s": 0.5}), held, calibration=H200)
 
 
 def test_a_fleet_to_be_found_needs_an_objective_and_a_fixed_size():
     with pytest.raises(InputError, match="no objective says how soon to answer"):
         smallest_fleet(workload(objective=None), fleet(), calibration=H200)
-    scaling = Scaling(cold_start_s=60, idle_timeout_s=60)
-    with pytest.raises(InputError, match="the fleet has scaling; expected a fixed one"):
-        smallest_fleet(
-            workload(), fleet(2).model_copy(update={"scaling": scaling}), calibration=H200
-        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"scaling": Scaling(cold_start_s=60, idle_timeout_s=60)}, "scaling"),
+        ({"failures": Failures(between_failures_s=9e4, recovery_s=60)}, "failures"),
+        ({"reserve": 1}, "a reserve"),
+        ({"queue_limit": 5}, "a queue_limit"),
+    ],
+)
+def test_what_a_size_does_not_follow_from_is_refused(fields: dict[str, Any], said: str):
+    with pytest.raises(InputError, match=f"the fleet has {said}; expected a fixed one"):
+        smallest_fleet(workload(), fleet(2).model_copy(update=fields), calibration=H200)
 
 
 def test_each_hour_has_the_fleet_of_its_own_steady_rate():

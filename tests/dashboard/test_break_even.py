@@ -104,11 +104,19 @@ def test_a_control_changes_the_question(
 def test_other_timings_bring_their_own_offers(page: AppTest):
     page.selectbox(key="calibration").set_value(EAGER)
     settled(page)
-    offer = page.selectbox(key="offer").value
-    assert offer is not None
+    offer = str(page.selectbox(key="offer").value)
     assert CATALOG.offer(offer).gpu == "h200-sxm"
     result = answered(asked(calibration=EAGER, offer=offer))
     assert numbers(page) == expected(result)
+
+
+def test_what_may_be_interrupted_is_not_offered(page: AppTest):
+    kept, spot = (
+        {each.id for each in CATALOG.plannable_offers("h100-sxm") if each.is_interruptible == taken}
+        for taken in (False, True)
+    )
+    assert spot
+    assert set(page.selectbox(key="offer").options) == kept
 
 
 def test_sessions_have_their_starts_and_a_volume_they_cannot_make_is_one_sentence(page: AppTest):

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,9 @@ PAGES = {
 PATHS = {name: "" if name == "what_if" else name.replace("_", "-") for name in PAGES}
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Serve the pages, as `fluxcost dashboard` does."""
+@contextmanager
+def served() -> Iterator[str]:
+    """Serve the pages, as `fluxcost dashboard` does; yield their address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,8 +81,9 @@ def _wait(url: str) -> None:
     pytest.fail(f"{url} did not answer within 30 s.")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def browser_of() -> Iterator[Browser]:
+    """Start a Chromium; where there is none, fail and say so."""
     path = chromium.find()
     if path is None:
         pytest.fail(chromium.MISSING)
@@ -89,6 +91,18 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with served() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browser_of() as started:
+        yield started
 
 
 class Seen:
@@ -202,7 +216,7 @@ def test_sizing_a_service_takes_four_interactions(seen: Seen, address: str):
     found = fc.simulate(asked, sized, calibration=serving.FIT)
     assert answer["simulation"] == json.loads(json.dumps(found.to_dict()))
     assert seen.number("GPUs, one replica each") == str(sized.replicas)
-    assert '"requests_per_s": 12' in program
+    assert "'requests_per_s': 12" in program
 
 
 def test_deciding_api_or_own_gpus_takes_three_interactions(seen: Seen, address: str):

@@ -153,7 +153,7 @@ def test_the_load_curve_and_its_knee_are_the_library_s(page: AppTest):
         ("day", "1 2 three", "a day has 'three' in it; expected 24 numbers"),
         ("day", "1 2 3", "expected: 24 or 168 weights"),
         ("day", "nan " * 24, "hourly_weights.0 is nan; expected: a finite number"),
-        ("within", "0.05", "is not met by "),
+        ("within", "0.05", "times too slow. Allow more time"),
         ("rate", "0", "requests_per_s is 0.0; expected: greater than or equal to"),
         ("batch", "400", "max_batch is 400; expected: less than or equal to 256"),
         ("batch", "200", "tokens x batch; expected at most"),

@@ -3,11 +3,13 @@
 import importlib.util
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard import uploads
 from fluxcost.cli import dashboard
 from tests.commands import refused, shown
 
@@ -37,6 +39,17 @@ def test_it_runs_the_pages_of_a_checkout(capsys, started: list[str]):
         "--server.address=localhost",
         "--server.headless=true",
     } <= set(started)
+
+
+def test_streamlit_alone_runs_them_with_the_same_settings():
+    document = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    found = {
+        f"{part}.{name}": str(value).lower() if isinstance(value, bool) else str(value)
+        for part, settings in document.items()
+        for name, value in settings.items()
+    }
+    assert found == dashboard.SETTINGS
+    assert found["server.maxUploadSize"] == str(uploads.MOST_MB)
 
 
 def test_it_runs_the_pages_of_a_wheel(

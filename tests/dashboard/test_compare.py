@@ -21,7 +21,7 @@ def workload(**fields: Any) -> fc.Workload:
         "deadline": {"images": 200_000, "hours": 8},
         "utilization": 0.9,
         "startup_minutes": 10,
-        "constraints": {"least_grade": "B"},
+        "constraints": {"allow_stale": True},
     }
     given = {key: value for key, value in (base | fields).items() if value is not None}
     return fc.Workload.parse(given, "a test")
@@ -61,7 +61,8 @@ def test_it_opens_with_the_ways_of_the_example(page: AppTest):
         ("selectbox", "size", "512x512", {"shapes": [{"width": 512, "height": 512, "steps": 4}]}),
         ("number_input", "images", 9000, {"deadline": {"images": 9000, "hours": 8}}),
         ("slider", "utilization", 0.5, {"utilization": 0.5}),
-        ("radio", "grade", "A", {"constraints": {"least_grade": "A"}}),
+        ("radio", "grade", "A", {"constraints": {"least_grade": "A", "allow_stale": True}}),
+        ("checkbox", "stale", False, {"constraints": {}}),
         (
             "radio",
             "volume",

@@ -38,7 +38,8 @@ def break_even(draw: random.Random) -> Question:
     shape, address = _size(draw)
     name = draw.choice(TIMED)
     gpu = fc.load_calibration(name).gpu.key
-    offers = renting.CATALOG.plannable_offers(gpu, answers.today())
+    plannable = renting.CATALOG.plannable_offers(gpu, answers.today())
+    offers = [each for each in plannable if not each.is_interruptible]
     tariffs = ("cloudflare/flux-2-klein-4b", "bfl/flux-2-klein-4b", "replicate/flux-2-klein-4b")
     asked = renting.asked(
         calibration=name,
