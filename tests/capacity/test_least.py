@@ -162,9 +162,9 @@ def test_more_than_can_be_planned_is_refused_with_how_much():
 
 
 def test_who_may_be_turned_away_needs_no_replica():
-    strict = sizing(workload(5.5)).simulated()
+    strict = sizing(workload(6.0)).simulated()
     objective = {"percentile": 95, "within_s": 2.0, "may_reject": 0.3}
-    lenient = sizing(workload(5.5, objective=objective)).simulated()
+    lenient = sizing(workload(6.0, objective=objective)).simulated()
     assert lenient.fleet.replicas < strict.fleet.replicas
     assert 0 < lenient.lost <= 0.3
     assert lenient.fleet.queue_limit is not None
