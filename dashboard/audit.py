@@ -36,8 +36,8 @@ def page() -> None:
         _claims(claims)
         downloads.offer(
             "audit",
-            report.to_dict() | {"counts": report.counts},
-            _frame(report.claims),
+            lambda: report.to_dict() | {"counts": report.counts},
+            lambda: _frame(report.claims),
             program=programs.audit(today, own),
         )
 

@@ -71,7 +71,7 @@ def _answer(asked: Renting, images: int, today: dt.date, own: Own) -> None:
     _evidence(result)
     _crossings(result)
     program = programs.break_even(vars(asked), images, today, own)
-    downloads.offer("break-even", document, frame, charts.picture(chart), program)
+    downloads.offer("break-even", lambda: document, lambda: frame, charts.picture(chart), program)
 
 
 def _month(month: fc.CurvePoint) -> None:

@@ -81,8 +81,8 @@ def _answer(asked: Question, own: Own) -> None:
     _environment(calibration)
     downloads.offer(
         "calibration",
-        document,
-        frame,
+        lambda: document,
+        (lambda: frame) if frame is not None else None,
         charts.picture(chart) if chart is not None else None,
         programs.calibration(asked.calibration, asked.shape, asked.batch, own),
     )

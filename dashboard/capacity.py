@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -83,11 +84,15 @@ def _answer(asked: Question, today: dt.date, own: Own) -> None:
     frame = _frame(curve)
     chart = _response_chart(frame, curve, asked.workload)
     _load(frame, chart, curve, asked.workload)
-    document = {"simulation": found.to_dict(), "rent": rent.to_dict(), "curve": curve.to_dict()}
+    parts: dict[str, Any] = {"simulation": found, "rent": rent, "curve": curve}
     with show.refusals():
-        document |= {"day": _day(asked, own).to_dict()}
+        parts |= {"day": _day(asked, own)}
     program = programs.simulate(asked.workload, fleet, own)
-    downloads.offer("capacity", document, frame, charts.picture(chart), program)
+
+    def document() -> dict[str, Any]:
+        return {name: part.to_dict() for name, part in parts.items()}
+
+    downloads.offer("capacity", document, lambda: frame, charts.picture(chart), program)
 
 
 def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:

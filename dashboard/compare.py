@@ -68,8 +68,8 @@ def _answer(workloads: tuple[fc.Workload, ...], today: dt.date, own: Own) -> Non
     _tables(frame)
     downloads.offer(
         "compare",
-        found.to_dict(),
-        found.to_frame(),
+        found.to_dict,
+        found.to_frame,
         charts.picture(chart) if chart is not None else None,
         programs.compare(workloads, today, own),
     )

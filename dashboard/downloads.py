@@ -12,25 +12,27 @@ import streamlit as st
 
 def offer(
     name: str,
-    document: Any,  # noqa: ANN401 - whatever a to_dict returns
-    frame: pd.DataFrame | None = None,
+    document: Callable[[], Any],
+    frame: Callable[[], pd.DataFrame] | None = None,
     picture: Callable[[], bytes] | None = None,
     program: str | None = None,
 ) -> None:
-    """Show the buttons, and the program to copy.
+    """Show the buttons, and the program to copy; files are made once they are asked for.
 
     Args:
         name: What the files are called.
-        document: The answer as plain values.
-        frame: The answer as a table.
+        document: Gives the answer as plain values.
+        frame: Gives the answer as a table.
         picture: Draws the chart as PNG.
         program: Python that gives the same answer.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+    def text() -> str:
+        return json.dumps(document(), indent=2, ensure_ascii=False, allow_nan=False)
+
     with st.container(horizontal=True):
         if frame is not None:
-            table = frame.to_csv(index=False)
-            _button("CSV", table, f"{name}.csv", "text/csv")
+            _button("CSV", lambda: frame().to_csv(index=False), f"{name}.csv", "text/csv")
         _button("JSON", text, f"{name}.json", "application/json")
         if picture is not None:
             _button("PNG", picture, f"{name}.png", "image/png")

@@ -108,8 +108,8 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date, own: Own) -
     tables.ranked(frame, unit)
     downloads.offer(
         "plans",
-        shown.to_dict(),
-        shown.to_frame(),
+        shown.to_dict,
+        shown.to_frame,
         charts.picture(chart, rows=charts.ROW),
         programs.plan(workload, today, own),
     )

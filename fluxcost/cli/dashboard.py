@@ -33,7 +33,7 @@ def dashboard(
     ] = "localhost",
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """What-if questions answered in a browser."""
+    """What if, break-even, capacity, prices and more in a browser."""
     if importlib.util.find_spec("streamlit") is None:
         raise InputError(
             "dashboard needs streamlit, which is not installed; pip install 'fluxcost[dashboard]'."
