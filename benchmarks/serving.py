@@ -31,17 +31,14 @@ from typing import Any
 import httpx
 import numpy as np
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from fluxcost.capacity.fleet import Batching  # noqa: E402 - found through the line above
-from fluxcost.documents import write_atomically  # noqa: E402
-from fluxcost.workload import Shape  # noqa: E402
-from measure.endpoint.client import Target, send  # noqa: E402
-from measure.endpoint.load import WARM_CALLS, call_in_turn, send_on_schedule  # noqa: E402
-from measure.endpoint.report import percentiles_of  # noqa: E402
-from measure.endpoint.schedule import drawn  # noqa: E402
-from measure.shapes import parse_shape  # noqa: E402
+from fluxcost.capacity.fleet import Batching
+from fluxcost.documents import write_atomically
+from fluxcost.workload import Shape
+from measure.endpoint.client import Target, send
+from measure.endpoint.load import WARM_CALLS, call_in_turn, send_on_schedule
+from measure.endpoint.report import percentiles_of
+from measure.endpoint.schedule import drawn
+from measure.shapes import parse_shape
 
 QUEUE_LIMIT = 16
 LOADS = (0.7,)

@@ -101,6 +101,31 @@ def parse_yaml(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the rec
         raise DocumentError(f"{where}: not usable as YAML: {error}.") from None
 
 
+def refuse_other_format(
+    document: object, where: str, *, what: str, kind: str, version: int
+) -> None:
+    """Raise where a file that a person writes is not of a format, or of a newer version of it.
+
+    Args:
+        document: The file's plain values.
+        where: What the file is called, for the message.
+        what: What it should be, in words, such as "a workload".
+        kind: The format's name, which its first line states.
+        version: Newest version that can be read.
+
+    Raises:
+        DocumentError: It is of another format, or of none.
+        FormatVersionError: Written for a newer fluxcost.
+    """
+    if not isinstance(document, dict) or document.get("format") != kind:
+        raise DocumentError(f"{where}: not {what}; its first line must be 'format: {kind}'.")
+    found = document.get("version")
+    if isinstance(found, int) and found > version:
+        raise FormatVersionError(
+            f"{where}: version is {found}; expected at most {version}; upgrade fluxcost."
+        )
+
+
 def read_json(path: Path) -> Any:  # noqa: ANN401 - typed by the record that parses it
     """Read one JSON document as plain values.
 

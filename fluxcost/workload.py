@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from fluxcost.documents import decoded, parse_yaml, read_yaml
-from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.documents import decoded, parse_yaml, read_yaml, refuse_other_format
+from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.records import Name, NonNegative, Positive, Record
 
@@ -421,13 +421,7 @@ def parse_workload(data: bytes, where: str) -> Workload:
 
 
 def _checked(document: Any, where: str) -> Workload:  # noqa: ANN401 - as read
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{where}: not a workload; its first line must be 'format: {FORMAT}'.")
-    version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise FormatVersionError(
-            f"{where}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
-        )
+    refuse_other_format(document, where, what="a workload", kind=FORMAT, version=VERSION)
     return Workload.parse(document, where)
 
 

@@ -13,12 +13,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import read_yaml, refuse_other_format
 from fluxcost.economics.costlines import CostLine
 from fluxcost.economics.offers import SECONDS_PER_HOUR
 from fluxcost.economics.owned import OwnedMachine
 from fluxcost.economics.terms import Usd
-from fluxcost.errors import DocumentError, FormatVersionError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.records import Name, NonNegative, Positive, Record
 
@@ -177,13 +176,7 @@ def load_extras(path: str | Path) -> Extras:
     """
     path = Path(path)
     document: Any = read_yaml(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not extras; its first line must be 'format: {FORMAT}'.")
-    version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
-        )
+    refuse_other_format(document, str(path), what="extras", kind=FORMAT, version=VERSION)
     return Extras.parse(document, str(path))
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import read_yaml, refuse_other_format
 from fluxcost.economics.coldstart import ColdStart, cold_start
 from fluxcost.economics.metering import Resources, Terms
 from fluxcost.economics.offers import Offer
@@ -28,7 +28,6 @@ from fluxcost.economics.uses import (
     Spot,
     Use,
 )
-from fluxcost.errors import DocumentError, FormatVersionError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.records import Count, Name, NonNegative, Positive, Record
 
@@ -222,11 +221,5 @@ def load_use(path: str | Path) -> UseFile:
     """
     path = Path(path)
     document: Any = read_yaml(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not a use; its first line must be 'format: {FORMAT}'.")
-    version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version}; expected at most {VERSION}; upgrade fluxcost."
-        )
+    refuse_other_format(document, str(path), what="a use", kind=FORMAT, version=VERSION)
     return UseFile.parse(document, str(path))
