@@ -133,9 +133,10 @@ def open_maker(
     Raises:
         MeasurementError: The weights put out values that are not finite or do not vary.
     """
+    instruments = open_instruments(device)  # first: it takes whoever is on the GPU for another
     if device.type == "cuda":
         torch.cuda.set_device(device)  # of this thread; recordings use its current stream
-    bench = open_bench(blueprint, recipe, device, open_instruments(device), weights, seed)
+    bench = open_bench(blueprint, recipe, device, instruments, weights, seed)
     bench.check(Point(warmed.shapes[0], warmed.sizes[0]))
     maker = PipelineMaker(bench, warmed.sizes)
     for point, seconds in maker.warm(warmed.shapes):

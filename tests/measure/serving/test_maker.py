@@ -5,8 +5,10 @@ import torch
 
 from fluxcost.workload import Shape
 from measure.bench import Bench
+from measure.blueprint import load_blueprint
 from measure.errors import MeasurementError
-from measure.serving.maker import PipelineMaker, Wanted
+from measure.serving.maker import PipelineMaker, Wanted, Warmed, open_maker
+from measure.stacks import recipe
 
 
 def test_a_filled_up_call_gives_the_pictures_asked_for(bench):
@@ -40,3 +42,23 @@ def test_a_replica_says_what_it_is(bench: Bench):
     identity = PipelineMaker(bench, (1,)).identity
     assert identity.gpu.key == "cpu"
     assert identity.synthetic
+
+
+def test_the_gpu_is_looked_at_before_this_process_computes_on_it(monkeypatch: pytest.MonkeyPatch):
+    order: list[str] = []
+
+    def opened(*_: object) -> None:
+        order.append("instruments")
+
+    def stopped(*_: object) -> None:
+        order.append("device")
+        raise MeasurementError("far enough")
+
+    monkeypatch.setattr("measure.serving.maker.open_instruments", opened)
+    monkeypatch.setattr(torch.cuda, "set_device", stopped)
+    device = torch.device("cuda:0")
+    blueprint = load_blueprint("flux2-klein-4b")
+    warmed = Warmed((1,), (Shape(64, 64, 1),), print)
+    with pytest.raises(MeasurementError, match="far enough"):
+        open_maker(blueprint, recipe("eager-bf16", device), device, None, 0, warmed)
+    assert order == ["instruments", "device"]
