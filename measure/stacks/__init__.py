@@ -6,6 +6,8 @@ that prepares a freshly built pipeline. Adding a stack is adding a file and its 
 
 from __future__ import annotations
 
+import functools
+
 import torch
 
 from fluxcost.errors import UnknownNameError
@@ -16,6 +18,7 @@ __all__ = ["Recipe", "recipe"]
 
 _RECIPES = {
     "compiled-bf16": compiled_bf16.recipe,
+    "compiled-bf16-dynamic": functools.partial(compiled_bf16.recipe, dynamic=True),
     "compiled-fp8": compiled_fp8.recipe,
     "eager-bf16": eager_bf16.recipe,
 }

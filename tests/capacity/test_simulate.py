@@ -13,7 +13,7 @@ from fluxcost.capacity.service import service_of
 from fluxcost.capacity.simulate import simulate
 from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
-from fluxcost.performance.calibration import ColdStart
+from fluxcost.performance.cold_start import ColdStart
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape, Workload, load_workload
 from tests.synthetic import make_calibration

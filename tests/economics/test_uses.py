@@ -25,7 +25,7 @@ from fluxcost.economics.uses import (
 )
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import ColdStart as MeasuredStart
+from fluxcost.performance.cold_start import ColdStart as MeasuredStart
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer
 from tests.synthetic import make_calibration
 

@@ -13,6 +13,7 @@ from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
 
 CPU = torch.device("cpu")
+DYNAMIC = "compiled-bf16-dynamic"
 POINT = Point(Shape(64, 64, 2), 1)
 
 # diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
@@ -61,6 +62,27 @@ def test_settings_are_resolved_for_the_device():
     assert there.settings["attention"] == "cudnn"
     assert here.hash != there.hash
     assert here.alias == there.alias == "compiled-bf16"
+
+
+def test_kernels_for_any_shape_are_a_stack_of_their_own():
+    fixed, any_shape = (recipe(name, CPU).stack for name in ("compiled-bf16", DYNAMIC))
+    differing = {
+        key for key, value in fixed.settings.items() if value != any_shape.settings.get(key)
+    }
+    assert differing == {"compile"}
+    assert "dynamic shapes" in str(any_shape.settings["compile"])
+    assert any_shape.alias == DYNAMIC
+
+
+@quiet
+def test_one_compilation_serves_every_shape(monkeypatch: pytest.MonkeyPatch):
+    torch._dynamo.reset()
+    made = compiled_bf16.recipe(CPU, backend="eager", dynamic=True)
+    any_shape = open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), None, seed=0)
+    any_shape.generate(POINT, output_type="pt")
+    monkeypatch.setattr(torch._dynamo.config, "error_on_recompile", True)
+    wide = any_shape.generate(Point(Shape(96, 64, 2), 1), output_type="pt")
+    assert wide.shape[2:] == (64, 96)
 
 
 def test_an_unknown_stack_names_the_nearest():
