@@ -7,6 +7,7 @@ that prepares a freshly built pipeline. Adding a stack is adding a file and its 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 
@@ -16,7 +17,7 @@ from measure.stacks.recipe import Recipe
 
 __all__ = ["Recipe", "recipe"]
 
-_RECIPES = {
+_RECIPES: dict[str, Callable[[torch.device], Recipe]] = {
     "compiled-bf16": compiled_bf16.recipe,
     "compiled-bf16-dynamic": functools.partial(compiled_bf16.recipe, dynamic=True),
     "compiled-fp8": compiled_fp8.recipe,

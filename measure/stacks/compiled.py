@@ -73,6 +73,11 @@ def prepare(
     import torch._dynamo
 
     torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # noqa: SLF001 - the documented place
+    if dynamic:
+        import torch.fx.experimental._config as symbols
+
+        # Sides that agree in the first shape, as a square's do, would be taken to agree always.
+        symbols.use_duck_shape = False
     transformer, text_encoder, vae = pipeline.transformer, pipeline.text_encoder, pipeline.vae
     if transformer.device.type == "cuda":
         transformer.set_attention_backend("_native_cudnn")

@@ -174,7 +174,7 @@ def _answer(order: SaveOrder | StartOrder, environment: dict[str, str]) -> str:
         task, answer = Path(name) / "task.json", Path(name) / "answer.json"
         task.write_text(Task(order=order, started_s=time.monotonic()).model_dump_json(), "utf-8")
         options = [f"-W{option}" for option in sys.warnoptions]
-        command = [sys.executable, *options, "-m", "measure.starts.process", task, answer]
+        command = [sys.executable, *options, "-m", "measure.starts.process", str(task), str(answer)]
         done = subprocess.run(  # noqa: S603 - our own module
             command, env=environment, stderr=subprocess.PIPE, text=True, check=False
         )

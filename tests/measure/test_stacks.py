@@ -1,12 +1,16 @@
 """The compiled stack makes the same picture as the eager one, and knows what it resolved to."""
 
+from typing import Any
+
 import pytest
 import torch
+import torch.fx.experimental._config as symbols
 
 from fluxcost.errors import UnknownNameError
 from fluxcost.workload import Shape
 from measure.bench import Bench, open_bench
 from measure.blueprint import load_blueprint
+from measure.pipelines.families import build
 from measure.stacks import compiled_bf16, recipe
 from measure.suites import Point
 from measure.telemetry import NullTelemetry
@@ -74,15 +78,24 @@ def test_kernels_for_any_shape_are_a_stack_of_their_own():
     assert any_shape.alias == DYNAMIC
 
 
-@quiet
-def test_one_compilation_serves_every_shape(monkeypatch: pytest.MonkeyPatch):
-    torch._dynamo.reset()
-    made = compiled_bf16.recipe(CPU, backend="eager", dynamic=True)
-    any_shape = open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), None, seed=0)
-    any_shape.generate(POINT, output_type="pt")
-    monkeypatch.setattr(torch._dynamo.config, "error_on_recompile", True)
-    wide = any_shape.generate(Point(Shape(96, 64, 2), 1), output_type="pt")
-    assert wide.shape[2:] == (64, 96)
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_every_part_is_compiled_for_any_shape_or_for_each(
+    *, dynamic: bool, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[bool] = []
+
+    def compiling(part: Any = None, **options: Any) -> Any:
+        asked.append(options["dynamic"])
+        return part
+
+    monkeypatch.setattr(torch, "compile", compiling)
+    monkeypatch.setattr(torch.nn.Module, "compile", compiling)
+    pipeline = build(load_blueprint(TINY_MODEL).document, 0, CPU, torch.bfloat16)
+    monkeypatch.setattr(pipeline.transformer, "compile_repeated_blocks", compiling)
+    with symbols.patch(use_duck_shape=True):
+        compiled_bf16.recipe(CPU, dynamic=dynamic).prepare(pipeline)
+        assert symbols.use_duck_shape is not dynamic
+    assert asked == [dynamic] * (1 + 27 + 1)  # blocks, text layers, decoder
 
 
 def test_an_unknown_stack_names_the_nearest():
