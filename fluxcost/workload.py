@@ -49,6 +49,7 @@ Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict
 Rate = Annotated[float, Field(ge=1e-6, le=1e5, allow_inf_nan=False, strict=True)]
 Variation = Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False, strict=True)]
 Percentile = Annotated[float, Field(ge=1, le=99.99, allow_inf_nan=False, strict=True)]
+CompileCache = Literal["empty", "shipped"]
 Tier = Literal["standard", "secure", "community", "marketplace"]
 Hourly = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, strict=True)]
 
@@ -308,6 +309,11 @@ class Workload(Record):
         validate_default=True,
         description="Billed from renting a GPU until it makes its first image; left out beside "
         "arrivals, for which GPUs are kept.",
+    )
+    compile_cache: CompileCache = Field(
+        default="empty",
+        description="What a new replica of a stack that compiles finds: nothing, or what was "
+        "compiled before and comes with its image.",
     )
     constraints: Constraints = Constraints()
     quality: QualityFloor | None = Field(

@@ -32,8 +32,9 @@ out of date.
 
 Each stack called in turn, 20 rounds in one run (`python benchmarks/stacks.py --out DIR`). A call
 lasts until its picture is in host memory. Medians, in milliseconds; the step over its floor at
-the datasheet's rates and at what this GPU reached bare and hot in the same run, by its fastest
-matrix product and attention. An 8-bit step may lie under a floor of 16-bit products.
+the datasheet's rates and at what this GPU reached bare and hot in the same run: each of its matrix
+products at the rate of its own size, attention at that of the fastest backend. An 8-bit step may
+lie under a floor of 16-bit products.
 """
 
 ROWS = (

@@ -14,13 +14,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from fluxcost.records import Count, NonNegative, Positive, Record
-from fluxcost.workload import Shape
+from fluxcost.workload import CompileCache, Shape
 
 Found = Literal["empty", "filled"]
 """What a process found in a cache."""
-
-CompileCache = Literal["empty", "shipped"]
-"""What replicas find: nothing, or what was compiled before and came with their image."""
 
 
 class FirstCalls(Record):
