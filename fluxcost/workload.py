@@ -238,6 +238,11 @@ class Constraints(Record):
     allow_lossy: StrictBool = Field(
         default=False, description="Whether stacks that change the pictures may be used."
     )
+    allow_cached_prompts: StrictBool = Field(
+        default=False,
+        description="Whether every prompt comes again and again, so that stacks which keep what "
+        "was encoded before may be used.",
+    )
     allow_untimed: StrictBool = Field(
         default=False,
         description="Whether APIs, which nobody timed, may answer where an objective is stated.",

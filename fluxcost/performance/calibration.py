@@ -56,6 +56,11 @@ class Stack(Record):
         return self.settings.get("lossy") is True
 
     @property
+    def keeps_prompts(self) -> bool:
+        """Whether its calls find the embeddings of prompts that came before."""
+        return self.settings.get("prompt_embeddings") == "cached"
+
+    @property
     def hash(self) -> str:
         """First 12 hex digits of the SHA-256 of the sorted settings."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:12]

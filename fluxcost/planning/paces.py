@@ -78,10 +78,17 @@ def broken_by_stack(
     name: str, calibration: Calibration, constraints: Constraints
 ) -> Rejected | None:
     """Return the rule that a calibration's stack breaks, or None."""
-    if not calibration.stack.is_lossy or constraints.allow_lossy:
-        return None
-    reason = f"{calibration.stack.alias} changes the pictures; allow_lossy: true accepts that."
-    return Rejected(name, "allow_lossy", reason)
+    stack = calibration.stack
+    if stack.is_lossy and not constraints.allow_lossy:
+        reason = f"{stack.alias} changes the pictures; allow_lossy: true accepts that."
+        return Rejected(name, "allow_lossy", reason)
+    if stack.keeps_prompts and not constraints.allow_cached_prompts:
+        reason = (
+            f"{stack.alias} was timed with prompts that had all come before; "
+            "allow_cached_prompts: true says that yours do."
+        )
+        return Rejected(name, "allow_cached_prompts", reason)
+    return None
 
 
 def name_of(calibration: Calibration) -> str:
