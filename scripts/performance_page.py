@@ -30,7 +30,7 @@ out of date.
 
 ## One call, stacks in turn
 
-Each stack called in turn, 20 rounds in one run (`python benchmarks/stacks.py --out DIR`). A call
+Each stack called in turn, 20 rounds in one run (`python -m benchmarks.stacks --out DIR`). A call
 lasts until its picture is in host memory. Medians, in milliseconds; the step over its floor at
 the datasheet's rates and at what this GPU reached bare and hot in the same run: each of its matrix
 products at the rate of its own size, attention at that of the fastest backend. An 8-bit step may

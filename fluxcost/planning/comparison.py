@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from fluxcost.economics.catalog import Catalog
-from fluxcost.errors import InfeasibleError
+from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.library import load_calibration
@@ -103,6 +103,23 @@ class Comparison:
     def front(self) -> tuple[Alternative, ...]:
         """The ways nothing beats, cheapest and slowest first in each model."""
         return tuple(each for each in self.alternatives if each.on_front)
+
+    def stacks_on(self, offer: str) -> tuple[Alternative, ...]:
+        """Return the cheapest way of each stack of each model on one offer, dearest first.
+
+        Raises:
+            MissingDataError: The offer is in none of the ways.
+        """
+        cheapest: dict[tuple[str, str | None], Alternative] = {}
+        for each in self.alternatives:
+            if each.plan.option == offer:
+                cheapest.setdefault((each.model, each.stack), each)
+        if not cheapest:
+            why = next((f": {x.reason}" for x in self.rejected if x.candidate == offer), ".")
+            raise MissingDataError(
+                f"no way of {self.workload} rents {offer!r}; choose an offer of its plans{why}"
+            )
+        return tuple(sorted(cheapest.values(), key=lambda each: -each.plan.usd_per_image.value))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values."""

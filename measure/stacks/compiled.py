@@ -57,7 +57,7 @@ def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Se
 
 def prepare(
     pipeline: Any,  # noqa: ANN401 - diffusers is untyped
-    backend: str,
+    backend: str | Callable[..., Any],
     graphs: Graphs | None,
     *,
     dynamic: bool = False,
