@@ -11,7 +11,7 @@ from fluxcost.cli import simulating
 from fluxcost.economics.volume import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
-from tests.synthetic import make_calibration
+from tests.synthetic import LOSSY, Machine, make_calibration
 
 SHAPE = fc.Shape(1024, 1024, 4)
 
@@ -95,6 +95,22 @@ def test_plan_shows_the_table_the_working_and_what_was_rejected(capsys, files: F
     assert any(line.startswith("1: 100,000 images of ") for line in lines)
     assert lines[-1].endswith("--rejected lists them.")
     assert "allow_providers" in shown(capsys, *command, "--rejected")
+
+
+def test_plan_sets_the_stacks_of_an_offer_side_by_side(capsys, files: Files):
+    fast = files.calibration.with_name("fast.json")
+    machine = Machine(step_s_per_kilotoken=0.007)
+    make_calibration(machine, gpu="h200-sxm", stack=LOSSY).save(fast)
+    both = ["--calibration", files.calibration, "--calibration", fast]
+    command = ["plan", files.workload, "--prices", files.prices, *both, "--stacks-on", "shop/h200"]
+    found = shown_json(capsys, *command)
+    assert [row["stack"] for row in found["stacks"]] == ["eager-bf16", "quick-fp8"]
+    assert [row["needs"] for row in found["stacks"]] == [[], ["allow_lossy"]]
+    lines = [line.split() for line in shown(capsys, *command).splitlines()]
+    assert lines[2][:4] == ["stack", "rented", "batch", "total"]
+    slow, quick = (row["usd_per_image"]["value"] for row in found["stacks"])
+    assert f"{quick / slow:.2f}" in lines[5]
+    assert lines[5][-1] == "allow_lossy"
 
 
 def served(files: Files, **arrivals: Any) -> list[Any]:
