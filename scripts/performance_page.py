@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from fluxcost.planning.comparison import any_stack
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 GPU = "h100-sxm"
+MODEL = "flux2-klein-4b"
 STACKS = ("eager-bf16", "compiled-bf16", "compiled-fp8")
 RECORDS = ROOT / "benchmarks" / "records" / GPU
 PER_SHAPE, ANY_SHAPE = "compiled-bf16", "compiled-bf16-dynamic"
@@ -52,21 +53,46 @@ ROWS = (
 )
 
 
+BESIDE = {
+    "variants": (
+        "## Variants\n\n"
+        "The same, in a run of their own: prompts that all came before (cached-prompts), and a\n"
+        "decoder of fewer channels, whose pictures are others.\n"
+    ),
+    "levers": (
+        "## Levers tried on the step\n\n"
+        "Changes of compiled-bf16 that draw the same picture, in a run of their own\n"
+        "(benchmarks/levers.py).\n"
+    ),
+}
+"""Folders of further records in turn, and what is said of them."""
+
+
 def page() -> str:
     """Return the page."""
     records = {stack: read_calibration(RECORDS / f"{stack}.json") for stack in STACKS}
-    shipped = {stack: fc.load_calibration(f"{GPU}/flux2-klein-4b/{stack}") for stack in STACKS}
+    shipped = {stack: fc.load_calibration(f"{GPU}/{MODEL}/{stack}") for stack in STACKS}
     lines = [HEAD, ROWS]
     article = fc.load_calibration(PUBLISHED)
     for side in SIDES:
         printed_s = fc.fit(article).latency(fc.Shape(side, side, 4)).value
         lines.append(f"| {side}x{side} | published | {printed_s * 1000:.0f} | | | | | | |")
         lines += [_call_row(records[stack], side) for stack in STACKS]
+    for folder, text in BESIDE.items():
+        if paths := sorted((RECORDS / folder).glob("*.json")):
+            lines += ["", *in_turn(text, [read_calibration(path) for path in paths])]
     lines += ["", *_sustained(shipped), "", *_pictures(shipped), "", *_money(shipped)]
     lines += ["", *_workload()]
     if found := _cold_starts():
         lines += ["", *cold_starts(found)]
     return "\n".join(lines) + "\n"
+
+
+def in_turn(text: str, records: Sequence[Calibration]) -> list[str]:
+    """Return a part of the page on stacks that were called in turn in a run of their own."""
+    sides = sorted({cell.width for record in records for cell in record.ok_cells})
+    rows = [_call_row(record, side) for side in sides for record in records]
+    return [text, ROWS, *rows]
 
 
 def _call_row(record: Calibration, side: int) -> str:
@@ -79,7 +105,8 @@ def _call_row(record: Calibration, side: int) -> str:
     fitted = fc.fit(record)
     floors = [fitted.floor(cell.shape, 1, basis).denoise_step_s for basis in ("peak", "ceilings")]
     ratios = " | ".join(f"{np.median(steps) / floor:.2f}" for floor in floors)
-    return f"| {side}x{side} | {record.stack.alias} | {medians} | {ratios} |"
+    of = "" if record.model == MODEL else f"{record.model}, "
+    return f"| {side}x{side} | {of}{record.stack.alias} | {medians} | {ratios} |"
 
 
 def _sustained(shipped: dict[str, Calibration]) -> list[str]:

@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+from fluxcost.performance.calibration import read_calibration
 from fluxcost.performance.cold_start import ColdStart, FirstCalls, Start
 
 ROOT = Path(__file__).parent.parent
@@ -41,3 +42,15 @@ def test_a_shape_compiled_apart_has_paid_after_so_many_calls():
         "| 128x64 | 26.0 | 10.0 | 2600 |",
         "| 192x64 | 1.0 | 0.0 | never |",
     ]
+
+
+def test_variants_in_a_run_of_their_own_are_rows_of_the_same_table():
+    record = read_calibration(SCRIPT["RECORDS"] / "compiled-bf16.json")
+    small = record.model_copy(update={"model": "flux2-klein-4b-small-decoder"})
+    text, heads, *rows = SCRIPT["in_turn"]("a part", [record, small])
+    assert (text, heads) == ("a part", SCRIPT["ROWS"])
+    known = SCRIPT["page"]().splitlines()
+    assert rows[0] in known
+    assert rows[2] in known
+    named = rows[0].replace("| compiled-bf16", "| flux2-klein-4b-small-decoder, compiled-bf16")
+    assert rows[1] == named

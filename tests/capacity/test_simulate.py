@@ -225,8 +225,10 @@ def test_the_cold_start_is_the_measured_one_unless_stated():
     with pytest.raises(MissingDataError, match="measured no start that found one"):
         simulate(workload(), shipped(fleet), calibration=timed)
     compiled = cold_started(H200, first_call_s=70.0, filled_s=16.0)
-    assert with_cold_start(fleet, compiled).scaling.cold_start_s == 20.0 + 70.0
-    assert with_cold_start(shipped(fleet), compiled).scaling.cold_start_s == 20.0 + 16.0
+    for each, first_call_s in ((fleet, 70.0), (shipped(fleet), 16.0)):
+        started = with_cold_start(each, compiled).scaling
+        assert started is not None
+        assert started.cold_start_s == 20.0 + first_call_s
     stated = fleet.model_copy(update={"scaling": Scaling(idle_timeout_s=0.8, cold_start_s=3.0)})
     kept = simulate(workload(), stated, requests=5000, replications=4, calibration=timed)
     assert kept.fleet == stated

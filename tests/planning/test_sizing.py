@@ -62,6 +62,7 @@ def test_scenarios_and_simulations_start_as_a_plan_does():
     asked = workload(startup_minutes=1, deadline={"images": 9_000, "hours": 1})
     row = offer(usd=3.6, gpu="h100-sxm")
     (best, *_) = plan(asked, catalog(row), [measured], TODAY)
+    assert best.batch is not None
     assert "after 90.0 s of start-up" in best.why
     bill = rented(asked, row, "deadline", fit(measured), [best.batch], TODAY)
     drawn = bill(at_base(asked, 1, POINT), best.batch)

@@ -5,12 +5,13 @@ import functools
 import pytest
 import torch
 
+from fluxcost.workload import Shape
 from measure.bench import Bench, open_bench
 from measure.blueprint import load_blueprint
 from measure.errors import MeasurementError
 from measure.prompts import PROMPTS
 from measure.stacks import cached_prompts, eager_bf16, recipe
-from measure.suites import Point, Shape
+from measure.suites import Point
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
 

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,10 +16,12 @@ from fluxcost.performance.calibration import read_calibration
 from fluxcost.performance.cold_start import ColdStart, FirstCalls, Start
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape
+from measure.blueprint import load_blueprint
 from measure.cli import app
 from measure.errors import MeasurementError
-from measure.journal import NAME, Journal, Row
+from measure.journal import NAME, Row, read_rows
 from measure.merge import differences, merge
+from measure.pipelines.families import build, load
 from measure.starts import process
 from measure.starts.command import execute
 from measure.starts.order import Saved, SaveOrder, Started, StartOrder
@@ -35,8 +38,8 @@ from tests.synthetic import make_calibration
 POINTS = ((64, 64, 1, 1), (96, 64, 1, 1))
 
 
-def asked(tmp_path: Path, **fields: object) -> Asked:
-    given = {
+def asked(tmp_path: Path, **fields: Any) -> Asked:
+    given: dict[str, Any] = {
         "model": TINY_MODEL,
         "stack": "eager-bf16",
         "weights": None,
@@ -83,10 +86,8 @@ def test_both_caches_are_empty_and_then_both_filled(tmp_path: Path, saved: Saved
 
 
 def test_loaded_weights_are_those_saved(saved: Saved):
-    loaded = process.load("flux2-klein", str(saved.folder), torch.device("cpu"), torch.bfloat16)
-    built = process.build(
-        process.load_blueprint(TINY_MODEL).document, 3, torch.device("cpu"), torch.bfloat16
-    )
+    loaded = load("flux2-klein", str(saved.folder), torch.device("cpu"), torch.bfloat16)
+    built = build(load_blueprint(TINY_MODEL).document, 3, torch.device("cpu"), torch.bfloat16)
     for name, value in built.transformer.state_dict().items():
         assert torch.equal(value, loaded.transformer.state_dict()[name])
     sizes = [path.stat().st_size for path in saved.folder.rglob("*.safetensors")]
@@ -163,8 +164,9 @@ def test_every_stack_gets_a_journal_that_joins_its_record(tmp_path: Path, saved:
     assert measured == ["eager-bf16"]  # what a journal holds is not measured again
 
     path = out / "eager-bf16" / NAME
-    header, rows = Journal.read(path)
+    header, rows = read_rows(path)
     run = rows[0].run
+    assert run is not None
     cells = make_calibration(gpu="cpu").model_copy(
         update={"gpu": header.gpu, "model": header.model, "stack": header.stack}
     )
