@@ -7,6 +7,7 @@ stack holds calls whose prompts had all come before, so it stands for workloads 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -20,7 +21,7 @@ from measure.stacks.recipe import Recipe, Release
 MOST_PROMPTS = 256
 """Embeddings kept, the least recently used given up first: 7.5 MiB each for klein-4B."""
 
-NOT_OF_THE_PROMPT = ("device", "num_images_per_prompt", "prompt_embeds")
+BESIDE_THE_KEY = ("prompt", "device", "num_images_per_prompt", "prompt_embeds")
 """Arguments of the pipeline's `encode_prompt` that change nothing in a prompt's embedding."""
 
 
@@ -44,11 +45,17 @@ def recipe(device: torch.device, base: Callable[[torch.device], Recipe]) -> Reci
 def keep_prompts(pipeline: Any) -> None:  # noqa: ANN401 - diffusers is untyped
     """Let the pipeline encode a prompt once and find its embedding from then on."""
     encode = pipeline.encode_prompt
+    # What one call leaves out is the default that another spells out.
+    defaults = {
+        name: each.default
+        for name, each in inspect.signature(encode).parameters.items()
+        if name not in BESIDE_THE_KEY
+    }
     kept: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
 
     def embedding(prompt: str, options: dict[str, Any]) -> torch.Tensor:
-        asked = {name: v for name, v in options.items() if name not in NOT_OF_THE_PROMPT}
-        key = (prompt, tuple(sorted(asked.items())))
+        asked = {name: options.get(name, default) for name, default in defaults.items()}
+        key = (prompt, tuple(asked.values()))
         if key not in kept:
             # Cloned, since a recording's output is overwritten by the next.
             kept[key] = encode(prompt=prompt, **asked)[0].clone()

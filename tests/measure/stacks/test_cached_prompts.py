@@ -26,6 +26,10 @@ def cached() -> Bench:
     return open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
 
 
+def test_the_first_call_of_all_finds_its_prompts(cached: Bench):
+    cached.time_call(Point(Shape(64, 64, 1), len(PROMPTS)))  # or it is refused
+
+
 def test_the_picture_is_that_of_the_stack_without_bit_for_bit(bench: Bench, cached: Bench):
     bench.calls = cached.calls = 0
     for point in (POINT, Point(Shape(64, 64, 1), 2)):
