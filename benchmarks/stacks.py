@@ -1,22 +1,30 @@
 """Optimization stacks side by side on one GPU, call by call in turn.
 
-    python benchmarks/stacks.py --out DIR
+    python -m benchmarks.stacks --out DIR
 
 Each stack gets the same model, weights and prompts. A round calls every stack once, the next round
 begins with another stack, so that heat and a busy host meet all of them alike. Then the GPU makes
 images without a pause, host work overlapped, one stack after the other. Every stack's samples go
 into a journal and a calibration of its own under DIR, which `python -m measure report` prints and
 `python -m measure compare` compares.
+
+A stack of another model is MODEL/STACK, such as flux2-klein-4b-small-decoder/compiled-bf16, and
+what may make a step faster is compiled-bf16+LEVER; see levers.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from fluxcost.performance.calibration import Cell
+from benchmarks.levers import Lever, stack_of
+from fluxcost.performance.architecture import Transformer
+from fluxcost.performance.calibration import Ceilings, Cell
+from fluxcost.performance.unet import Unet
 from fluxcost.workload import Shape
 from measure.bench import Bench, Sample, open_bench, open_instruments
 from measure.blueprint import load_blueprint
@@ -25,9 +33,8 @@ from measure.environment import describe_gpu
 from measure.journal import SYNTHETIC, Header, Journal, Row
 from measure.probes.ceilings import measure_ceilings
 from measure.probes.pipelined import can_pipeline, measure_pipelined
-from measure.protocol import in_columns, warm_up
+from measure.protocol import WarmUp, in_columns, warm_up
 from measure.runner import device_of
-from measure.stacks import recipe
 from measure.suites import Point, Protocol
 from measure.telemetry import Instruments
 
@@ -39,9 +46,11 @@ SEED = 0
 class Entrant:
     """One stack on the bench, with the journal its samples go to."""
 
+    name: str
     bench: Bench
     journal: Journal
     run: str
+    lever: Lever | None
 
 
 def main() -> None:
@@ -49,24 +58,18 @@ def main() -> None:
     options = _options()
     protocol = Protocol(soak_s=options.pause_free_s)
     instruments = open_instruments(device_of(options.device))
-    entrants = [_enter(options, stack, instruments) for stack in options.stacks]
+    entrants = [_enter(options, name, instruments) for name in options.stacks]
     for point in options.points:
         _in_turn(entrants, point, protocol, options.calls)
-    first = entrants[0]
-    ceilings = measure_ceilings(
-        first.bench.clock, first.bench.blueprint.architecture, first.bench.recipe.dtype
-    )
-    for each in entrants:
-        each.journal.append(Row(ceilings=ceilings, of_run=each.run))
+    _ceilings(entrants)
     for each in entrants:
         for point in options.without_a_pause:
             if can_pipeline(each.bench.recipe.stack):
                 record = measure_pipelined(each.bench, point, protocol, each.run)
                 each.journal.append(Row(pipelined=record))
-                print(f"{each.journal.header.stack.alias}, {point}: {record.images_per_s:.3f}/s")
+                print(f"{each.name}, {point}: {record.images_per_s:.3f}/s")
     for each in entrants:
-        path = options.out / f"{each.journal.header.stack.alias}.json"
-        each.journal.calibration().save(path)
+        each.journal.calibration().save(options.out / f"{each.name}.json")
         each.journal.close()
 
 
@@ -100,9 +103,11 @@ def _point(text: str) -> Point:
     return Point(Shape(width, height, steps), batch)
 
 
-def _enter(options: argparse.Namespace, stack: str, instruments: Instruments) -> Entrant:
+def _enter(options: argparse.Namespace, name: str, instruments: Instruments) -> Entrant:
     device = device_of(options.device)
-    blueprint, chosen = load_blueprint(options.model), recipe(stack, device)
+    model, _, stack = name.rpartition("/")
+    blueprint = load_blueprint(model or options.model)
+    chosen, lever = stack_of(stack, device)
     header = Header(
         gpu=describe_gpu(device),
         model=blueprint.document.name,
@@ -112,13 +117,32 @@ def _enter(options: argparse.Namespace, stack: str, instruments: Instruments) ->
         seed=SEED,
     )
     bench = open_bench(blueprint, chosen, device, instruments, None, SEED)
-    journal = Journal.open(options.out / stack, header)
-    return Entrant(bench, journal, start_run(bench, journal).id)
+    name = name.replace("/", "-")
+    journal = Journal.open(options.out / name, header)
+    return Entrant(name, bench, journal, start_run(bench, journal).id, lever)
+
+
+def _ceilings(entrants: Sequence[Entrant]) -> None:
+    """Read the ceilings once for each denoiser, and append them to the stacks that run it."""
+    known: dict[Transformer | Unet | None, Ceilings] = {}
+    for each in entrants:
+        architecture = each.bench.blueprint.architecture
+        denoiser = architecture.blocks or architecture.unet
+        if denoiser not in known:
+            known[denoiser] = measure_ceilings(
+                each.bench.clock, architecture, each.bench.recipe.dtype
+            )
+        each.journal.append(Row(ceilings=known[denoiser], of_run=each.run))
+
+
+def _warm(entrant: Entrant, point: Point, protocol: Protocol) -> WarmUp:
+    with entrant.lever.while_warming() if entrant.lever else nullcontext():
+        return warm_up(entrant.bench, point, protocol)
 
 
 def _in_turn(entrants: Sequence[Entrant], point: Point, protocol: Protocol, calls: int) -> None:
     """Time a point on every stack, a call of each in turn, and append one cell a stack."""
-    warm = [warm_up(each.bench, point, protocol) for each in entrants]
+    warm = [_warm(each, point, protocol) for each in entrants]
     before = [each.bench.instruments.snapshot() for each in entrants]
     taken: list[list[Sample]] = [[] for _ in entrants]
     for number in range(calls):
@@ -143,7 +167,11 @@ def _in_turn(entrants: Sequence[Entrant], point: Point, protocol: Protocol, call
                 )
             )
         )
-        print(f"{each.journal.header.stack.alias}, {point}: {sorted(s.wall_s for s in samples)}")
+        steps = [step for sample in samples for step in sample.spans.denoise_step_s]
+        print(
+            f"{each.name}, {point}: call {statistics.median(s.wall_s for s in samples):.4f} s, "
+            f"step {statistics.median(steps):.5f} s"
+        )
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict
 Rate = Annotated[float, Field(ge=1e-6, le=1e5, allow_inf_nan=False, strict=True)]
 Variation = Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False, strict=True)]
 Percentile = Annotated[float, Field(ge=1, le=99.99, allow_inf_nan=False, strict=True)]
+CompileCache = Literal["empty", "shipped"]
 Tier = Literal["standard", "secure", "community", "marketplace"]
 Hourly = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, strict=True)]
 
@@ -237,6 +238,11 @@ class Constraints(Record):
     allow_lossy: StrictBool = Field(
         default=False, description="Whether stacks that change the pictures may be used."
     )
+    allow_cached_prompts: StrictBool = Field(
+        default=False,
+        description="Whether every prompt comes again and again, so that stacks which keep what "
+        "was encoded before may be used.",
+    )
     allow_untimed: StrictBool = Field(
         default=False,
         description="Whether APIs, which nobody timed, may answer where an objective is stated.",
@@ -308,6 +314,11 @@ class Workload(Record):
         validate_default=True,
         description="Billed from renting a GPU until it makes its first image; left out beside "
         "arrivals, for which GPUs are kept.",
+    )
+    compile_cache: CompileCache = Field(
+        default="empty",
+        description="What a new replica of a stack that compiles finds: nothing, or what was "
+        "compiled before and comes with its image.",
     )
     constraints: Constraints = Constraints()
     quality: QualityFloor | None = Field(

@@ -58,7 +58,11 @@ class Bench:
             MeasurementError: The call did not do the work that was asked.
         """
         asked = self.blueprint.architecture.pipeline
-        recorder = SpanRecorder(asked.calls_per_step, asked.text_encodings)
+        recorder = SpanRecorder(
+            asked.calls_per_step,
+            asked.text_encodings,
+            keeps_prompts=self.recipe.stack.keeps_prompts,
+        )
         with recorder.attached(self.pipeline, self.clock):
             start_s = self.clock.now_s()
             self.generate(point, output_type="pil")

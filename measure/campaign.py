@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Run
@@ -18,7 +17,6 @@ from measure.bench import Bench
 from measure.environment import describe_environment
 from measure.journal import SYNTHETIC, Journal, Row
 from measure.probes.ceilings import measure_ceilings
-from measure.probes.cold_start import measure_cold_start, time_first_call
 from measure.probes.memory_edge import measure_memory_edge
 from measure.probes.pipelined import can_pipeline, measure_pipelined
 from measure.probes.sameness import measure_sameness
@@ -185,20 +183,20 @@ def describe_run(bench: Bench) -> Run:
 class Campaign:
     """The tasks of a plan on a bench; running them all completes the journal."""
 
-    def __init__(self, plan: Plan, bench: Bench, journal: Journal, scratch: Path) -> None:
+    def __init__(self, plan: Plan, bench: Bench, journal: Journal) -> None:
+        """Record the start of a run and check the weights by one small picture."""
         self.plan = plan
         self.bench = bench
         self.journal = journal
-        self.scratch = scratch
         self.run = start_run(bench, journal)
-        self._first_call_s = self._make_first_call()
+        bench.check(min(each for _, each, _ in plan.ordered_points()))
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what is left: sameness, ceilings, cells, long runs, edges, weights, cold start.
+        """Yield what is left: sameness, ceilings, cells, long runs, memory edges, weight scales.
 
-        Sameness comes first: a stack that draws another picture is not worth timing. Cold start
-        comes last because it writes a file as large as the weights; weight scales come near the
-        end because they rewrite the weights.
+        Sameness comes first: a stack that draws another picture is not worth timing. Weight scales
+        come last because they rewrite the weights. Cold starts are measured in processes of their
+        own, before the bench takes the device.
         """
         yield from self._sameness()
         yield from self._ceilings()
@@ -208,15 +206,6 @@ class Campaign:
         yield from self._pipelined()
         yield from self._memory_edges()
         yield from self._weight_scales()
-        yield from self._cold_start()
-
-    def _make_first_call(self) -> float | None:
-        """Time the first call where cold start is wanted, then check the weights either way."""
-        first = pending_cold_start(self.plan, self.journal)
-        seconds = None if first is None else time_first_call(self.bench, first)
-        smallest = min(each for _, each, _ in self.plan.ordered_points())
-        self.bench.check(smallest)
-        return seconds
 
     def _cell(self, order: int, each: Point, names: tuple[str, ...]) -> Callable[[], None]:
         def execute() -> None:
@@ -296,17 +285,6 @@ class Campaign:
             self.journal.append(Row(weight_scales=tuple(records)))
 
         yield Task("weight scales", 0, execute)
-
-    def _cold_start(self) -> Iterator[Task]:
-        seconds = self._first_call_s
-        if seconds is None:
-            return
-
-        def execute() -> None:
-            record = measure_cold_start(self.bench, seconds, self.scratch)
-            self.journal.append(Row(cold_start=record, of_run=self.run.id))
-
-        yield Task("cold start", 0, execute)
 
 
 def _key(each: Point) -> tuple[int, int, int, int]:

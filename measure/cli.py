@@ -195,6 +195,45 @@ def scenarios(
     run_scenarios(request, _out)
 
 
+@app.command("cold-start")
+def cold_start(
+    stack: Annotated[list[str], typer.Option(help="Optimization stack; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Folder of one journal a stack.")],
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="WIDTHxHEIGHTxSTEPS, in the order called; repeatable; 1024x1024x4."),
+    ] = None,
+    calls: Annotated[int, typer.Option(min=1, help="Calls of each shape.")] = 6,
+    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder; default: synthetic weights.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+    seed: Annotated[int, typer.Option(help="Of weights and latents.")] = 0,
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for weights and compile cache; default OUT.")
+    ] = None,
+) -> None:
+    """Time fresh processes from nothing to their first images, compile cache empty and filled."""
+    from measure.runner import device_of
+    from measure.shapes import parse_shape
+    from measure.starts.command import execute as start_stacks
+    from measure.starts.probe import Asked
+
+    shapes = [parse_shape("--shape", each) for each in shape or ("1024x1024x4",)]
+    asked = Asked(
+        model=model,
+        stack=stack[0],
+        weights=weights,
+        device=str(device_of(device)),
+        seed=seed,
+        points=tuple((each.width, each.height, each.steps, 1) for each in shapes),
+        calls=calls,
+        scratch=scratch or out,
+    )
+    start_stacks(asked, tuple(dict.fromkeys(stack)), out, _out)
+
+
 @app.command()
 def report(file: Annotated[Path, typer.Argument(help="Calibration JSON.")]) -> None:
     """Print a calibration's cells, stages, ceilings and probes."""
@@ -256,11 +295,14 @@ def merge(
     out: Annotated[Path, typer.Option(help="File to write; must not exist.")],
 ) -> None:
     """Join campaigns of one GPU type, model and stack, each cell with its run."""
+    from measure.merge import differences
     from measure.merge import merge as join
 
     calibration = join(files)
     calibration.save(out)
     _out.print(f"{len(calibration.cells)} cells of {len(calibration.runs)} runs in {out}")
+    for name, told in differences(calibration).items():
+        _out.print(f"[yellow]runs differ in {name}: {told}[/]")
 
 
 @app.command("import")

@@ -13,7 +13,6 @@ from fluxcost.performance.calibration import (
     Calibration,
     Ceilings,
     Cell,
-    ColdStart,
     Encoding,
     GpuIdentity,
     Link,
@@ -27,6 +26,7 @@ from fluxcost.performance.calibration import (
     Stack,
     WeightScale,
 )
+from fluxcost.performance.cold_start import ColdStart
 from fluxcost.records import Name, Record
 from fluxcost.workload import Shape
 from measure.lines import NAME, Lines, LinesHeader
@@ -132,10 +132,19 @@ def read_journal(path: Path) -> Calibration:
         DocumentError: It cannot be read, holds nothing, or a line in it is damaged.
         InputError: There is no cell yet.
     """
+    return join_rows(*read_rows(path), f"the journal {path}")
+
+
+def read_rows(path: Path) -> tuple[Header, list[Row]]:
+    """Read a journal's header and whole rows, whether there is a cell among them or not.
+
+    Raises:
+        DocumentError: It cannot be read, holds nothing, or a line in it is damaged.
+    """
     found = Journal.read(path)
     if found is None:
         raise DocumentError(f"{path}: empty; expected a journal that measure wrote.")
-    return join_rows(*found, f"the journal {path}")
+    return found
 
 
 def join_held_out(header: Header, rows: list[Row], where: str) -> Calibration:
@@ -157,28 +166,28 @@ def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
     Raises:
         InputError: There is no cell among them.
     """
+    identity = {"gpu": header.gpu, "model": header.model, "stack": header.stack}
+    return Calibration.parse(identity | collected(rows), where)
+
+
+def collected(rows: list[Row]) -> dict[str, list[Any]]:
+    """Return what rows hold, without what is held out, by a calibration's names for it."""
     rows = [row for row in rows if not row.held_out]
     runs = [row.run for row in rows if row.run]
-    return Calibration.parse(
-        {
-            "gpu": header.gpu,
-            "model": header.model,
-            "stack": header.stack,
-            "runs": [_with_probes(run, rows) for run in runs],
-            "cells": [row.cell for row in rows if row.cell],
-            "soaks": [row.soak for row in rows if row.soak],
-            "pipelined": [row.pipelined for row in rows if row.pipelined],
-            "weight_scales": [each for row in rows for each in row.weight_scales or ()],
-            "sameness": [row.sameness for row in rows if row.sameness],
-            "replicas": [row.replica for row in rows if row.replica],
-            "encodings": [row.encoding for row in rows if row.encoding],
-            "links": [row.link for row in rows if row.link],
-            "split_images": [row.split_image for row in rows if row.split_image],
-            "memory_edges": [row.memory_edge for row in rows if row.memory_edge],
-            "adaptive_stops": [row.adaptive_stop for row in rows if row.adaptive_stop],
-        },
-        where,
-    )
+    return {
+        "runs": [_with_probes(run, rows) for run in runs],
+        "cells": [row.cell for row in rows if row.cell],
+        "soaks": [row.soak for row in rows if row.soak],
+        "pipelined": [row.pipelined for row in rows if row.pipelined],
+        "weight_scales": [each for row in rows for each in row.weight_scales or ()],
+        "sameness": [row.sameness for row in rows if row.sameness],
+        "replicas": [row.replica for row in rows if row.replica],
+        "encodings": [row.encoding for row in rows if row.encoding],
+        "links": [row.link for row in rows if row.link],
+        "split_images": [row.split_image for row in rows if row.split_image],
+        "memory_edges": [row.memory_edge for row in rows if row.memory_edge],
+        "adaptive_stops": [row.adaptive_stop for row in rows if row.adaptive_stop],
+    }
 
 
 def _with_probes(run: Run, rows: list[Row]) -> Run:

@@ -2,57 +2,86 @@
 
 Runs on other machines of a kind are how a calibration learns what its numbers are worth elsewhere,
 so cells are never averaged here: each stays with its run, and a point measured twice stands twice.
+A journal without a cell, such as that of a cold start, joins a record that has some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Calibration, read_calibration
-from measure.journal import read_journal
+from fluxcost.performance.calibration import Calibration, GpuIdentity, Stack, read_calibration
+from fluxcost.performance.conditions import conditions_of
+from measure.journal import collected, read_rows
+
+_IDENTITY = ("gpu", "model", "stack", "source", "reference")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one file holds: of what, and everything measured by its name in a calibration."""
+
+    gpu: GpuIdentity
+    model: str
+    stack: Stack
+    source: str
+    reference: str | None
+    held: Mapping[str, Sequence[Any]]
+
+    @property
+    def alias(self) -> str:
+        return f"{self.gpu.key}/{self.model}/{self.stack.alias}"
 
 
 def merge(paths: Sequence[Path]) -> Calibration:
     """Join calibrations and journals of one GPU type, model and stack.
 
     Raises:
-        InputError: They measure different things, or the same run is given twice.
+        InputError: They measure different things, the same run is given twice, or none has a cell.
         DocumentError: A file cannot be read or is damaged.
     """
     parts = [_read(path) for path in paths]
     first = parts[0]
     for path, part in zip(paths, parts, strict=True):
         _check_same(first, part, path)
-    runs = tuple(chain.from_iterable(part.runs for part in parts))
-    if len({run.id for run in runs}) < len(runs):
+    names = dict.fromkeys(chain.from_iterable(part.held for part in parts))
+    joined = {
+        name: tuple(chain.from_iterable(part.held.get(name, ()) for part in parts))
+        for name in names
+    }
+    if len({run.id for run in joined["runs"]}) < len(joined["runs"]):
         raise InputError("the same run is in two of the files; give each once.")
-    return first.model_copy(
-        update={
-            "runs": runs,
-            "cells": tuple(chain.from_iterable(part.cells for part in parts)),
-            "soaks": tuple(chain.from_iterable(part.soaks for part in parts)),
-            "pipelined": tuple(chain.from_iterable(part.pipelined for part in parts)),
-            "weight_scales": tuple(chain.from_iterable(part.weight_scales for part in parts)),
-            "sameness": tuple(chain.from_iterable(part.sameness for part in parts)),
-            "replicas": tuple(chain.from_iterable(part.replicas for part in parts)),
-            "encodings": tuple(chain.from_iterable(part.encodings for part in parts)),
-            "links": tuple(chain.from_iterable(part.links for part in parts)),
-            "split_images": tuple(chain.from_iterable(part.split_images for part in parts)),
-            "loads": tuple(chain.from_iterable(part.loads for part in parts)),
-            "memory_edges": tuple(chain.from_iterable(part.memory_edges for part in parts)),
-            "adaptive_stops": tuple(chain.from_iterable(part.adaptive_stops for part in parts)),
-        }
-    )
+    identity = {name: getattr(first, name) for name in _IDENTITY}
+    return Calibration.parse(identity | joined, "what the files hold")
 
 
-def _read(path: Path) -> Calibration:
-    return read_journal(path) if path.suffix == ".jsonl" else read_calibration(path)
+def differences(calibration: Calibration) -> dict[str, str]:
+    """Return the conditions in which a calibration's runs differ, with what they were."""
+    return {
+        name: told
+        for name, told in conditions_of(calibration.runs).items()
+        if len({conditions_of([run])[name] for run in calibration.runs}) > 1
+    }
 
 
-def _check_same(first: Calibration, part: Calibration, path: Path) -> None:
+def _read(path: Path) -> _Part:
+    if path.suffix == ".jsonl":
+        header, rows = read_rows(path)
+        return _Part(header.gpu, header.model, header.stack, "measured", None, collected(rows))
+    record = read_calibration(path)
+    held = {
+        name: value
+        for name in Calibration.model_fields
+        if isinstance(value := getattr(record, name), tuple)
+    }
+    return _Part(record.gpu, record.model, record.stack, record.source, record.reference, held)
+
+
+def _check_same(first: _Part, part: _Part, path: Path) -> None:
     mine = (first.gpu.key, first.model, first.stack.hash, first.source)
     theirs = (part.gpu.key, part.model, part.stack.hash, part.source)
     if mine != theirs:

@@ -17,6 +17,7 @@ from fluxcost.performance.fit import Fit, fit
 from measure.endpoint.report import print_loads
 from measure.probes.sameness import is_lossless
 from measure.replicas.report import print_fleets
+from measure.starts.report import cold_start_table
 
 NOISY = 0.10
 """Spread (standard deviation over mean) from which a cell is called noisy, as in pyperf."""
@@ -202,8 +203,7 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             )
     for run in calibration.runs:
         if run.cold_start:
-            parts = run.cold_start.to_dict().items()
-            console.print("cold start: " + ", ".join(f"{key} {value:.2f}" for key, value in parts))
+            console.print(cold_start_table(calibration.stack.alias, run.cold_start))
     _print_ceilings(calibration, console)
 
 

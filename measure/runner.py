@@ -17,11 +17,13 @@ from measure.adaptive.loop import Goal
 from measure.adaptive.site import run_adaptive
 from measure.bench import open_bench, open_instruments
 from measure.blueprint import Blueprint, load_blueprint
-from measure.campaign import Campaign, Plan, is_complete, pending_points
+from measure.campaign import Campaign, Plan, is_complete, pending_cold_start, pending_points
 from measure.environment import describe_gpu
 from measure.forecast import Forecast, known_cells
 from measure.journal import SYNTHETIC, Header, Journal
 from measure.stacks import Recipe, recipe
+from measure.starts.command import append
+from measure.starts.probe import CALLS, Asked, measure_cold_start, weights_on_disk
 from measure.suites import load_suite
 
 
@@ -70,12 +72,13 @@ def execute(request: Request, console: Console) -> None:
     instruments = open_instruments(device)
     journal = Journal.open(request.out, _header(request, blueprint, chosen, device))
     try:
+        _measure_cold_start(request, plan, journal, device)
         if not is_complete(plan, journal):
             with console.status("building the pipeline"):
                 bench = open_bench(
                     blueprint, chosen, device, instruments, request.weights, request.seed
                 )
-            campaign = Campaign(plan, bench, journal, request.scratch)
+            campaign = Campaign(plan, bench, journal)
             if request.goal is None:
                 _run_tasks(campaign, request.usd_per_hour, console)
             else:
@@ -83,6 +86,29 @@ def execute(request: Request, console: Console) -> None:
         _write_records(journal, request.out, console)
     finally:
         journal.close()
+
+
+def _measure_cold_start(
+    request: Request, plan: Plan, journal: Journal, device: torch.device
+) -> None:
+    """Time fresh processes where the plan asks for a cold start and the journal has none."""
+    first = pending_cold_start(plan, journal)
+    if first is None:
+        return
+    shape = first.shape
+    asked = Asked(
+        model=request.model,
+        stack=request.stack,
+        weights=request.weights,
+        device=str(device),
+        seed=request.seed,
+        points=((shape.width, shape.height, shape.steps, first.batch),),
+        calls=CALLS,
+        scratch=request.scratch,
+    )
+    request.scratch.mkdir(parents=True, exist_ok=True)
+    with weights_on_disk(asked) as weights:
+        append(journal, measure_cold_start(asked, weights))
 
 
 def _header(request: Request, blueprint: Blueprint, chosen: Recipe, device: torch.device) -> Header:

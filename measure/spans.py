@@ -5,13 +5,14 @@
 
 Reference images are encoded between text and the first step, a stage of their own. A step runs from
 one transformer forward to the next, the last until the decoder starts, so the scheduler's
-arithmetic belongs to its step. What no stage covers is host time.
+arithmetic belongs to its step. What no stage covers is host time. Where a stack keeps prompts, the
+text stage is its look-up, and no encoder may run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -37,9 +38,11 @@ class _Marks:
     forwards: list[Mark] = field(default_factory=list)
     decode: list[Mark] = field(default_factory=list)
     encode: list[Mark] = field(default_factory=list)
+    missed: list[Mark] = field(default_factory=list)
 
     def clear(self) -> None:
         self.encode.clear()
+        self.missed.clear()
         self.text.clear()
         self.forwards.clear()
         self.decode.clear()
@@ -48,10 +51,13 @@ class _Marks:
 class SpanRecorder:
     """Collects the marks of one call; `read` turns them into spans."""
 
-    def __init__(self, forwards_per_step: int, text_encodings: int = 1) -> None:
+    def __init__(
+        self, forwards_per_step: int, text_encodings: int = 1, *, keeps_prompts: bool = False
+    ) -> None:
         self._marks = _Marks()
         self._forwards_per_step = forwards_per_step
-        self._text_encodings = text_encodings
+        self._text_encodings = 1 if keeps_prompts else text_encodings
+        self._keeps_prompts = keeps_prompts
 
     def reset(self) -> None:
         """Forget the marks of the call before."""
@@ -77,6 +83,10 @@ class SpanRecorder:
                 f"a call ran {len(marks.text) // 2} text encodings and {len(marks.decode) // 2} "
                 f"decodes; expected {self._text_encodings} and 1."
             )
+        if marks.missed:
+            raise MeasurementError(
+                "a call encoded a prompt that was to be known; expected prompts that came before."
+            )
         if len(marks.encode) != 2 * references:
             raise MeasurementError(
                 f"a call of {references} reference images ran {len(marks.encode) // 2} encodes; "
@@ -100,11 +110,14 @@ class SpanRecorder:
             return lambda *_: marks.append(clock.mark())
 
         handles = [denoiser(pipeline).register_forward_pre_hook(marking(self._marks.forwards))]
+        encodings = self._marks.missed if self._keeps_prompts else self._marks.text
         for encoder in text_encoders(pipeline):
-            handles.append(encoder.register_forward_pre_hook(marking(self._marks.text)))
-            handles.append(encoder.register_forward_hook(marking(self._marks.text)))
+            handles.append(encoder.register_forward_pre_hook(marking(encodings)))
+            handles.append(encoder.register_forward_hook(marking(encodings)))
+        looked_up = _marked(pipeline, "encode_prompt", self._marks.text, clock)
         try:
             with (
+                looked_up if self._keeps_prompts else nullcontext(),
                 _marked(pipeline.vae, "decode", self._marks.decode, clock),
                 _marked(pipeline.vae, "encode", self._marks.encode, clock),
             ):

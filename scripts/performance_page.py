@@ -6,18 +6,28 @@ the energy and the pictures' error are from the calibrations of the same stacks.
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import fluxcost as fc
 from fluxcost.performance.calibration import Calibration, Cell, read_calibration
+from fluxcost.performance.cold_start import ColdStart, Start
+from fluxcost.planning.comparison import any_stack
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 GPU = "h100-sxm"
+MODEL = "flux2-klein-4b"
 STACKS = ("eager-bf16", "compiled-bf16", "compiled-fp8")
+RECORDS = ROOT / "benchmarks" / "records" / GPU
+PER_SHAPE, ANY_SHAPE = "compiled-bf16", "compiled-bf16-dynamic"
 OFFER = "runpod/h100-sxm-secure"
+WORKLOAD = ROOT / "examples" / "ecommerce_catalog.yaml"
+PRICED_ON = dt.date(2026, 11, 24)
 UTILIZATION = 0.6
 PUBLISHED = "published/h100-sxm/flux2-klein-4b/diffusers-bf16"
 SIDES = (512, 1024)
@@ -30,10 +40,11 @@ out of date.
 
 ## One call, stacks in turn
 
-Each stack called in turn, 20 rounds in one run (`python benchmarks/stacks.py --out DIR`). A call
+Each stack called in turn, 20 rounds in one run (`python -m benchmarks.stacks --out DIR`). A call
 lasts until its picture is in host memory. Medians, in milliseconds; the step over its floor at
-the datasheet's rates and at what this GPU reached bare and hot in the same run, by its fastest
-matrix product and attention. An 8-bit step may lie under a floor of 16-bit products.
+the datasheet's rates and at what this GPU reached bare and hot in the same run: each of its matrix
+products at the rate of its own size, attention at that of the fastest backend. An 8-bit step may
+lie under a floor of 16-bit products.
 """
 
 ROWS = (
@@ -42,21 +53,46 @@ ROWS = (
 )
 
 
+BESIDE = {
+    "variants": (
+        "## Variants\n\n"
+        "The same, in a run of their own: prompts that all came before (cached-prompts), and a\n"
+        "decoder of fewer channels, whose pictures are others.\n"
+    ),
+    "levers": (
+        "## Levers tried on the step\n\n"
+        "Changes of compiled-bf16 that draw the same picture, in a run of their own\n"
+        "(benchmarks/levers.py).\n"
+    ),
+}
+"""Folders of further records in turn, and what is said of them."""
+
+
 def page() -> str:
     """Return the page."""
-    records = {
-        stack: read_calibration(ROOT / "benchmarks" / "records" / GPU / f"{stack}.json")
-        for stack in STACKS
-    }
-    shipped = {stack: fc.load_calibration(f"{GPU}/flux2-klein-4b/{stack}") for stack in STACKS}
+    records = {stack: read_calibration(RECORDS / f"{stack}.json") for stack in STACKS}
+    shipped = {stack: fc.load_calibration(f"{GPU}/{MODEL}/{stack}") for stack in STACKS}
     lines = [HEAD, ROWS]
     article = fc.load_calibration(PUBLISHED)
     for side in SIDES:
         printed_s = fc.fit(article).latency(fc.Shape(side, side, 4)).value
         lines.append(f"| {side}x{side} | published | {printed_s * 1000:.0f} | | | | | | |")
         lines += [_call_row(records[stack], side) for stack in STACKS]
+    for folder, text in BESIDE.items():
+        if paths := sorted((RECORDS / folder).glob("*.json")):
+            lines += ["", *in_turn(text, [read_calibration(path) for path in paths])]
     lines += ["", *_sustained(shipped), "", *_pictures(shipped), "", *_money(shipped)]
+    lines += ["", *_workload()]
+    if found := _cold_starts():
+        lines += ["", *cold_starts(found)]
     return "\n".join(lines) + "\n"
+
+
+def in_turn(text: str, records: Sequence[Calibration]) -> list[str]:
+    """Return a part of the page on stacks that were called in turn in a run of their own."""
+    sides = sorted({cell.width for record in records for cell in record.ok_cells})
+    rows = [_call_row(record, side) for side in sides for record in records]
+    return [text, ROWS, *rows]
 
 
 def _call_row(record: Calibration, side: int) -> str:
@@ -69,7 +105,8 @@ def _call_row(record: Calibration, side: int) -> str:
     fitted = fc.fit(record)
     floors = [fitted.floor(cell.shape, 1, basis).denoise_step_s for basis in ("peak", "ceilings")]
     ratios = " | ".join(f"{np.median(steps) / floor:.2f}" for floor in floors)
-    return f"| {side}x{side} | {record.stack.alias} | {medians} | {ratios} |"
+    of = "" if record.model == MODEL else f"{record.model}, "
+    return f"| {side}x{side} | {of}{record.stack.alias} | {medians} | {ratios} |"
 
 
 def _sustained(shipped: dict[str, Calibration]) -> list[str]:
@@ -131,6 +168,76 @@ def _money(shipped: dict[str, Calibration]) -> list[str]:
             fc.fit(record), offer, fc.Shape(1024, 1024, 4), batch=1, utilization=UTILIZATION
         )
         lines.append(f"| {stack} | {cost.total.value:.6f} | {1 / cost.total.value:.0f} |")
+    return lines
+
+
+def _workload() -> list[str]:
+    workload = fc.load_workload(WORKLOAD)
+    found = fc.compare(any_stack(workload), today=PRICED_ON).stacks_on(OFFER)
+    lines = [
+        f"{workload.images:,} of them for one job, each stack at its cheapest batch:",
+        f"`fluxcost plan examples/{WORKLOAD.name} --stacks-on {OFFER}`.\n",
+        "| stack | batch | GPUs | USD in all | USD an image | needs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in found:
+        plan = each.plan
+        usd = f"{plan.total.value:.2f} | {plan.usd_per_image.value:.6f}"
+        needs = ", ".join(f"`{name}: true`" for name in each.needs)
+        lines.append(f"| {each.stack} | {plan.batch} | {plan.gpus} | {usd} | {needs} |")
+    return lines
+
+
+def _cold_starts() -> dict[str, ColdStart]:
+    """Return the cold start of each journal of `python -m measure cold-start` that is kept."""
+    found: dict[str, ColdStart] = {}
+    for path in sorted((RECORDS / "cold-start").glob("*.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            if (value := json.loads(line).get("cold_start")) is not None:
+                found[path.stem] = ColdStart.parse(value, str(path))
+    return found
+
+
+def cold_starts(found: Mapping[str, ColdStart]) -> list[str]:
+    """Return the part of the page on starts from nothing, by stack."""
+    lines = [
+        "## From nothing to the first image\n",
+        "Fresh processes (`python -m measure cold-start --stack STACK --out DIR`): one with the",
+        "weights not yet in memory and nothing compiled before, one that finds both. Seconds;",
+        "later calls are medians.\n",
+        "| stack | caches | import | load | prepare | shape | first call | later calls |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for stack, cold in found.items():
+        for start in cold.starts:
+            parts = (start.import_s, start.load_s, start.prepare_s)
+            told = " | ".join(f"{each:.1f}" for each in parts)
+            for calls in start.calls:
+                later = "" if calls.later_s is None else f"{calls.later_s:.3f}"
+                row = f"{calls.width}x{calls.height} | {calls.first_s:.1f} | {later}"
+                lines.append(f"| {stack} | {start.compile_cache} | {told} | {row} |")
+    if PER_SHAPE in found and ANY_SHAPE in found:
+        pair = (found[name].starts[0] for name in (PER_SHAPE, ANY_SHAPE))
+        lines += ["", *_worth_a_shape(*pair)]
+    return lines
+
+
+def _worth_a_shape(apart: Start, together: Start) -> list[str]:
+    """Return after how many calls of a shape compiling it apart has paid for itself."""
+    lines = [
+        "Compiling each shape apart, against kernels that take any: what a shape's first call",
+        "takes longer, what every later one takes less, and after how many it has paid.\n",
+        "| shape | first call, s more | later calls, ms less | paid after calls |",
+        "|---|---|---|---|",
+    ]
+    for own, any_shape in zip(apart.calls, together.calls, strict=True):
+        more_s = own.first_s - any_shape.first_s
+        less_s = (any_shape.later_s or 0.0) - (own.later_s or 0.0)
+        paid = "at once" if more_s <= 0 <= less_s else "never"
+        if more_s > 0 and less_s > 0:
+            paid = f"{more_s / less_s:.0f}"
+        size = f"{own.width}x{own.height}"
+        lines.append(f"| {size} | {more_s:.1f} | {less_s * 1000:.1f} | {paid} |")
     return lines
 
 

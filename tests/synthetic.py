@@ -28,6 +28,7 @@ from fluxcost.performance.calibration import (
     Samples,
     Stack,
 )
+from fluxcost.performance.cold_start import ColdStart, FirstCalls, Found, Start
 
 EDITS = tuple((side, side, 4, 1, count) for side in (512, 1024) for count in (1, 2))
 """Width, height, steps, batch and reference images of the cells of an edit."""
@@ -144,6 +145,32 @@ def make_calibration(
         runs=(_run(),),
         cells=tuple(cells),
     )
+
+
+def cold_started(calibration: Calibration, first_call_s: float, filled_s: float) -> Calibration:
+    """Return the calibration with a run whose replica loads in 20 s before its first call."""
+
+    def start(found: Found, call_s: float) -> Start:
+        calls = FirstCalls(width=1024, height=1024, steps=4, batch=1, wall_s=(call_s, 0.5))
+        return Start(
+            page_cache=found,
+            compile_cache=found,
+            import_s=7.0,
+            load_s=12.0 if found == "empty" else 3.0,
+            prepare_s=1.0,
+            calls=(calls,),
+            compile_cache_mib=50.0,
+        )
+
+    cold = ColdStart(
+        build_s=20.0,
+        file_gib=14.9,
+        load_cold_cache_s=12.0,
+        first_call_s=first_call_s,
+        starts=(start("empty", first_call_s), start("filled", filled_s)),
+    )
+    run = calibration.runs[0].model_copy(update={"id": "cold", "cold_start": cold})
+    return calibration.model_copy(update={"runs": (*calibration.runs, run)})
 
 
 def _cell(

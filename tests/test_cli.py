@@ -11,7 +11,7 @@ from fluxcost.cli import simulating
 from fluxcost.economics.volume import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
-from tests.synthetic import make_calibration
+from tests.synthetic import LOSSY, Machine, make_calibration
 
 SHAPE = fc.Shape(1024, 1024, 4)
 
@@ -97,6 +97,22 @@ def test_plan_shows_the_table_the_working_and_what_was_rejected(capsys, files: F
     assert "allow_providers" in shown(capsys, *command, "--rejected")
 
 
+def test_plan_sets_the_stacks_of_an_offer_side_by_side(capsys, files: Files):
+    fast = files.calibration.with_name("fast.json")
+    machine = Machine(step_s_per_kilotoken=0.007)
+    make_calibration(machine, gpu="h200-sxm", stack=LOSSY).save(fast)
+    both = ["--calibration", files.calibration, "--calibration", fast]
+    command = ["plan", files.workload, "--prices", files.prices, *both, "--stacks-on", "shop/h200"]
+    found = shown_json(capsys, *command)
+    assert [row["stack"] for row in found["stacks"]] == ["eager-bf16", "quick-fp8"]
+    assert [row["needs"] for row in found["stacks"]] == [[], ["allow_lossy"]]
+    lines = [line.split() for line in shown(capsys, *command).splitlines()]
+    assert lines[2][:4] == ["stack", "rented", "batch", "total"]
+    slow, quick = (row["usd_per_image"]["value"] for row in found["stacks"])
+    assert f"{quick / slow:.2f}" in lines[5]
+    assert lines[5][-1] == "allow_lossy"
+
+
 def served(files: Files, **arrivals: Any) -> list[Any]:
     """Write a workload whose requests come in, and return the command that simulates it."""
     stated = {key: WORKLOAD[key] for key in ("format", "version", "name", "model", "shapes")}
@@ -123,7 +139,8 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
         *served(files, requests_per_s=3.0), "--replicas", 4, "--max-batch", 2, "--max-wait", 0.1,
         "--together", "tokens", "--queue-limit", 40, "--within", 1.5, "--idle-timeout", 30,
         "--least", 2, "--cold-start", 12, "--waiting-per-replica", 2,
-        "--hours-between-failures", 0.5, "--recovery", 60, "--cut-short", "lost",
+        "--compile-cache", "shipped", "--hours-between-failures", 0.5, "--recovery", 60,
+        "--cut-short", "lost",
     ]  # fmt: skip
     found = shown_json(capsys, *command)
     assert found["fleet"] == {
@@ -132,7 +149,8 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
         "batching": {"max_batch": 2, "max_wait_s": 0.1, "together": "tokens"},
         "queue_limit": 40,
         "scaling": {
-            "least": 2, "cold_start_s": 12.0, "idle_timeout_s": 30.0, "waiting_per_replica": 2.0,
+            "least": 2, "cold_start_s": 12.0, "compile_cache": "shipped", "idle_timeout_s": 30.0,
+            "waiting_per_replica": 2.0,
         },
         "failures": {
             "between_failures_s": 1800.0, "recovery_s": 60.0, "calls_cut_short": "lost",

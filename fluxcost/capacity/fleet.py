@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from fluxcost.records import Name, NonNegative, Positive, Record
+from fluxcost.workload import CompileCache
 
 MOST_REPLICAS = 4096
 
@@ -56,6 +57,10 @@ class Scaling(Record):
     cold_start_s: NonNegative | None = Field(
         default=None,
         description="From asking for a replica until it serves; the calibration's unless given.",
+    )
+    compile_cache: CompileCache = Field(
+        default="empty",
+        description="Where the cold start is the calibration's: what a new replica finds compiled.",
     )
     idle_timeout_s: Positive = Field(description="Idle this long, a replica is stopped.")
     waiting_per_replica: Positive = Field(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fluxcost.capacity.cold_start import measured_cold_start_s
+from fluxcost.capacity.cold_start import measured_cold_start_s, startup_s
 from fluxcost.capacity.demand import demand_of
 from fluxcost.capacity.engine import Run
 from fluxcost.capacity.fleet import Fleet
@@ -88,7 +88,7 @@ def simulate(
     if demand.requests is not None:
         _refuse_outside(f"{workload.name}: the number of images", demand.requests, 1, MOST_REQUESTS)
     service = service_of(fitted, demand.mix, fleet.batching.max_batch)
-    ready_s = (workload.startup_minutes or 0.0) * 60 if workload.deadline else 0.0
+    ready_s = startup_s(workload, fitted.calibration)[0] if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
     return answered(workload, trial, replications, within_s)
 
@@ -97,12 +97,13 @@ def with_cold_start(fleet: Fleet, calibration: Calibration) -> Fleet:
     """Return the fleet with its cold start stated: its own, else the measured one.
 
     Raises:
-        MissingDataError: None is stated where replicas come and go, and none was measured.
+        MissingDataError: None is stated where replicas come and go, and none was measured with such
+            a compile cache.
     """
     scaling = fleet.scaling
     if scaling is None or scaling.cold_start_s is not None:
         return fleet
-    cold_start_s = measured_cold_start_s(calibration)
+    cold_start_s = measured_cold_start_s(calibration, scaling.compile_cache)
     stated = scaling.model_copy(update={"cold_start_s": cold_start_s})
     return fleet.model_copy(update={"scaling": stated})
 

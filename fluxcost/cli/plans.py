@@ -12,6 +12,7 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
+from fluxcost.cli.stacks import show_stacks
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
 from fluxcost.planning.tables import plan_rows
@@ -56,6 +57,10 @@ def plan(
         bool,
         typer.Option("--explain", help="Also what would halve the cost, and cost against latency."),
     ] = False,
+    stacks_on: Annotated[
+        str | None,
+        typer.Option(help="Instead: every stack side by side on this offer, whatever it accepts."),
+    ] = None,
     replay: Annotated[
         Path | None,
         typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
@@ -71,6 +76,9 @@ def plan(
         raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
     asked = fc.load_workload(workload)
     catalog = fc.load_catalog(prices)
+    if stacks_on is not None:
+        show_stacks(asked, stacks_on, catalog, timed, json=json)
+        return
     if budget_usd_per_month is not None or gpus is not None:
         found = fc.largest_volume(
             asked,

@@ -30,6 +30,13 @@ class CutShort(StrEnum):
     LOST = "lost"
 
 
+class CompileCache(StrEnum):
+    """What a started replica finds of compiled code."""
+
+    EMPTY = "empty"
+    SHIPPED = "shipped"
+
+
 def simulate(
     *,
     workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
@@ -61,6 +68,10 @@ def simulate(
             help="Seconds until a started replica serves; load and first call as measured."
         ),
     ] = None,
+    compile_cache: Annotated[
+        CompileCache | None,
+        typer.Option(help="What a started replica finds of compiled code, as measured; empty."),
+    ] = None,
     waiting_per_replica: Annotated[
         float | None, typer.Option(help="Images waiting per replica that start one more; 1.")
     ] = None,
@@ -83,6 +94,7 @@ def simulate(
     scaling = {
         "least": least,
         "cold_start_s": cold_start,
+        "compile_cache": compile_cache and compile_cache.value,
         "idle_timeout_s": idle_timeout,
         "waiting_per_replica": waiting_per_replica,
     }

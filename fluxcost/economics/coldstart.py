@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.cold_start import ColdStart as Measured
+from fluxcost.workload import CompileCache
 
 GBIT_PER_GIB = 8 * 2**30 / 1e9
 """Decimal gigabits, as networks count, in a GiB, as files are counted here."""
@@ -65,7 +68,12 @@ def transfer_s(gib: float, gbit_per_s: float) -> float:
 
 
 def cold_start(
-    calibration: Calibration, *, image_gib: float, gbit_per_s: float, compile_s: float | None = None
+    calibration: Calibration,
+    *,
+    image_gib: float,
+    gbit_per_s: float,
+    compile_s: float | None = None,
+    compile_cache: CompileCache = "empty",
 ) -> ColdStart:
     """Return a cold start whose load and first call were measured.
 
@@ -74,11 +82,12 @@ def cold_start(
             where several runs measured them, the slowest counts.
         image_gib: Container image to pull, GiB; 0 where the host keeps it.
         gbit_per_s: Bandwidth that image and weights come over. It has no default.
-        compile_s: Seconds of compiling; needed where the stack compiles, 0 where it does not.
+        compile_s: Seconds of compiling; the measured ones unless given, 0 where nothing compiles.
+        compile_cache: "shipped" where the image comes with what was compiled before.
 
     Raises:
-        MissingDataError: The calibration measured no cold start, or its stack compiles and
-            compile_s is not given.
+        MissingDataError: The calibration measured no cold start, or its stack compiles, compile_s
+            is not given and no start with a filled compile cache was measured.
         InputError: A size, bandwidth or time is out of range.
     """
     measured = [run.cold_start for run in calibration.runs if run.cold_start is not None]
@@ -89,16 +98,32 @@ def cold_start(
             f"calibration {calibration.alias} measured no cold start; choose one that did, or give "
             "the seconds of a ColdStart yourself."
         )
-    compiles = str(calibration.stack.settings.get("compile", "none")) != "none"
-    if compiles and compile_s is None:
-        raise MissingDataError(
-            f"compile_s is missing and the stack {calibration.stack.alias} compiles; give the "
-            "seconds it takes on a fresh worker."
-        )
+    found = [first_s for start in measured if (first_s := start.first_call_with_s("shipped"))]
     return ColdStart(
         image_pull_s=transfer_s(image_gib, gbit_per_s),
         weights_s=transfer_s(max(sizes), gbit_per_s),
-        load_s=max(loads),
-        compile_s=compile_s or 0.0,
-        first_call_s=max(start.first_call_s for start in measured),
+        load_s=max(start.loaded_s for start in measured if start.load_cold_cache_s is not None),
+        compile_s=_compile_s(calibration, measured, compile_cache)
+        if compile_s is None
+        else compile_s,
+        first_call_s=max(found or (start.first_call_s for start in measured)),
     )
+
+
+def _compile_s(
+    calibration: Calibration, measured: Sequence[Measured], compile_cache: CompileCache
+) -> float:
+    """Return what a first call takes longer than one that finds everything compiled."""
+    if str(calibration.stack.settings.get("compile", "none")) == "none":
+        return 0.0
+    saved = [
+        start.first_call_s - first_s
+        for start in measured
+        if (first_s := start.first_call_with_s("shipped")) is not None
+    ]
+    if not saved:
+        raise MissingDataError(
+            f"compile_s is missing and the stack {calibration.stack.alias} compiles; give the "
+            "seconds it takes on a fresh worker, or measure them with python -m measure cold-start."
+        )
+    return max(0.0, *saved) if compile_cache == "empty" else 0.0

@@ -30,6 +30,7 @@ from fluxcost.economics.uses import (
 )
 from fluxcost.performance.calibration import Calibration
 from fluxcost.records import Count, Name, NonNegative, Positive, Record
+from fluxcost.workload import CompileCache
 
 FORMAT: Literal["fluxcost-use"] = "fluxcost-use"
 VERSION = 1
@@ -116,7 +117,10 @@ class MeasuredStart(Record):
     image_gib: NonNegative = Field(description="Container image to pull; 0 where the host has it.")
     gbit_per_s: Positive = Field(description="Bandwidth that image and weights come over.")
     compile_s: NonNegative | None = Field(
-        default=None, description="Needed where the stack compiles."
+        default=None, description="Needed where the stack compiles and no such start was measured."
+    )
+    compile_cache: CompileCache = Field(
+        default="empty", description="What a worker finds compiled, where that was measured."
     )
 
     def start(self, calibration: Calibration) -> ColdStart:

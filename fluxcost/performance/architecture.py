@@ -113,14 +113,22 @@ class TextEncoder(_Part):
 
 
 class Vae(_Part):
-    """The image decoder's channels, from the image inwards."""
+    """The image encoder's and decoder's channels, from the image inwards."""
 
     block_out_channels: tuple[Count, ...] = Field(min_length=1)
+    decoder_block_out_channels: tuple[Count, ...] | None = Field(
+        default=None, min_length=1, description="Of a decoder narrower than the encoder."
+    )
     layers_per_block: Count
     latent_channels: Count
     out_channels: Count = 3
     use_quant_conv: bool = True
     use_post_quant_conv: bool = True
+
+    @property
+    def decoder_channels(self) -> tuple[int, ...]:
+        """The decoder's channels, the encoder's unless it has its own."""
+        return self.decoder_block_out_channels or self.block_out_channels
 
 
 class Pipeline(_Part):

@@ -28,6 +28,7 @@ from fluxcost.documents import (
 )
 from fluxcost.errors import InputError
 from fluxcost.estimate import Source
+from fluxcost.performance.cold_start import ColdStart
 from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
 from fluxcost.workload import Shape
 
@@ -53,6 +54,11 @@ class Stack(Record):
     def is_lossy(self) -> bool:
         """Whether it changes the pictures, by its own `lossy` setting."""
         return self.settings.get("lossy") is True
+
+    @property
+    def keeps_prompts(self) -> bool:
+        """Whether its calls find the embeddings of prompts that came before."""
+        return self.settings.get("prompt_embeddings") == "cached"
 
     @property
     def hash(self) -> str:
@@ -120,17 +126,6 @@ class Telemetry(Record):
     temperature_c: Finite | None = None
     power_w: NonNegative | None = None
     throttle_reasons: tuple[str, ...] = ()
-
-
-class ColdStart(Record):
-    """Seconds from nothing to the first image, part by part."""
-
-    build_s: Positive = Field(description="Build or load, the libraries' import included.")
-    save_s: Positive | None = None
-    file_gib: Positive | None = None
-    load_cold_cache_s: Positive | None = None
-    load_warm_cache_s: Positive | None = None
-    first_call_s: Positive = Field(description="First call after the build, kernels loading.")
 
 
 class Run(Record):

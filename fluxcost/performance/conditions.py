@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from fluxcost.performance.calibration import Calibration, Environment
+from fluxcost.performance.calibration import Calibration, Environment, Run
 
 
 def _version_of(package: str) -> Callable[[Environment], str | None]:
@@ -33,7 +33,12 @@ def conditions(calibration: Calibration) -> dict[str, str]:
     Runs that differ are listed together, in a stable order.
     """
     used = {cell.run for cell in calibration.ok_cells}
-    environments = [run.environment for run in calibration.runs if run.id in used]
+    return conditions_of([run for run in calibration.runs if run.id in used])
+
+
+def conditions_of(runs: Iterable[Run]) -> dict[str, str]:
+    """Return what some runs say of each condition, as `conditions` does."""
+    environments = [run.environment for run in runs]
     return {
         name: ", ".join(sorted({str(read(each)) for each in environments} - {"None"}))
         for name, read in _READ.items()

@@ -2,22 +2,30 @@
 
 Two kinds. At the chip's datasheet peak, a floor is an alarm: a measured time under it is a bug in
 the measurement. At the ceilings the same run reached bare (matrix products and attention at the
-model's own sizes), it says how much of a stage is left to gain.
+model's own sizes), it says how much of a stage is left to gain: each product of a step is divided
+by the rate at its own size, since no stack multiplies a small matrix as fast as a large one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fluxcost.errors import DocumentError, InfeasibleError, MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Ceilings, Cell, Stack
+from fluxcost.performance.calibration import (
+    Calibration,
+    Ceilings,
+    Cell,
+    MatmulCeiling,
+    Stack,
+)
 from fluxcost.performance.gpus import GpuRates, gpu_rates, rates_of
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.products import Product, step_products
 from fluxcost.performance.work import Work, denoise_step, text_encode, vae_decode
 from fluxcost.workload import Shape
 
@@ -36,6 +44,7 @@ class Rates:
         attention_tokens: Token counts at which attention was timed, rising.
         attention_rates: TFLOP/s of attention at those token counts.
         memory_tb_per_s: Device memory bandwidth; None leaves traffic out.
+        products: Rates of single matrix products, where they were timed at their own size.
     """
 
     matmul_tflop_per_s: float
@@ -43,6 +52,22 @@ class Rates:
     attention_tokens: tuple[float, ...]
     attention_rates: tuple[float, ...]
     memory_tb_per_s: float | None = None
+    products: tuple[MatmulCeiling, ...] = ()
+
+    def product_tflop_per_s(self, product: Product) -> float:
+        """Return the rate of a product: log-interpolated in rows, flat outside, of those timed.
+
+        A product of which nothing of its inner size and columns was timed goes at the best rate.
+        """
+        like = {
+            each.rows: each.tflop_per_s
+            for each in sorted(self.products, key=lambda each: each.rows)
+            if (each.inner, each.columns) == (product.inner, product.columns)
+        }
+        if not like:
+            return self.denoise_tflop_per_s
+        rates = np.log(list(like.values()))
+        return float(np.exp(np.interp(np.log(product.rows), np.log(list(like)), rates)))
 
     def attention_tflop_per_s(self, tokens: Array | float) -> Array:
         """Return the rate of attention at a token count, log-interpolated, flat outside."""
@@ -93,10 +118,14 @@ def floor_at(
     step = denoise_step(architecture, shape, batch)
     text = text_encode(architecture, batch, whole=False)
     decode = vae_decode(architecture, shape, batch)
+    products = rates.denoise_tflop_per_s
+    if rates.products and architecture.blocks is not None:
+        own = step_products(architecture, shape, batch)
+        products = step.matmul_flop / sum(p.flop / rates.product_tflop_per_s(p) for p in own)
     return Floor(
         basis=basis,
         text_encode_s=_seconds(text, rates.matmul_tflop_per_s, rates.matmul_tflop_per_s, rates),
-        denoise_step_s=_seconds(step, rates.denoise_tflop_per_s, attention, rates),
+        denoise_step_s=_seconds(step, products, attention, rates),
         vae_decode_s=_seconds(decode, rates.matmul_tflop_per_s, rates.matmul_tflop_per_s, rates),
         steps=shape.steps,
     )
@@ -137,19 +166,30 @@ def chip_rates(row: GpuRates, stack: Stack) -> Rates:
 
 
 def ceiling_rates(calibration: Calibration) -> Rates:
-    """Return the best bare rates among the calibration's runs.
+    """Return the best bare rates among the calibration's runs, each product's at its own size.
 
     Raises:
         MissingDataError: No run recorded ceilings of both matrix products and attention.
     """
     ceilings = [run.ceilings for run in calibration.runs if run.ceilings is not None]
-    matmul = [entry.tflop_per_s for ceiling in ceilings for entry in ceiling.matmul]
+    products = _best_products(ceilings)
     attention = _best_attention(ceilings)
-    if not matmul or not attention:
+    if not products or not attention:
         raise MissingDataError(
             f"{calibration.alias}: no run recorded its ceilings; measure with the ceilings probe."
         )
-    return Rates(max(matmul), max(matmul), tuple(attention), tuple(attention.values()))
+    best = max(each.tflop_per_s for each in products)
+    return Rates(best, best, tuple(attention), tuple(attention.values()), products=products)
+
+
+def _best_products(ceilings: list[Ceilings]) -> tuple[MatmulCeiling, ...]:
+    """Return the fastest product of each size."""
+    timed = sorted(
+        (entry for ceiling in ceilings for entry in ceiling.matmul),
+        key=lambda entry: entry.tflop_per_s,
+    )
+    best = {(entry.rows, entry.inner, entry.columns): entry for entry in timed}
+    return tuple(best.values())
 
 
 def _best_attention(ceilings: list[Ceilings]) -> dict[float, float]:
@@ -162,9 +202,12 @@ def _best_attention(ceilings: list[Ceilings]) -> dict[float, float]:
 
 
 def working_rates(calibration: Calibration) -> Rates:
-    """Return rates to start a fit from: the run's ceilings, else a typical share of the peak."""
+    """Return rates to start a fit from: the run's best, else a typical share of the peak.
+
+    A fit finds for itself how far each size falls short, so it starts from one rate for all.
+    """
     try:
-        return ceiling_rates(calibration)
+        return replace(ceiling_rates(calibration), products=())
     except MissingDataError:
         row = gpu_rates().get(calibration.gpu.key) or gpu_rates()["h100-sxm"]
         rate = TYPICAL_SHARE * row.bf16_tflop_per_s

@@ -57,7 +57,7 @@ class MemoryPhysics:
     """
 
     def __init__(self, vae: Vae) -> None:
-        widest = vae.block_out_channels[min(1, len(vae.block_out_channels) - 1)]
+        widest = vae.decoder_channels[min(1, len(vae.decoder_channels) - 1)]
         self._copy_gib = widest * 1e6 * BYTES_PER_VALUE / 2**30
         self._part_gib = 2**31 * BYTES_PER_VALUE / 2**30
         self.prior_mean = np.log([15.0, 2.0, 1.0])

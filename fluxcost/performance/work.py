@@ -204,14 +204,14 @@ class _Conv:
 
 def _decoder_convs(vae: Vae) -> list[_Conv]:
     """List the decoder's convolutions, latents first (diffusers, AutoencoderKL decoder)."""
-    latent, top = vae.latent_channels, vae.block_out_channels[-1]
+    latent, top = vae.latent_channels, vae.decoder_channels[-1]
     shrink = VAE_SHRINK
     convs = [_Conv(latent, latent, 1, shrink)] if vae.use_post_quant_conv else []
     convs.append(_Conv(latent, top, 3, shrink))
     convs += [_Conv(top, top, 3, shrink)] * 4  # the two residual blocks in the middle
     convs += [_Conv(top, top, 1, shrink)] * 4  # the middle attention's Q, K, V and output
     width = top
-    levels = list(reversed(vae.block_out_channels))
+    levels = list(reversed(vae.decoder_channels))
     for level, outputs in enumerate(levels):
         for _ in range(vae.layers_per_block + 1):
             convs += [_Conv(width, outputs, 3, shrink), _Conv(outputs, outputs, 3, shrink)]
@@ -275,6 +275,6 @@ def vae_decode(architecture: Architecture, shape: Shape, batch: int = 1) -> Work
     moved = sum(values[conv] * (conv.inputs + conv.outputs) for conv in convs)
     return Work(
         matmul_flop=batch * sum(2 * values[conv] * conv.weights for conv in convs),
-        attention_flop=batch * 4 * latents**2 * architecture.vae.block_out_channels[-1],
+        attention_flop=batch * 4 * latents**2 * architecture.vae.decoder_channels[-1],
         traffic_bytes=BYTES_PER_VALUE * (decoder_weights(architecture.vae) + batch * moved),
     )

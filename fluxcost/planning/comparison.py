@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from fluxcost.economics.catalog import Catalog
-from fluxcost.errors import InfeasibleError
+from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.library import load_calibration
+from fluxcost.planning.paces import rules_of
 from fluxcost.planning.plans import Plan, Rejected
 from fluxcost.planning.search import plan
 from fluxcost.planning.tables import to_frame
@@ -52,6 +53,7 @@ class Alternative:
         beaten_by: A way of the same model that costs and takes no more, one of the two less, with
             pictures no worse; None where there is none, or its latency is not known.
         on_front: Whether its latency is known and nothing beats it.
+        needs: Constraints that must accept the stack before a plan uses it.
     """
 
     plan: Plan
@@ -61,6 +63,7 @@ class Alternative:
     picture_error: float | None
     beaten_by: str | None
     on_front: bool
+    needs: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the alternative as plain values."""
@@ -76,6 +79,7 @@ class Alternative:
             "latency": self.plan.latency and self.plan.latency.to_dict(),
             "picture": str(self.picture),
             "picture_error": self.picture_error,
+            "needs": list(self.needs),
             "on_front": self.on_front,
             "beaten_by": self.beaten_by,
             "timing_source": self.plan.timing_source and str(self.plan.timing_source),
@@ -103,6 +107,23 @@ class Comparison:
     def front(self) -> tuple[Alternative, ...]:
         """The ways nothing beats, cheapest and slowest first in each model."""
         return tuple(each for each in self.alternatives if each.on_front)
+
+    def stacks_on(self, offer: str) -> tuple[Alternative, ...]:
+        """Return the cheapest way of each stack of each model on one offer, dearest first.
+
+        Raises:
+            MissingDataError: The offer is in none of the ways.
+        """
+        cheapest: dict[tuple[str, str | None], Alternative] = {}
+        for each in self.alternatives:
+            if each.plan.option == offer:
+                cheapest.setdefault((each.model, each.stack), each)
+        if not cheapest:
+            why = next((f": {x.reason}" for x in self.rejected if x.candidate == offer), ".")
+            raise MissingDataError(
+                f"no way of {self.workload} rents {offer!r}; choose an offer of its plans{why}"
+            )
+        return tuple(sorted(cheapest.values(), key=lambda each: -each.plan.usd_per_image.value))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values."""
@@ -154,12 +175,19 @@ def compare(
             f"nothing to compare: all {len(rejected)} candidates were rejected; relax a constraint."
         )
     found.sort(key=lambda pair: pair[1].usd_per_image.value)
-    drawn = [_Drawn(model, each, *_picture(each, known)) for model, each in found]
+    drawn = [_drawn(model, each, known) for model, each in found]
     return Comparison(
         workload=asked[0].name,
         alternatives=tuple(_alternative(each, drawn) for each in drawn),
         rejected=tuple(rejected),
     )
+
+
+def any_stack(workload: Workload) -> Workload:
+    """Return the workload with every stack accepted, to see what each would be worth."""
+    accepted = {"allow_lossy": True, "allow_cached_prompts": True}
+    constraints = workload.constraints.model_copy(update=accepted)
+    return workload.model_copy(update={"constraints": constraints})
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +196,7 @@ class _Drawn:
     plan: Plan
     picture: Picture
     error: float | None
+    needs: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -196,6 +225,7 @@ def _alternative(each: _Drawn, everyone: Sequence[_Drawn]) -> Alternative:
         picture_error=each.error,
         beaten_by=better,
         on_front=better is None and each.plan.latency is not None,
+        needs=each.needs,
     )
 
 
@@ -205,10 +235,14 @@ def _name(calibration: Calibration) -> str:
     return prefix + calibration.alias
 
 
-def _picture(plan: Plan, known: Mapping[str, Calibration]) -> tuple[Picture, float | None]:
+def _drawn(model: str, plan: Plan, known: Mapping[str, Calibration]) -> _Drawn:
     if plan.calibration is None:
-        return Picture.UNKNOWN, None
+        return _Drawn(model, plan, Picture.UNKNOWN, None, ())
     calibration = known.get(plan.calibration) or load_calibration(plan.calibration)
+    return _Drawn(model, plan, *_picture(calibration), tuple(rules_of(calibration.stack)))
+
+
+def _picture(calibration: Calibration) -> tuple[Picture, float | None]:
     if not calibration.sameness:
         same = calibration.stack.alias == YARDSTICK
         return (Picture.SAME if same else Picture.UNKNOWN), None

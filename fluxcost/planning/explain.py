@@ -172,6 +172,8 @@ def _changed(workload: Workload) -> Iterator[tuple[str, Workload]]:
 def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
     if not constraints.allow_lossy:
         yield "stacks that change the pictures (allow_lossy)", {"allow_lossy": True}
+    if not constraints.allow_cached_prompts:
+        yield "prompts that come again (allow_cached_prompts)", {"allow_cached_prompts": True}
     if not constraints.allow_untimed:
         yield "an API whose latency nobody knows (allow_untimed)", {"allow_untimed": True}
     if not constraints.allow_marketplace:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, Source
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration import Calibration, Stack
 from fluxcost.performance.fit import Fit
 from fluxcost.planning.licenses import broken_license
 from fluxcost.planning.plans import Rejected
@@ -78,10 +78,23 @@ def broken_by_stack(
     name: str, calibration: Calibration, constraints: Constraints
 ) -> Rejected | None:
     """Return the rule that a calibration's stack breaks, or None."""
-    if not calibration.stack.is_lossy or constraints.allow_lossy:
-        return None
-    reason = f"{calibration.stack.alias} changes the pictures; allow_lossy: true accepts that."
-    return Rejected(name, "allow_lossy", reason)
+    for rule, why in rules_of(calibration.stack).items():
+        if not getattr(constraints, rule):
+            return Rejected(name, rule, f"{calibration.stack.alias} {why}")
+    return None
+
+
+def rules_of(stack: Stack) -> dict[str, str]:
+    """Return the constraints that must accept a stack before it is used, and why."""
+    rules: dict[str, str] = {}
+    if stack.is_lossy:
+        rules["allow_lossy"] = "changes the pictures; allow_lossy: true accepts that."
+    if stack.keeps_prompts:
+        rules["allow_cached_prompts"] = (
+            "was timed with prompts that had all come before; allow_cached_prompts: true says that "
+            "yours do."
+        )
+    return rules
 
 
 def name_of(calibration: Calibration) -> str:

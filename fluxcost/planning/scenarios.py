@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fluxcost.capacity.cold_start import startup_s
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
@@ -107,6 +108,7 @@ def rented(
         today: Day the price is judged on.
     """
     price = offer.price_estimate(today)
+    starts_in_s, _ = startup_s(workload, fit.calibration)
     cached: dict[tuple[int, int], Estimate | None] = {}
 
     def image_s(steps: int, batch: int) -> Estimate | None:
@@ -123,7 +125,7 @@ def rented(
                 continue
             where = np.flatnonzero((scenarios.steps == steps) & (batch == size))
             part = _some(scenarios, where)
-            hours, gpus = _hours_and_gpus(workload, offer, mode, seconds, size, part)
+            hours, gpus = _hours_and_gpus(workload, offer, mode, seconds, size, part, starts_in_s)
             each = drawn(price, part.price_end, part.world) * part.price
             total[where] = hours * gpus * each
         return total
@@ -195,10 +197,11 @@ def _hours_and_gpus(
     image_s: Estimate,
     batch: int,
     scenarios: Scenarios,
+    starts_in_s: float,
 ) -> tuple[Any, Any]:
     """Return the billed hours of each GPU and the GPUs rented; NaN hours where time is short."""
     slow_s, seconds = (
-        _finished(workload, offer, each_s, batch, scenarios)
+        _finished(workload, offer, each_s, batch, scenarios, starts_in_s)
         for each_s in (image_s.high, drawn(image_s, scenarios.timing_end, scenarios.world))
     )
     images = workload.images * scenarios.volume
@@ -206,29 +209,32 @@ def _hours_and_gpus(
         needed = np.ceil(images * slow_s / (MONTH_S * scenarios.utilization))
         return HOURS_PER_MONTH, np.ceil(needed / offer.gpu_count) * offer.gpu_count
     sessions, within_s = _sessions(workload)
-    startup_s = (workload.startup_minutes or 0.0) * 60
     calls = np.ceil(np.ceil(images / sessions) / batch)
-    in_time = np.floor((within_s - startup_s) / (batch * slow_s / scenarios.utilization))
+    in_time = np.floor((within_s - starts_in_s) / (batch * slow_s / scenarios.utilization))
     can = (in_time >= 1) & np.isfinite(seconds)
     needed = np.ceil(calls / np.where(can, in_time, 1))
     gpus = np.ceil(needed / offer.gpu_count) * offer.gpu_count
     running_s = np.ceil(calls / gpus) * batch * np.where(can, seconds, 0) / scenarios.utilization
-    billed_s = billed_seconds(offer, running_s=running_s, startup_s=startup_s)
+    billed_s = billed_seconds(offer, running_s=running_s, startup_s=starts_in_s)
     return np.where(can, billed_s * sessions / SECONDS_PER_HOUR, np.nan), gpus
 
 
 def _finished(
-    workload: Workload, offer: Offer, image_s: float | Draws, batch: int, scenarios: Scenarios
+    workload: Workload,
+    offer: Offer,
+    image_s: float | Draws,
+    batch: int,
+    scenarios: Scenarios,
+    starts_in_s: float,
 ) -> float | Draws:
     """Return the seconds of an image with what interruptions add; NaN where none is finished."""
     per_hour = workload.constraints.spot_interruptions_per_hour
     if per_hour is None or not offer.is_interruptible:
         return image_s
     calls_s = batch * image_s / scenarios.utilization
-    startup_s = (workload.startup_minutes or 0.0) * 60
     hopeless = per_hour / SECONDS_PER_HOUR * calls_s > HARDLY_EVER
     within_s = np.where(hopeless, 1.0, calls_s)
-    lost = lost_per_second(within_s, startup_s, per_hour)
+    lost = lost_per_second(within_s, starts_in_s, per_hour)
     return np.where(hopeless, np.nan, image_s * (1 + lost))
 
 

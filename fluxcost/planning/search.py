@@ -132,6 +132,7 @@ def _rent_at(
     if not ways:
         reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
         yield Rejected(offer.id, "volume", reason)
+    terms = terms.starting(workload, pace.fit.calibration)
     per_hour = workload.constraints.spot_interruptions_per_hour
     told = told_of_interruptions(offer, per_hour)
     for way in ways:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
+from fluxcost.capacity.cold_start import startup_s
 from fluxcost.capacity.serving import Serving
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds, instances_for
 from fluxcost.economics.cost import Timed, as_utilization
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.performance.calibration import Calibration
 from fluxcost.units import interval, percent, seconds, significant, usd
 from fluxcost.workload import Shape, Workload
 
@@ -57,6 +59,13 @@ class Terms:
             unit="USD" if workload.deadline else "USD/month",
             today=today,
         )
+
+    def starting(self, workload: Workload, calibration: Calibration) -> Self:
+        """Return the terms with no less start-up than a calibration's stack was seen to take."""
+        needed_s, evidence = startup_s(workload, calibration)
+        if needed_s <= self.startup.value:
+            return self
+        return replace(self, startup=Estimate.exact(needed_s, "s", Source.ASSUMED, evidence))
 
 
 @dataclass(frozen=True)

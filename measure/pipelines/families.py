@@ -47,13 +47,17 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
     return pipeline
 
 
-def load(family: str, weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """Load a checkpoint of a family from a folder or the hub onto the device."""
+def pipeline_class(family: str) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Return diffusers' class of a family's pipelines; the first time imports its libraries."""
     import diffusers
 
     quiet_libraries()
-    kind = getattr(diffusers, FAMILIES[family].pipeline_class)
-    return kind.from_pretrained(weights, dtype=dtype).to(device)
+    return getattr(diffusers, FAMILIES[family].pipeline_class)
+
+
+def load(family: str, weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Load a checkpoint of a family from a folder or the hub onto the device."""
+    return pipeline_class(family).from_pretrained(weights, dtype=dtype).to(device)
 
 
 def call_arguments(document: Document) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration import AttentionCeiling, Ceilings, MatmulCeiling
+from fluxcost.performance.products import step_products
+from fluxcost.performance.unet import Unet
+from fluxcost.workload import Shape
 from measure.clock import Clock
 
 REPEATS = 20
@@ -32,39 +35,46 @@ _BACKENDS = {
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
     "math": SDPBackend.MATH,
 }
-IMAGE_TOKENS = (1024, 4096, 16384)
-"""512, 1024 and 2048 pixels square, at 16 x 16 pixels a token."""
+SIDES = (512, 1024, 2048)
+"""Pixels square of images whose sizes are timed: attention at all, products at the first two."""
+
+LEAST_SHARE = 0.005
+"""Of a step's FLOPs: products below it are not timed."""
+
+Size = tuple[int, int, int]
 
 
 def measure_ceilings(clock: Clock, architecture: Architecture, dtype: torch.dtype) -> Ceilings:
     """Measure matrix products, attention, copy and launches at the model's own sizes."""
-    counts = [
-        image + architecture.text_tokens
-        for image in (IMAGE_TOKENS if clock.is_cuda else IMAGE_TOKENS[:1])
-    ]
+    shapes = [Shape(side, side, 1) for side in (SIDES if clock.is_cuda else SIDES[:1])]
+    sizes = dict.fromkeys(size for shape in shapes[:2] for size in _sizes(architecture, shape))
     return Ceilings(
-        matmul=tuple(
-            _matmul(clock, tokens, inner, columns, dtype)
-            for tokens in counts[:2]
-            for inner, columns in _linears(architecture)
-        ),
+        matmul=tuple(_matmul(clock, *size, dtype) for size in sizes),
         attention=tuple(
             ceiling
-            for tokens in counts
+            for shape in shapes
             for name in _BACKENDS
-            if (ceiling := _attention(clock, architecture, name, tokens, dtype)) is not None
+            if (ceiling := _attention(clock, architecture, name, architecture.tokens(shape), dtype))
+            is not None
         ),
         copy_gb_per_s=_copy_gb_per_s(clock),
         launches_per_s=_launches_per_s(clock),
     )
 
 
-def _linears(architecture: Architecture) -> tuple[tuple[int, int], ...]:
-    """Return (inner, columns) of the single blocks' two projections and the double blocks' MLP."""
-    config = architecture.unet or architecture.transformer
-    width = config.width
-    mlp = int(width * config.mlp_ratio)
-    return (width, 3 * width + 2 * mlp), (width + mlp, width), (width, 2 * mlp), (mlp, width)
+def _sizes(architecture: Architecture, shape: Shape) -> list[Size]:
+    """Return rows, inner and columns of the products that make up a step of a shape."""
+    if architecture.unet is not None:
+        return _unet_sizes(architecture.tokens(shape), architecture.unet)
+    products = step_products(architecture, shape)
+    least = LEAST_SHARE * sum(each.flop for each in products)
+    return [each.size for each in products if each.flop >= least]
+
+
+def _unet_sizes(tokens: int, unet: Unet) -> list[Size]:
+    """Return products of a UNet's deepest level, most of whose other work is convolutions."""
+    width, mlp = unet.width, int(unet.width * unet.mlp_ratio)
+    return [(tokens, width, 2 * mlp), (tokens, mlp, width)]
 
 
 def _seconds(clock: Clock, work: Callable[[], object]) -> float:

@@ -6,17 +6,27 @@ that prepares a freshly built pipeline. Adding a stack is adding a file and its 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import torch
 
 from fluxcost.errors import UnknownNameError
-from measure.stacks import compiled_bf16, compiled_fp8, eager_bf16
+from measure.stacks import cached_prompts, compiled_bf16, compiled_fp8, eager_bf16
 from measure.stacks.recipe import Recipe
 
 __all__ = ["Recipe", "recipe"]
 
-_RECIPES = {
+_RECIPES: dict[str, Callable[[torch.device], Recipe]] = {
     "compiled-bf16": compiled_bf16.recipe,
+    "compiled-bf16-dynamic": functools.partial(compiled_bf16.recipe, dynamic=True),
+    "compiled-bf16-cached-prompts": functools.partial(
+        cached_prompts.recipe, base=compiled_bf16.recipe
+    ),
     "compiled-fp8": compiled_fp8.recipe,
+    "compiled-fp8-cached-prompts": functools.partial(
+        cached_prompts.recipe, base=compiled_fp8.recipe
+    ),
     "eager-bf16": eager_bf16.recipe,
 }
 

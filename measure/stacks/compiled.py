@@ -2,7 +2,8 @@
 
 - The transformer's repeated blocks and the text encoder's layers are compiled one region each, so
   that a new shape costs seconds to compile, not minutes; `vae.decode` is compiled itself, since
-  compiling the module would cover only its `forward`.
+  compiling the module would cover only its `forward`. Each shape is compiled apart unless the stack
+  asks for kernels that take any (`dynamic`).
 - Attention goes through cuDNN on a GPU, about twice the rate of PyTorch's default there at head
   size 128 (see the ceilings of the shipped calibrations).
 - The decoder's convolutions run in channels_last, with the kernel cuDNN finds fastest by trial, and
@@ -38,12 +39,12 @@ SHAPES_COMPILED = 64
 Settings = dict[str, str | int | float | bool]
 
 
-def settings(device: torch.device, backend: str) -> Settings:
+def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Settings:
     """Return the settings for a device; a CPU has no cuDNN and no graphs."""
-    gpu = device.type == "cuda"
+    gpu, shapes = device.type == "cuda", "dynamic" if dynamic else "static"
     return eager_bf16.SETTINGS | {
         "attention": "cudnn" if gpu else "sdpa-default",
-        "compile": f"blocks, text layers and vae.decode ({backend}, static shapes)",
+        "compile": f"blocks, text layers and vae.decode ({backend}, {shapes} shapes)",
         "cuda_graphs": gpu,
         "host_work": "once a shape",
         "image_conversion": "device",
@@ -54,27 +55,39 @@ def settings(device: torch.device, backend: str) -> Settings:
     }
 
 
-def prepare(pipeline: Any, backend: str, graphs: Graphs | None) -> Release:  # noqa: ANN401 - diffusers is untyped
+def prepare(
+    pipeline: Any,  # noqa: ANN401 - diffusers is untyped
+    backend: str | Callable[..., Any],
+    graphs: Graphs | None,
+    *,
+    dynamic: bool = False,
+) -> Release:
     """Compile a pipeline and record its parts; return how to free the recordings.
 
     Args:
         pipeline: Freshly built, its linears already the ones to run.
         backend: Of torch.compile.
         graphs: Where recordings are kept; None launches kernel by kernel.
+        dynamic: Compile once for all shapes, not once for each.
     """
     import torch._dynamo
 
     torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # noqa: SLF001 - the documented place
+    if dynamic:
+        import torch.fx.experimental._config as symbols
+
+        # Sides that agree in the first shape, as a square's do, would be taken to agree always.
+        symbols.use_duck_shape = False
     transformer, text_encoder, vae = pipeline.transformer, pipeline.text_encoder, pipeline.vae
     if transformer.device.type == "cuda":
         transformer.set_attention_backend("_native_cudnn")
-    transformer.compile_repeated_blocks(backend=backend, fullgraph=True, dynamic=False)
+    transformer.compile_repeated_blocks(backend=backend, fullgraph=True, dynamic=dynamic)
     stop_after_last_read_layer(pipeline)
     for layer in text_encoder.model.layers:
-        layer.compile(backend=backend, dynamic=False)
+        layer.compile(backend=backend, dynamic=dynamic)
     vae.to(memory_format=torch.channels_last)
     norm_pixels_first(vae.decoder)
-    vae.decode = _kernels_by_trial(torch.compile(vae.decode, backend=backend, dynamic=False))
+    vae.decode = _kernels_by_trial(torch.compile(vae.decode, backend=backend, dynamic=dynamic))
     convert_on_device(pipeline)
     remember_host_work(pipeline)
     if graphs is None:

@@ -1,4 +1,8 @@
-"""Lossless and compiled: the picture is eager bfloat16's up to rounding in another order."""
+"""Lossless and compiled: the picture is eager bfloat16's up to rounding in another order.
+
+`compiled-bf16-dynamic` compiles kernels that take any shape, to measure what that saves in
+compiling and costs in every call.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,19 @@ from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.recipe import Recipe, Release
 
 
-def recipe(device: torch.device, backend: str = "inductor") -> Recipe:
+def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = False) -> Recipe:
     """Return the recipe for a device.
 
     Args:
         device: Where the pipeline runs.
         backend: Of torch.compile; tests use "eager", which compiles in seconds.
+        dynamic: Compile once for all shapes.
     """
 
     def prepare(pipeline: Any) -> Release:  # noqa: ANN401 - diffusers is untyped
-        return compiled.prepare(pipeline, backend, Graphs() if device.type == "cuda" else None)
+        graphs = Graphs() if device.type == "cuda" else None
+        return compiled.prepare(pipeline, backend, graphs, dynamic=dynamic)
 
-    settings = compiled.settings(device, backend)
-    return Recipe(
-        Stack(alias="compiled-bf16", settings=settings), torch.bfloat16, prepare, compiled.FAMILY
-    )
+    alias = "compiled-bf16-dynamic" if dynamic else "compiled-bf16"
+    settings = compiled.settings(device, backend, dynamic=dynamic)
+    return Recipe(Stack(alias=alias, settings=settings), torch.bfloat16, prepare, compiled.FAMILY)

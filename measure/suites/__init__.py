@@ -71,7 +71,9 @@ class Probes(Record):
     """What a suite measures beside its cells; points are [width, height, steps, batch]."""
 
     ceilings: bool = False
-    cold_start: Quadruple | None = Field(default=None, description="Point of the first call.")
+    cold_start: Quadruple | None = Field(
+        default=None, description="Point that fresh processes call first."
+    )
     weight_scale: Quadruple | None = None
     sameness: Quadruple | None = Field(default=None, description="Point of the compared picture.")
     memory_edge: tuple[Size, ...] = Field(

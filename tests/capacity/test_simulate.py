@@ -10,13 +10,13 @@ import pytest
 
 from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
 from fluxcost.capacity.service import service_of
-from fluxcost.capacity.simulate import simulate
+from fluxcost.capacity.simulate import simulate, with_cold_start
 from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
-from fluxcost.performance.calibration import ColdStart
+from fluxcost.performance.cold_start import ColdStart
 from fluxcost.performance.fit import fit
 from fluxcost.workload import Shape, Workload, load_workload
-from tests.synthetic import make_calibration
+from tests.synthetic import cold_started, make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")
 CALL_S = fit(H200).occupancy(Shape(1024, 1024, 4)).value
@@ -201,6 +201,11 @@ def test_a_fleet_may_start_from_nothing():
     assert found.verdict == "stable"
 
 
+def shipped(fleet: Fleet) -> Fleet:
+    scaling = Scaling(idle_timeout_s=0.8, compile_cache="shipped")
+    return fleet.model_copy(update={"scaling": scaling})
+
+
 def test_the_cold_start_is_the_measured_one_unless_stated():
     scaling = Scaling(idle_timeout_s=0.8)
     fleet = Fleet(calibration=H200.alias, replicas=3, scaling=scaling)
@@ -217,6 +222,13 @@ def test_the_cold_start_is_the_measured_one_unless_stated():
     assert found.fleet.scaling is not None
     assert found.fleet.scaling.cold_start_s == 15.0
     assert found.starts > 0
+    with pytest.raises(MissingDataError, match="measured no start that found one"):
+        simulate(workload(), shipped(fleet), calibration=timed)
+    compiled = cold_started(H200, first_call_s=70.0, filled_s=16.0)
+    for each, first_call_s in ((fleet, 70.0), (shipped(fleet), 16.0)):
+        started = with_cold_start(each, compiled).scaling
+        assert started is not None
+        assert started.cold_start_s == 20.0 + first_call_s
     stated = fleet.model_copy(update={"scaling": Scaling(idle_timeout_s=0.8, cold_start_s=3.0)})
     kept = simulate(workload(), stated, requests=5000, replications=4, calibration=timed)
     assert kept.fleet == stated

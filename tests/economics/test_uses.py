@@ -25,9 +25,9 @@ from fluxcost.economics.uses import (
 )
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import ColdStart as MeasuredStart
+from fluxcost.performance.cold_start import ColdStart as MeasuredStart
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer
-from tests.synthetic import make_calibration
+from tests.synthetic import cold_started, make_calibration
 
 SECOND = {"granularity_s": 1}
 COLD = ColdStart(image_pull_s=20, weights_s=12, load_s=5, compile_s=30, first_call_s=3)
@@ -277,6 +277,20 @@ def test_a_cold_start_is_measured_but_for_the_network():
     with pytest.raises(MissingDataError, match="compile_s is missing and the stack"):
         cold_start(compiled, image_gib=5, gbit_per_s=10)
     assert cold_start(compiled, image_gib=5, gbit_per_s=10, compile_s=30).compile_s == 30
+
+
+def test_compiling_is_what_a_filled_cache_saves_of_the_first_call():
+    stack = make_calibration().stack.model_copy(update={"settings": {"compile": "regional"}})
+    calibration = cold_started(make_calibration(stack=stack), first_call_s=70.0, filled_s=16.0)
+    cold = cold_start(calibration, image_gib=5, gbit_per_s=10)
+    assert (cold.load_s, cold.compile_s, cold.first_call_s) == (20.0, 54.0, 16.0)
+    shipped = cold_start(calibration, image_gib=5, gbit_per_s=10, compile_cache="shipped")
+    assert (shipped.load_s, shipped.compile_s, shipped.first_call_s) == (20.0, 0.0, 16.0)
+    assert cold.total_s - shipped.total_s == 54.0
+    stated = cold_start(calibration, image_gib=5, gbit_per_s=10, compile_s=8.0)
+    assert stated.compile_s == 8.0
+    eager = cold_started(make_calibration(), first_call_s=4.0, filled_s=3.0)
+    assert cold_start(eager, image_gib=5, gbit_per_s=10).compile_s == 0.0
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,6 @@ def test_the_calibration_holds_what_the_journal_does(resumed):
     assert [scale.scale for scale in calibration.weight_scales] == [1.0, 0.0, 10.0, 1.0]
     assert len(calibration.soaks) == 1
     assert [same.error for same in calibration.sameness] == [calibration.sameness[0].eager_error]
-    cold = calibration.runs[-1].cold_start
-    assert cold is not None
-    assert cold.load_warm_cache_s is not None
     assert all(run.ceilings and run.ceilings.matmul for run in calibration.runs[-1:])
 
 

@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fluxcost.errors import InputError
 from fluxcost.performance.work import (
+    decoder_weights,
     denoise_slopes,
     denoise_step,
     denoiser_parameters,
@@ -46,6 +47,7 @@ def parameters(module):
 PUBLISHED = {
     # billions: denoiser, then every text encoder in the pipeline's order
     "flux2-klein-4b": (3.876, [4.022]),
+    "flux2-klein-4b-small-decoder": (3.876, [4.022]),
     "flux2-klein-9b": (9.079, [8.191]),
     "flux1-schnell": (11.89, [0.1231, 4.762]),
     "sd3.5-large": (8.057, [0.1237, 0.6947, 4.762]),
@@ -63,6 +65,18 @@ def test_models_at_their_true_shapes_have_the_published_parameter_counts(name):
     assert parameters(denoiser(pipeline)) / 1e9 == pytest.approx(billions, rel=2e-3)
     counts = [parameters(each) / 1e9 for each in text_encoders(pipeline)]
     assert counts == pytest.approx(encoders, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("flux2-klein-4b", 49.6), ("flux2-klein-4b-small-decoder", 27.9)]
+)
+def test_decoders_have_the_published_parameter_counts(name, millions):
+    blueprint = load_blueprint(name)
+    pipeline = families.FAMILIES["flux2-klein"].assemble(blueprint.document, torch.device("meta"))
+    built = parameters(pipeline.vae.decoder)
+    assert built / 1e6 == pytest.approx(millions, abs=0.05)
+    # Biases and norms, which the formula leaves out, are a thousandth.
+    assert decoder_weights(blueprint.architecture.vae) == pytest.approx(built, rel=2e-3)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -1,18 +1,23 @@
 """The compiled stack makes the same picture as the eager one, and knows what it resolved to."""
 
+from typing import Any
+
 import pytest
 import torch
+import torch.fx.experimental._config as symbols
 
 from fluxcost.errors import UnknownNameError
 from fluxcost.workload import Shape
 from measure.bench import Bench, open_bench
 from measure.blueprint import load_blueprint
+from measure.pipelines.families import build
 from measure.stacks import compiled_bf16, recipe
 from measure.suites import Point
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
 
 CPU = torch.device("cpu")
+DYNAMIC = "compiled-bf16-dynamic"
 POINT = Point(Shape(64, 64, 2), 1)
 
 # diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
@@ -61,6 +66,38 @@ def test_settings_are_resolved_for_the_device():
     assert there.settings["attention"] == "cudnn"
     assert here.hash != there.hash
     assert here.alias == there.alias == "compiled-bf16"
+
+
+def test_kernels_for_any_shape_are_a_stack_of_their_own():
+    fixed, any_shape = (recipe(name, CPU).stack for name in ("compiled-bf16", DYNAMIC))
+    differing = {
+        key for key, value in fixed.settings.items() if value != any_shape.settings.get(key)
+    }
+    assert differing == {"compile"}
+    assert "dynamic shapes" in str(any_shape.settings["compile"])
+    assert any_shape.alias == DYNAMIC
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_every_part_is_compiled_for_any_shape_or_for_each(
+    *, dynamic: bool, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[bool] = []
+
+    def compiling(part: Any = None, **options: Any) -> Any:
+        asked.append(options["dynamic"])
+        return part
+
+    monkeypatch.setattr(torch, "compile", compiling)
+    monkeypatch.setattr(torch.nn.Module, "compile", compiling)
+    pipeline = build(load_blueprint(TINY_MODEL).document, 0, CPU, torch.bfloat16)
+    monkeypatch.setattr(pipeline.transformer, "compile_repeated_blocks", compiling)
+    try:
+        compiled_bf16.recipe(CPU, dynamic=dynamic).prepare(pipeline)
+        assert symbols.use_duck_shape is not dynamic
+    finally:
+        symbols.use_duck_shape = True
+    assert asked == [dynamic] * (1 + 27 + 1)  # blocks, text layers, decoder
 
 
 def test_an_unknown_stack_names_the_nearest():

@@ -3,9 +3,12 @@
 import pytest
 
 from fluxcost.errors import DocumentError, InputError, MissingDataError
-from fluxcost.performance.calibration import Calibration, Stack
+from fluxcost.performance.architecture import load_architecture
+from fluxcost.performance.calibration import Calibration, MatmulCeiling, Stack
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.gpus import gpu_rates
+from fluxcost.performance.products import step_products
+from fluxcost.performance.work import denoise_step
 from fluxcost.workload import Shape
 from tests.synthetic import Machine, make_calibration
 
@@ -25,6 +28,49 @@ def test_ceilings_raise_the_floor(fitted: Fit):
     assert 1e3 * ceilings.denoise_step_s == pytest.approx(51.5, abs=0.1)
     assert ceilings.total_s > fitted.floor(shape).total_s
     assert ceilings.to_dict()["basis"] == "ceilings of the run"
+
+
+@pytest.mark.parametrize(
+    "model", ["flux2-klein-4b", "flux2-klein-9b", "flux2-dev", "flux1-schnell", "sd3.5-large"]
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_steps_products_add_up_to_its_work(model: str, batch: int):
+    architecture, shape = load_architecture(model), Shape(1024, 512, 4)
+    products = step_products(architecture, shape, batch)
+    counted = denoise_step(architecture, shape, batch).matmul_flop
+    assert sum(each.flop for each in products) == pytest.approx(counted, rel=1e-12)
+    assert len({each.size for each in products}) >= 8
+
+
+def test_each_product_goes_at_the_rate_of_its_own_size(calibration: Calibration):
+    """klein's step at 1024 x 1024: 22.62 TFLOP in single blocks, 5.66 in double, 0.02 at the ends.
+
+    Timed: the single blocks' two products at 4608 rows, and the doubles' first at 1000 and 16000
+    rows, between which 4096 rows lie half way in logarithms.
+    """
+    timed = [
+        (4608, 3072, 27648, 600.0),
+        (4608, 3072, 27648, 590.0),
+        (4608, 12288, 3072, 800.0),
+        (1000, 3072, 18432, 400.0),
+        (16777, 3072, 18432, 900.0),
+    ]
+    run = calibration.runs[0]
+    assert run.ceilings is not None
+    keys = ("rows", "inner", "columns", "tflop_per_s")
+    matmul = tuple(MatmulCeiling(**dict(zip(keys, each, strict=True))) for each in timed)
+    own = run.model_copy(update={"ceilings": run.ceilings.model_copy(update={"matmul": matmul})})
+    fitted = fit(calibration.model_copy(update={"runs": (own,)}))
+    width, rows, text = 3072, 4608, 512
+    attention = 4 * rows**2 * width * 25 / 619e12
+    singles = 20 * 2 * rows * width**2 * (9 / 600e12 + 4 / 800e12)
+    # 4096 is the geometric mean of 1000 and 16777; 512 lies under what was timed.
+    into = 5 * 2 * width**2 * 6 * (4096 / 600e12 + text / 400e12)
+    rest = 5 * 2 * rows * width**2 * (4 + 3) / 900e12
+    ends = 2 * width * (text * 7680 + 2 * 4096 * 128) / 900e12
+    expected = attention + singles + into + rest + ends
+    shape = Shape(1024, 1024, 4)
+    assert fitted.floor(shape, basis="ceilings").denoise_step_s == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_total_adds_every_stage(fitted: Fit):

@@ -15,6 +15,7 @@ from fluxcost.performance.architecture import load_architecture
 from fluxcost.performance.work import (
     decoder_weights,
     denoise_step,
+    reference_encode,
     text_encode,
     text_encoder_parameters,
     transformer_parameters,
@@ -67,6 +68,18 @@ def test_the_text_encoder_counts_the_published_flops():
 def test_parameters_are_those_published():
     assert transformer_parameters(KLEIN.transformer) / 1e9 == pytest.approx(3.876, abs=0.0005)
     assert decoder_weights(KLEIN.vae) / 1e6 == pytest.approx(49.6, abs=0.05)
+
+
+def test_the_small_decoder_has_the_published_weights_and_work():
+    """27.9 million by its card; 1.43 TFLOP at 512 x 512 and 6.00 at 1024 x 1024 by its widths."""
+    small = load_architecture("flux2-klein-4b-small-decoder")
+    assert decoder_weights(small.vae) / 1e6 == pytest.approx(27.9, abs=0.05)
+    for side, teraflop in ((512, 1.43), (1024, 6.00)):
+        decode = vae_decode(small, Shape(side, side, 4))
+        assert decode.flop / 1e12 == pytest.approx(teraflop, rel=0.01)
+    shape = Shape(1024, 1024, 4, reference_images=1)
+    assert reference_encode(small, shape) == reference_encode(KLEIN, shape)
+    assert denoise_step(small, shape) == denoise_step(KLEIN, shape)
 
 
 FORWARD_TFLOP = {

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from fluxcost.errors import InfeasibleError
+from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.performance.calibration import Calibration, Sameness, Stack
-from fluxcost.planning.comparison import Comparison, Picture, compare
+from fluxcost.planning.comparison import Comparison, Picture, any_stack, compare
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
-from tests.synthetic import Machine, make_calibration
+from tests.synthetic import LOSSY, Machine, make_calibration
 
 EAGER = make_calibration(gpu="h200-sxm")
 QUICK = Machine(step_s_per_kilotoken=0.007, step_launch_s=0.01)
@@ -109,3 +109,32 @@ def test_nothing_to_compare_is_said():
     asked = workload(constraints={"least_grade": "A"})
     with pytest.raises(InfeasibleError, match="nothing to compare: all "):
         compare(asked, catalog(offer(grade="B")), [EAGER], TODAY)
+
+
+def test_stacks_stand_side_by_side_on_one_offer_whatever_the_workload_accepts():
+    lossy = make_calibration(QUICK, gpu="h200-sxm", stack=LOSSY)
+    both = {"prompt_embeddings": "cached", "lossy": True}
+    known = make_calibration(
+        Machine(text_launch_s=1e-3), gpu="h200-sxm", stack=Stack(alias="known", settings=both)
+    )
+    asked = workload(constraints={"max_latency_p95_s": 60.0})
+    found = compare(any_stack(asked), PRICES, (EAGER, lossy, known), TODAY)
+    shown = found.stacks_on("shop/h200")
+    assert {each.stack: each.needs for each in shown} == {
+        EAGER.stack.alias: (),
+        "quick-fp8": ("allow_lossy",),
+        "known": ("allow_lossy", "allow_cached_prompts"),
+    }
+    costs = [each.plan.usd_per_image.value for each in shown]
+    assert costs == sorted(costs, reverse=True)
+    for each in shown:
+        ways = [
+            other.plan.usd_per_image.value
+            for other in found.alternatives
+            if (other.plan.option, other.stack) == ("shop/h200", each.stack)
+        ]
+        assert each.plan.usd_per_image.value == min(ways)
+        assert len(ways) > 1
+    assert asked.constraints.allow_lossy is False
+    with pytest.raises(MissingDataError, match="no way of made rents 'shop/h201'"):
+        found.stacks_on("shop/h201")

@@ -11,7 +11,7 @@ import pytest
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, InputError, UnknownNameError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, GpuIdentity
+from fluxcost.performance.calibration import Calibration, GpuIdentity, Stack
 from fluxcost.performance.fit import fit
 from fluxcost.planning.plans import Plans
 from fluxcost.planning.search import plan
@@ -401,6 +401,23 @@ def test_a_stack_that_changes_the_pictures_is_used_only_where_that_is_accepted()
     )
     accepted = planned(workload(constraints={"allow_lossy": True}), catalog(offer()), H200, quick)
     assert accepted.best.calibration == quick.alias
+
+
+def test_prompts_are_taken_as_known_only_where_the_workload_says_so():
+    # A look-up takes 0.2 ms where encoding took 55: the fit holds however short the stage is.
+    known = Stack(alias="known", settings={"prompt_embeddings": "cached"})
+    quick = make_calibration(Machine(text_launch_s=2e-4, text_s=5e-5), gpu="h200-sxm", stack=known)
+    refused = planned(workload(), catalog(offer()), H200, quick)
+    assert {line.calibration for line in refused} == {H200.alias}
+    rule, reason = reasons(refused)[quick.alias]
+    assert rule == "allow_cached_prompts"
+    assert reason.startswith("known was timed with prompts that had all come before; ")
+    constraints = {"allow_cached_prompts": True}
+    accepted = planned(workload(constraints=constraints), catalog(offer()), H200, quick)
+    assert accepted.best.calibration == quick.alias
+    shape = Shape(896, 896, 4)
+    saved_s = fit(H200).latency(shape).value - fit(quick).latency(shape).value
+    assert saved_s == pytest.approx(Machine().text_launch_s, rel=0.1)
 
 
 def test_a_lossy_stack_does_not_stand_in_for_a_published_table():

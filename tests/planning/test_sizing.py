@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 
 from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, Source
+from fluxcost.performance.fit import fit
+from fluxcost.planning.scenarios import POINT, at_base, rented
+from fluxcost.planning.search import plan
 from fluxcost.planning.sizing import Job, Terms, image_seconds, rent_for_job, rent_for_month
 from fluxcost.workload import Shape
-from tests.planning.made import TODAY, offer, workload
+from tests.planning.made import TODAY, catalog, offer, workload
+from tests.synthetic import cold_started, make_calibration
 
 HOUR = 3600.0
 
@@ -37,6 +41,32 @@ class Clock:
 
     def throughput(self, shape: Shape, *, batch: int = 1) -> Estimate:
         raise NotImplementedError
+
+
+def test_start_up_is_never_less_than_was_measured():
+    measured = cold_started(make_calibration(), first_call_s=70.0, filled_s=16.0)
+    asked = workload(startup_minutes=1)
+    once = Terms.of(asked, TODAY)
+    slow = once.starting(asked, measured)
+    assert slow.startup.value == 90.0
+    (evidence,) = slow.startup.evidence
+    assert evidence.startswith(f"start-up 1.5 min, measured for {measured.alias} with its compile")
+    assert evidence.endswith("cache empty; 1 stated in the workload")
+    shipped = asked.model_copy(update={"compile_cache": "shipped"})
+    assert once.starting(shipped, measured) is once  # 36 s are in the minute stated
+    assert once.starting(asked, make_calibration()) is once  # nothing measured, nothing known
+
+
+def test_scenarios_and_simulations_start_as_a_plan_does():
+    measured = cold_started(make_calibration(), first_call_s=70.0, filled_s=16.0)
+    asked = workload(startup_minutes=1, deadline={"images": 9_000, "hours": 1})
+    row = offer(usd=3.6, gpu="h100-sxm")
+    (best, *_) = plan(asked, catalog(row), [measured], TODAY)
+    assert best.batch is not None
+    assert "after 90.0 s of start-up" in best.why
+    bill = rented(asked, row, "deadline", fit(measured), [best.batch], TODAY)
+    drawn = bill(at_base(asked, 1, POINT), best.batch)
+    assert drawn[0] == pytest.approx(best.total.value, rel=1e-6)
 
 
 def test_a_mix_is_averaged_by_its_shares():

@@ -17,7 +17,16 @@ from fluxcost.errors import InfeasibleError
 from fluxcost.records import Record
 from fluxcost.workload import Shape, Workload
 
-SERVED_STACKS = frozenset({"compiled-bf16", "compiled-fp8", "eager-bf16"})
+SERVED_STACKS = frozenset(
+    {
+        "compiled-bf16",
+        "compiled-bf16-cached-prompts",
+        "compiled-bf16-dynamic",
+        "compiled-fp8",
+        "compiled-fp8-cached-prompts",
+        "eager-bf16",
+    }
+)
 """Stacks that `python -m measure serve` can start."""
 
 ANY_NUMBER = 1_000_000

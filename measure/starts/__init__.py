@@ -1,0 +1,1 @@
+"""Cold starts: fresh processes, timed from nothing to their first images."""

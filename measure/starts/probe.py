@@ -1,0 +1,191 @@
+"""From nothing to the first image, twice: with both caches empty, and with both filled.
+
+    process 1   |import|load from disk  |prepare|first call, compiling     |calls|next shape|...
+    process 2   |import|load from memory|prepare|first call, compiled found|calls|next shape|...
+
+The compile cache is a folder of its own, empty before the first process; the second finds what the
+first left there, as replicas do whose image ships it. Whoever asks for the starts keeps off the
+device: each process has it for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fluxcost.errors import InputError
+from fluxcost.performance.calibration import Run
+from fluxcost.performance.cold_start import ColdStart, Found
+from measure.errors import MeasurementError
+from measure.journal import SYNTHETIC, Header
+from measure.starts.order import Saved, SaveOrder, Started, StartOrder, Task
+from measure.starts.process import files, size_bytes
+from measure.suites import Quadruple
+from measure.telemetry import GIB
+
+CALLS = 6
+"""Calls of a shape unless told otherwise: the first, and as many as tell what a later one takes."""
+
+Save = Callable[[SaveOrder], Saved]
+Begin = Callable[[StartOrder], Started]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to start.
+
+    Attributes:
+        model: Name or architecture YAML.
+        stack: Optimization stack.
+        weights: Folder of a checkpoint; None saves synthetic weights.
+        device: Such as cuda:0.
+        seed: Of synthetic weights and latents.
+        points: Width, height, steps and batch of each shape, in the order called.
+        calls: Of each shape; the first is the one that compiles.
+        scratch: Folder for synthetic weights and the compile cache.
+    """
+
+    model: str
+    stack: str
+    weights: str | None
+    device: str
+    seed: int
+    points: tuple[Quadruple, ...]
+    calls: int
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class ColdStarted:
+    """A cold start as a journal takes it: what it is of, the run it was, and its seconds."""
+
+    header: Header
+    run: Run
+    cold_start: ColdStart
+
+
+def save_in_a_process(order: SaveOrder) -> Saved:
+    """Save synthetic weights, in a process that gives the device back when it ends."""
+    return Saved.model_validate_json(_answer(order, dict(os.environ)))
+
+
+def start_in_a_process(order: StartOrder) -> Started:
+    """Start a process that finds the order's compile cache, whatever it compiles with."""
+    own = {
+        "TORCHINDUCTOR_CACHE_DIR": str(order.cache / "inductor"),
+        "TRITON_CACHE_DIR": str(order.cache / "triton"),
+        "CUDA_CACHE_PATH": str(order.cache / "cuda"),
+    }
+    return Started.model_validate_json(_answer(order, os.environ | own))
+
+
+@contextmanager
+def weights_on_disk(asked: Asked, save: Save = save_in_a_process) -> Iterator[Saved]:
+    """Give the checkpoint's folder, or save synthetic weights and remove them in the end.
+
+    Raises:
+        InputError: The checkpoint is no folder, or the disk has no room.
+    """
+    if asked.weights is not None:
+        folder = Path(asked.weights)
+        if not folder.is_dir():
+            raise InputError(
+                f"--weights is {asked.weights!r}; expected a folder here: fetching a checkpoint is "
+                "no part of a cold start."
+            )
+        yield Saved(folder=folder, label=asked.weights, file_gib=size_bytes(folder) / GIB)
+        return
+    with tempfile.TemporaryDirectory(dir=asked.scratch, prefix="weights-") as name:
+        order = SaveOrder(
+            model=asked.model, device=asked.device, seed=asked.seed, folder=Path(name)
+        )
+        yield save(order)
+
+
+def measure_cold_start(
+    asked: Asked, weights: Saved, begin: Begin = start_in_a_process
+) -> ColdStarted:
+    """Start a stack with both caches empty and then with both filled.
+
+    Raises:
+        MeasurementError: A process failed; names the reason.
+    """
+    began = datetime.now(UTC)
+    with tempfile.TemporaryDirectory(dir=asked.scratch, prefix="compiled-") as name:
+        cache = Path(name)
+        _drop_from_page_cache(weights.folder)
+        nothing = begin(_order(asked, weights, cache, "empty"))
+        again = begin(_order(asked, weights, cache, "filled"))
+    header = Header(
+        gpu=nothing.gpu,
+        model=nothing.model,
+        architecture_hash=nothing.architecture_hash,
+        stack=nothing.stack,
+        weights=asked.weights or SYNTHETIC,
+        seed=asked.seed,
+    )
+    run = Run(
+        id=f"{began:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
+        started_at=began,
+        environment=nothing.environment,
+    )
+    return ColdStarted(header, run, _joined(weights, nothing, again))
+
+
+def _joined(weights: Saved, nothing: Started, again: Started) -> ColdStart:
+    return ColdStart(
+        build_s=nothing.start.loaded_s,
+        save_s=weights.save_s,
+        file_gib=weights.file_gib,
+        load_cold_cache_s=nothing.start.load_s,
+        load_warm_cache_s=again.start.load_s,
+        first_call_s=nothing.start.calls[0].first_s,
+        starts=(nothing.start, again.start),
+    )
+
+
+def _order(asked: Asked, weights: Saved, cache: Path, found: Found) -> StartOrder:
+    return StartOrder(
+        model=asked.model,
+        stack=asked.stack,
+        device=asked.device,
+        seed=asked.seed,
+        weights=weights,
+        points=asked.points,
+        calls=asked.calls,
+        page_cache=found,
+        compile_cache=found,
+        cache=cache,
+    )
+
+
+def _answer(order: SaveOrder | StartOrder, environment: dict[str, str]) -> str:
+    """Run an order in a process of its own and return its answer."""
+    with tempfile.TemporaryDirectory(prefix="fluxcost-start-") as name:
+        task, answer = Path(name) / "task.json", Path(name) / "answer.json"
+        task.write_text(Task(order=order, started_s=time.monotonic()).model_dump_json(), "utf-8")
+        options = [f"-W{option}" for option in sys.warnoptions]
+        command = [sys.executable, *options, "-m", "measure.starts.process", str(task), str(answer)]
+        done = subprocess.run(  # noqa: S603 - our own module
+            command, env=environment, stderr=subprocess.PIPE, text=True, check=False
+        )
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise MeasurementError(f"a process that was to {order.kind} failed: {said[-1]}")
+        return answer.read_text("utf-8")
+
+
+def _drop_from_page_cache(folder: Path) -> None:
+    """Ask the kernel to forget these files; needs no privilege, since they are clean."""
+    for path in files(folder):
+        with path.open("rb") as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

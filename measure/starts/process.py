@@ -1,0 +1,156 @@
+"""The process that starts from nothing: python -m measure.starts.process TASK ANSWER.
+
+Both are JSON files. Nothing that a server would not import is imported before the first image.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fluxcost.errors import FluxcostError, InputError
+from fluxcost.performance.cold_start import FirstCalls, Start
+from measure.bench import Bench, open_instruments
+from measure.blueprint import load_blueprint
+from measure.clock import Clock
+from measure.environment import describe_environment, describe_gpu
+from measure.pipelines.families import build, load, pipeline_class
+from measure.pipelines.parts import networks
+from measure.stacks import recipe
+from measure.starts.order import Saved, SaveOrder, Started, StartOrder, Task
+from measure.suites import Quadruple, point
+from measure.telemetry import GIB
+
+MIB = 2**20
+_SPARE = 1.2
+"""Disk room asked for, over the weights' size."""
+
+
+def save(order: SaveOrder) -> Saved:
+    """Build a pipeline with synthetic weights and save it.
+
+    Raises:
+        InputError: The disk has no room for it.
+    """
+    document = load_blueprint(order.model).document
+    pipeline = build(document, order.seed, torch.device(order.device), torch.bfloat16)
+    _refuse_full_disk(order.folder, _weight_bytes(pipeline))
+    started_s = time.monotonic()
+    pipeline.save_pretrained(order.folder, safe_serialization=True)
+    for path in files(order.folder):
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    return Saved(
+        folder=order.folder,
+        label=f"synthetic (seed {order.seed}, scale 1)",
+        file_gib=size_bytes(order.folder) / GIB,
+        save_s=time.monotonic() - started_s,
+    )
+
+
+def start(order: StartOrder, started_s: float) -> Started:
+    """Load the weights, prepare the pipeline and make the calls, timing each part.
+
+    Args:
+        order: What to load and call.
+        started_s: When the process was started, on the monotonic clock.
+
+    Raises:
+        InputError: The stack cannot prepare a model of this family or run on this device.
+    """
+    device = torch.device(order.device)
+    instruments = open_instruments(device)
+    blueprint, chosen = load_blueprint(order.model), recipe(order.stack, device)
+    family = blueprint.document.family
+    chosen.refuse_other_family(blueprint.document.name, family)
+    pipeline_class(family)
+    imported_s = time.monotonic()
+    pipeline = load(family, str(order.weights.folder), device, chosen.dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    clock = Clock(device)
+    clock.now_s()
+    loaded_s = time.monotonic()
+    release = chosen.prepare(pipeline)
+    clock.now_s()
+    prepared_s = time.monotonic()
+    label = order.weights.label
+    ready_s = prepared_s - started_s
+    bench = Bench(
+        blueprint, chosen, pipeline, clock, instruments, label, order.seed, ready_s, release
+    )
+    calls = tuple(_called(bench, each, order.calls) for each in order.points)
+    return Started(
+        gpu=describe_gpu(device),
+        environment=describe_environment(device, instruments, label),
+        model=blueprint.document.name,
+        architecture_hash=blueprint.hash,
+        stack=chosen.stack,
+        start=Start(
+            page_cache=order.page_cache,
+            compile_cache=order.compile_cache,
+            import_s=round(imported_s - started_s, 6),
+            load_s=round(loaded_s - imported_s, 6),
+            prepare_s=round(prepared_s - loaded_s, 6),
+            calls=calls,
+            compile_cache_mib=size_bytes(order.cache) / MIB,
+        ),
+    )
+
+
+def _called(bench: Bench, numbers: Quadruple, calls: int) -> FirstCalls:
+    each = point(numbers)
+    return FirstCalls(
+        width=each.shape.width,
+        height=each.shape.height,
+        steps=each.shape.steps,
+        batch=each.batch,
+        wall_s=tuple(round(bench.time_call(each).wall_s, 6) for _ in range(calls)),
+    )
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files under a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def size_bytes(folder: Path) -> int:
+    """Return the bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in files(folder))
+
+
+def _weight_bytes(pipeline: Any) -> int:  # noqa: ANN401 - diffusers is untyped
+    modules = networks(pipeline)
+    return sum(p.numel() * p.element_size() for module in modules for p in module.parameters())
+
+
+def _refuse_full_disk(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _SPARE * size:
+        raise InputError(
+            f"{folder} has {free / GIB:.1f} GiB free and the weights take {size / GIB:.1f}; give "
+            "another folder by --scratch."
+        )
+
+
+def main() -> None:
+    """Do the task of the first file and write the answer to the second."""
+    given, answer = map(Path, sys.argv[1:])
+    task = Task.model_validate_json(given.read_text("utf-8"))
+    try:
+        if isinstance(task.order, SaveOrder):
+            done: Saved | Started = save(task.order)
+        else:
+            done = start(task.order, task.started_s)
+    except FluxcostError as error:
+        sys.exit(str(error))
+    answer.write_text(done.model_dump_json(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
