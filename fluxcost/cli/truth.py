@@ -142,9 +142,12 @@ def _asked(report: fc.ValidationReport) -> str:
 
 
 def _show_unseen(found: Unseen) -> None:
-    show_text("Cells that no fit sees:")
-    for report in found.reports:
-        _show_report(report)
+    if found.known_start:
+        show_text("Cells that no fit sees, of a start the fit knows:")
+        _show_report(found.known_start)
+    if found.new_start:
+        show_text("Cells that no fit sees, of a start the fit does not know:")
+        _show_report(found.new_start)
     for edge in found.edges:
         show_text(_edge_line(edge))
 

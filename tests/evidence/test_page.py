@@ -49,8 +49,8 @@ def test_unseen_cells_and_edges_have_their_lines():
     found = fc.validate_all(calibration, unseen=unseen)
     assert found.unseen == score_unseen(fc.fit(calibration), unseen)
     page = accuracy_page([found])
-    assert "| the start measured * | 4 |" in page
-    assert "| other starts | 2 |" in page
+    assert "| a start the fit knows * | 4 |" in page
+    assert "| a start it does not know | 2 |" in page
     assert "- Memory at 1024x1024: batch 31 ran and 32 did not; " in page
 
 

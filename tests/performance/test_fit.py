@@ -17,12 +17,12 @@ from fluxcost.errors import (
 from fluxcost.estimate import Source
 from fluxcost.performance import common
 from fluxcost.performance.calibration import Calibration, Cell, Stack, WeightScale
-from fluxcost.performance.common import ONE_START_SIGMA
+from fluxcost.performance.common import START_SIGMAS
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.workload import Shape
 from tests.synthetic import Machine, make_calibration
 
-FIT = fit(make_calibration())
+FIT = fit(make_calibration(), same_start=True)
 TRUTH = Machine()
 
 
@@ -246,12 +246,12 @@ def test_weight_scales_widen_every_interval(calibration: Calibration, fitted: Fi
     scaled = fit(calibration.model_copy(update={"weight_scales": entries}))
     shape = Shape(1024, 1024, 4)
     scale_sigma = np.std(np.log([0.50, 0.52, 0.54]))
+    share = fitted.times.waiting.of_call(shape.pixels, 1, 4)
+    start_sigma = np.hypot(*(np.sqrt(2) * START_SIGMAS * [share, 1 - share]))
     assert scaled.latency(shape).relative_half_width == pytest.approx(
-        1.645 * np.hypot(scale_sigma, ONE_START_SIGMA), rel=0.1
+        1.645 * np.hypot(scale_sigma, start_sigma), rel=0.1
     )
-    assert fitted.latency(shape).relative_half_width == pytest.approx(
-        1.645 * ONE_START_SIGMA, rel=0.1
-    )
+    assert fitted.latency(shape).relative_half_width == pytest.approx(1.645 * start_sigma, rel=0.1)
 
 
 def test_runs_that_disagree_widen_every_interval(calibration: Calibration):
@@ -274,7 +274,7 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch):
 
     The imagined machine starts the same way every time, so what another start adds is left out.
     """
-    monkeypatch.setattr(common, "ONE_START_SIGMA", 0.0)
+    monkeypatch.setattr(common, "START_SIGMAS", np.zeros(2))
     held = []
     for seed in range(8):
         random = np.random.default_rng(seed)
