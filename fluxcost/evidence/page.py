@@ -114,6 +114,12 @@ def _resources(found: Validation) -> list[str]:
             f"most {percent(choice.max_regret)} of the throughput lost, {verdict} the "
             f"measurement's noise ({percent(choice.noise)})."
         )
+    if (bound := found.bound_choice) is not None:
+        lines.append(
+            f"- The batch chosen so under a bound on the latency ({len(bound.choices)} bounds, "
+            f"{_shapes(len(bound.shapes))}): at most {percent(bound.max_regret)} of the throughput "
+            f"lost beyond noise, {percent(bound.share_late)} of the calls late beyond it."
+        )
     return lines
 
 

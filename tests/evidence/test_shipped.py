@@ -14,8 +14,9 @@ import pytest
 
 from fluxcost.errors import MissingDataError, UntrustworthyError
 from fluxcost.estimate import Source
+from fluxcost.evidence.batch_bound import bound_regret
 from fluxcost.evidence.batch_choice import choose_batches
-from fluxcost.evidence.folds import HeldOut, sampled_runs
+from fluxcost.evidence.folds import HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import ValidationReport
 from fluxcost.evidence.unseen import score_unseen
 from fluxcost.evidence.validation import validate
@@ -99,6 +100,15 @@ def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
     assert len(found.choices) == shapes
     assert found.max_regret <= 0.01
     assert found.within_noise
+
+
+@pytest.mark.parametrize("alias", [EAGER, COMPILED, H100_EAGER, H100_COMPILED])
+def test_batches_chosen_under_a_bound_lose_nothing_that_shows(alias: str):
+    record = load_calibration(alias)
+    found = bound_regret(fit(record), folds(record, HeldOut.GROUP))
+    assert len(found.choices) >= 35
+    assert found.max_regret <= 0.01
+    assert found.share_late == 0
 
 
 @pytest.mark.parametrize("alias", SEVERAL)
