@@ -15,7 +15,7 @@ import pytest
 from fluxcost.errors import MissingDataError, UntrustworthyError
 from fluxcost.estimate import Source
 from fluxcost.evidence.batch_bound import bound_regret
-from fluxcost.evidence.batch_choice import choose_batches
+from fluxcost.evidence.batch_choice import batch_regret
 from fluxcost.evidence.folds import HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import ValidationReport
 from fluxcost.evidence.unseen import score_unseen
@@ -96,19 +96,16 @@ def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     ("alias", "shapes"), [(EAGER, 2), (COMPILED, 1), (H100_EAGER, 2), (H100_COMPILED, 1)]
 )
 def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
-    found = choose_batches(load_calibration(alias))
+    record = load_calibration(alias)
+    whole, groups = fit(record), folds(record, HeldOut.GROUP)
+    found = batch_regret(whole, groups)
     assert len(found.choices) == shapes
     assert found.max_regret <= 0.01
     assert found.within_noise
-
-
-@pytest.mark.parametrize("alias", [EAGER, COMPILED, H100_EAGER, H100_COMPILED])
-def test_batches_chosen_under_a_bound_lose_nothing_that_shows(alias: str):
-    record = load_calibration(alias)
-    found = bound_regret(fit(record), folds(record, HeldOut.GROUP))
-    assert len(found.choices) >= 35
-    assert found.max_regret <= 0.01
-    assert found.share_late == 0
+    bound = bound_regret(whole, groups)
+    assert len(bound.choices) >= 35
+    assert bound.max_regret <= 0.01
+    assert bound.share_late == 0
 
 
 @pytest.mark.parametrize("alias", SEVERAL)

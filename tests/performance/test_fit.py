@@ -228,6 +228,23 @@ def test_too_few_cells_are_refused_with_the_estimate():
     assert caught.value.estimate.relative_half_width > 0.25
 
 
+def test_a_launch_time_that_no_call_showed_is_not_guessed():
+    """The machine launches a step in 0.12 s. Calls that keep the GPU busy longer do not show it, so
+    a smaller one is refused and its interval, carried along, holds the truth."""
+    machine = Machine(step_launch_s=0.12)
+    busy = [(1024, 1024, 4, 2), (1024, 1024, 4, 4), (1024, 1024, 4, 8), (1536, 1024, 4, 2)]
+    blind = fit(make_calibration(machine, grid=busy))
+    small = Shape(512, 512, 4)
+    truth = machine.wall_s(small.pixels, 4, 1)
+    with pytest.raises(UntrustworthyError) as caught:
+        blind.latency(small)
+    estimate = caught.value.estimate
+    assert estimate.value < 0.7 * truth
+    assert estimate.low < truth < estimate.high
+    shown = fit(make_calibration(machine, grid=[*busy, (768, 768, 4, 1)]), same_start=True)
+    assert shown.latency(small).value == pytest.approx(truth, rel=0.05)
+
+
 def test_cells_of_one_step_leave_the_later_steps_untrustworthy():
     grid = [(512, 512, 1, 1), (1024, 1024, 1, 1), (1024, 1024, 1, 4)]
     one_step = fit(make_calibration(grid=grid))
