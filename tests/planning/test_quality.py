@@ -169,11 +169,11 @@ def test_a_measured_record_decides_by_category_and_needs_no_caveat():
 
 
 def test_a_model_nobody_sells_or_timed_is_turned_down():
-    floor = {"metric": "accepted", "at_least": 0.5, "models": ["flux2-klein-9b", *MODELS]}
-    records = [typed(each, accepted={4: 0.9}) for each in ("flux2-klein-9b", "flux2-klein-4b")]
+    floor = {"metric": "accepted", "at_least": 0.5, "models": ["flux2-dev", *MODELS]}
+    records = [typed(each, accepted={4: 0.9}) for each in ("flux2-dev", "flux2-klein-4b")]
     plans = fc.plan(workload(quality=floor), catalog=SHOP, today=TODAY, qualities=records)
     turned_down = {each.candidate: each.constraint for each in plans.rejected}
-    assert turned_down["flux2-klein-9b at 4 steps"] == "timing"
+    assert turned_down["flux2-dev at 4 steps"] == "timing"
 
 
 def test_sensitivity_does_not_choose_a_model():
