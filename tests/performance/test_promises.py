@@ -42,6 +42,7 @@ FITS = {
     "eager": EAGER,
     "compiled": COMPILED,
     "a CPU that wavers": WAITING,
+    "few cells": fit(load_calibration("h100-sxm/flux2-klein-9b/eager-bf16")),
     "24 GiB": SMALL,
     "an edge measured": EDGED,
 }

@@ -227,6 +227,19 @@ def test_the_example_changes_its_model_with_its_floor(capsys, tmp_path):
     assert "holds accepted" in refused(capsys, "plan", example, code=1)
 
 
+def test_the_example_rents_gpus_for_the_model_that_passes_where_its_license_allows(
+    capsys, tmp_path
+):
+    """Sold, the pictures are bought from an API; unsold, klein-9B runs as timed on rented GPUs."""
+    example = Path("examples/print_covers.yaml").read_text(encoding="utf-8")
+    unsold = tmp_path / "unsold.yaml"
+    unsold.write_text(example.replace("constraints:", "constraints:\n  non_commercial: true"))
+    best = shown_json(capsys, "plan", unsold, "--quality", "examples/quality")["plans"][0]
+    assert best["choice"]["model"] == "flux2-klein-9b"
+    assert "accepted 0.910, at least 0.874" in best["why"]
+    assert (best["calibration"], best["gpus"]) == ("h100-sxm/flux2-klein-9b/eager-bf16", 2)
+
+
 def test_the_command_lists_what_ships_and_one_s_own(capsys):
     text = shown(capsys, "quality")
     assert "flux2-klein-4b, published: inferencebench.io" in text
