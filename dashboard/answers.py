@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,9 +48,14 @@ def _own_calibrations(own: Own) -> Mapping[str, fc.Calibration]:
 
 
 def calibrations(own: Own) -> Mapping[str, fc.Calibration]:
-    """Return every calibration by the name it is chosen by: shipped ones first."""
+    """Return every calibration by the name it is chosen by.
+
+    Shipped ones come first, and of these the models that were timed in most ways.
+    """
     shipped = {each.alias: fc.load_calibration(each.alias) for each in fc.shipped_calibrations()}
-    return {**shipped, **_own_calibrations(own)}
+    ways = Counter(each.model for each in shipped.values())
+    ordered = sorted(shipped, key=lambda alias: -ways[shipped[alias].model])
+    return {**{alias: shipped[alias] for alias in ordered}, **_own_calibrations(own)}
 
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Fitting")

@@ -137,8 +137,8 @@ def _pictures(shipped: dict[str, Calibration]) -> list[str]:
         "| stack | picture | eager's | latents | eager's | faults planted |",
         "|---|---|---|---|---|---|",
     ]
-    for stack, record in shipped.items():
-        for same in record.sameness:
+    for stack in STACKS[1:]:  # eager is what the others are set beside
+        for same in shipped[stack].sameness:
             if same.latent_error is None or same.eager_latent_error is None:
                 continue
             planted = ", ".join(

@@ -243,6 +243,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
         "reports": document["reports"],
         "resources": document["resources"],
         "batch_choices": [document["batch_choice"]],
+        "bound_choices": [document["bound_choice"]],
         "unseen": [],
         "skipped": document["skipped"],
     }
@@ -253,6 +254,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
     assert "each size left out at every batch (3): median error " in text
     assert "each batch left out at every size (3): median error " in text
     assert "chosen as if it had not been measured (3): throughput lost to the best " in text
+    assert "bounds on the latency: throughput lost beyond noise at most 0 %" in text
     assert f"skipped run: {result.skipped[1].reason}" in text
 
 

@@ -13,6 +13,7 @@ from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.replaying import show_scenario
 from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError
+from fluxcost.evidence.batch_bound import BoundRegret
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
 from fluxcost.evidence.memory_edge import EdgeReport
@@ -66,6 +67,9 @@ def _validate_all(names: list[str], *, json: bool) -> None:
                 "batch_choices": [
                     result.batch_choice.to_dict() for result in results if result.batch_choice
                 ],
+                "bound_choices": [
+                    result.bound_choice.to_dict() for result in results if result.bound_choice
+                ],
                 "unseen": [result.unseen.to_dict() for result in results if result.unseen],
                 "skipped": [each.to_dict() for result in results for each in result.skipped],
             }
@@ -78,6 +82,8 @@ def _validate_all(names: list[str], *, json: bool) -> None:
             show_text(_resource_line(resource))
         if result.batch_choice:
             show_text(_regret_line(result.batch_choice))
+        if result.bound_choice:
+            show_text(_bound_line(result.bound_choice))
         if result.unseen:
             _show_unseen(result.unseen)
         for skipped in result.skipped:
@@ -96,7 +102,8 @@ def _write_page(path: Path, *, alone: bool) -> None:
         fc.validate_against(here, there)
         for here in records
         for there in records
-        if here.gpu.key != there.gpu.key and here.stack.hash == there.stack.hash
+        if here.gpu.key != there.gpu.key
+        and (here.model, here.stack.hash) == (there.model, there.stack.hash)
     ]
     write_atomically(path, accuracy_page([fc.validate_all(each) for each in records], transfers))
     show_text(f"{len(records)} records in {path}")
@@ -142,9 +149,12 @@ def _asked(report: fc.ValidationReport) -> str:
 
 
 def _show_unseen(found: Unseen) -> None:
-    show_text("Cells that no fit sees:")
-    for report in found.reports:
-        _show_report(report)
+    if found.known_start:
+        show_text("Cells that no fit sees, of a start the fit knows:")
+        _show_report(found.known_start)
+    if found.new_start:
+        show_text("Cells that no fit sees, of a start the fit does not know:")
+        _show_report(found.new_start)
     for edge in found.edges:
         show_text(_edge_line(edge))
 
@@ -191,6 +201,15 @@ def _regret_line(found: BatchRegret) -> str:
         f"({len(found.choices)}): throughput lost to the best batch at most "
         f"{percent(found.max_regret)}, median {percent(found.median_regret)}; noise of the "
         f"measurement {percent(found.noise)}{verdict}."
+    )
+
+
+def _bound_line(found: BoundRegret) -> str:
+    return (
+        f"the same under {len(found.choices)} bounds on the latency: throughput lost beyond noise "
+        f"at most {percent(found.max_regret)}, mean {percent(found.mean_regret)}; "
+        f"{percent(found.share_late)} of the calls late beyond it, at most by "
+        f"{percent(found.max_late)}."
     )
 
 

@@ -37,12 +37,12 @@ def validate_against(
             has no datasheet rates.
         UnknownNameError: The other's model does not ship.
     """
-    cells = _cells_to_predict(calibration, other)
+    cells = cells_to_predict(calibration, other)
     scores = Scores()
     same_start = len(_runs(calibration) | _runs(other)) == 1
     fitted = fit(calibration, architecture=architecture, same_start=same_start)
     scores.add(_asked(fitted, other), cells)
-    return scores.report(calibration, against=_describe(calibration, other), same_start=same_start)
+    return scores.report(calibration, against=describe(calibration, other), same_start=same_start)
 
 
 def _asked(fitted: Fit, other: Calibration) -> Fit | Transferred:
@@ -57,7 +57,13 @@ def _asked(fitted: Fit, other: Calibration) -> Fit | Transferred:
     )
 
 
-def _cells_to_predict(calibration: Calibration, other: Calibration) -> tuple[Cell, ...]:
+def cells_to_predict(calibration: Calibration, other: Calibration) -> tuple[Cell, ...]:
+    """Return the cells of another record that have times, one GPU, text to image.
+
+    Raises:
+        InputError: The calibration holds some of them.
+        MissingDataError: There are none.
+    """
     cells = _timed_cells(other)
     if not cells:
         raise MissingDataError(
@@ -87,7 +93,8 @@ def _fingerprint(cell: Cell) -> tuple[str, tuple[float, ...]]:
     return cell.label, cell.calls_s
 
 
-def _describe(calibration: Calibration, other: Calibration) -> Against:
+def describe(calibration: Calibration, other: Calibration) -> Against:
+    """Return what two records have in common and what not."""
     here, there = conditions(calibration), conditions(other)
     rows = [
         ("model", calibration.model, other.model),

@@ -92,7 +92,7 @@ def batch_regret(measured: Fit, groups: Sequence[Fold]) -> BatchRegret:
     """
     alias = measured.calibration.alias
     shapes = {
-        shape: blind for shape, blind in _by_shape(groups).items() if len(blind) >= FEWEST_BATCHES
+        shape: blind for shape, blind in by_shape(groups).items() if len(blind) >= FEWEST_BATCHES
     }
     if not shapes:
         raise MissingDataError(
@@ -116,7 +116,7 @@ def batch_regret(measured: Fit, groups: Sequence[Fold]) -> BatchRegret:
     )
 
 
-def _by_shape(groups: Sequence[Fold]) -> dict[Shape, dict[int, Fit]]:
+def by_shape(groups: Sequence[Fold]) -> dict[Shape, dict[int, Fit]]:
     """Return, for each shape, the fit that lacks the group of each batch measured."""
     found: dict[Shape, dict[int, Fit]] = defaultdict(dict)
     for fold in groups:
@@ -138,7 +138,7 @@ def _choose(measured: Fit, shape: Shape, blind: Mapping[int, Fit]) -> BatchChoic
     chosen = max(predicted, key=lambda batch: predicted[batch])
     *_, second, best = sorted(rates, key=lambda batch: rates[batch].value)
     other = second if chosen == best else best
-    noise = _relative_noise(rates[chosen], rates[other])
+    noise = relative_noise(rates[chosen], rates[other])
     regret = 1 - rates[chosen].value / rates[best].value
     return BatchChoice(
         shape=str(shape),
@@ -163,6 +163,6 @@ def _predicted(fitted: Fit, shape: Shape, batch: int) -> float | None:
         return None
 
 
-def _relative_noise(rate: Estimate, other: Estimate) -> float:
+def relative_noise(rate: Estimate, other: Estimate) -> float:
     """Return how far measuring again could move the ratio; what both share cancels."""
     return derive(lambda one, two: one / two, rate, other, unit="1").relative_half_width

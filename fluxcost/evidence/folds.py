@@ -130,14 +130,15 @@ def _without(calibration: Calibration, cells: tuple[Cell, ...]) -> Calibration:
 def _without_run(calibration: Calibration, run: str) -> Split:
     cells = tuple(cell for cell in fitted_cells(calibration) if cell.run == run)
     others = {each.id for each in calibration.runs} - {run}
-    return _of_runs(calibration, others), cells
+    return only_runs(calibration, others), cells
 
 
 def _only_run(calibration: Calibration, run: str) -> Calibration:
-    return _of_runs(calibration, {run})
+    return only_runs(calibration, {run})
 
 
-def _of_runs(calibration: Calibration, runs: set[str]) -> Calibration:
+def only_runs(calibration: Calibration, runs: set[str]) -> Calibration:
+    """Return what was measured in some of a calibration's runs."""
     return calibration.model_copy(
         update={
             "runs": tuple(each for each in calibration.runs if each.id in runs),

@@ -114,6 +114,12 @@ def _resources(found: Validation) -> list[str]:
             f"most {percent(choice.max_regret)} of the throughput lost, {verdict} the "
             f"measurement's noise ({percent(choice.noise)})."
         )
+    if (bound := found.bound_choice) is not None:
+        lines.append(
+            f"- The batch chosen so under a bound on the latency ({len(bound.choices)} bounds, "
+            f"{_shapes(len(bound.shapes))}): at most {percent(bound.max_regret)} of the throughput "
+            f"lost beyond noise, {percent(bound.share_late)} of the calls late beyond it."
+        )
     return lines
 
 
@@ -124,10 +130,11 @@ def _shapes(count: int) -> str:
 def _unseen(found: Validation) -> list[str]:
     if found.unseen is None:
         return ["- No cells that no fit ever sees are recorded for this stack yet."]
-    rows = [
-        _row("the start measured" if report.same_start else "other starts", report)
-        for report in found.unseen.reports
-    ]
+    scored = (
+        ("a start the fit knows", found.unseen.known_start),
+        ("a start it does not know", found.unseen.new_start),
+    )
+    rows = [_row(name, report) for name, report in scored if report is not None]
     table = _table(("cells no fit ever sees", *_HEADINGS), rows)
     return ["", *table, "", *map(_edge, found.unseen.edges)]
 

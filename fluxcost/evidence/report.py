@@ -90,6 +90,11 @@ class Scores:
         self.errors: list[CellError] = []
         self.refusals: list[Refusal] = []
 
+    @property
+    def asked(self) -> bool:
+        """Whether any fit was asked for any cell."""
+        return bool(self.errors or self.refusals)
+
     def add(self, fitted: Fit | Transferred, cells: Sequence[Cell]) -> None:
         """Ask a fit for cells it does not know, and keep the errors and the refusals."""
         for cell in cells:

@@ -1,7 +1,7 @@
 """Cells measured to score fits on, which no fit ever sees: apart from what is left out in turn.
 
 What is left out in turn chose the formulas; these did not. Cells of a start that the calibration
-knows show the formulas alone, those of another start the machines' differences too.
+knows show the formulas alone; asked of a fit without that start, the machines' differences too.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 from pydantic import Field
 
 from fluxcost.errors import MissingDataError
-from fluxcost.evidence.against import validate_against
+from fluxcost.evidence.against import cells_to_predict, describe
+from fluxcost.evidence.folds import only_runs, sampled_runs
 from fluxcost.evidence.memory_edge import EdgeReport, edge_report
-from fluxcost.evidence.report import ValidationReport
+from fluxcost.evidence.report import Scores, ValidationReport
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import Fit
+from fluxcost.performance.fit import Fit, fit
 from fluxcost.records import Record
 
 
 class Unseen(Record):
     """A fit scored on cells and memory edges that it never saw."""
 
-    reports: tuple[ValidationReport, ...] = Field(
-        min_length=1, description="Of starts the calibration knows, and of others."
+    known_start: ValidationReport | None = Field(
+        default=None, description="Cells of starts of which the fit knows other cells."
+    )
+    new_start: ValidationReport | None = Field(
+        default=None, description="Cells of starts the fit does not know, or is made not to know."
     )
     edges: tuple[EdgeReport, ...] = ()
 
@@ -37,21 +41,30 @@ def score_unseen(fitted: Fit, unseen: Calibration) -> Unseen:
         InputError: The calibration holds some of the cells.
         MissingDataError: No cell has samples, or every one was refused.
     """
-    known = {cell.run for cell in fitted.calibration.cells}
-    same = tuple(cell for cell in unseen.cells if cell.run in known)
-    others = tuple(cell for cell in unseen.cells if cell.run not in known)
+    calibration = fitted.calibration
+    cells = cells_to_predict(calibration, unseen)
+    runs = set(sampled_runs(calibration))
+    known, new = Scores(), Scores()
+    for start in sampled_runs(unseen):
+        own = [cell for cell in cells if cell.run == start]
+        if start in runs:
+            known.add(_fit(fitted, runs, same_start=runs == {start}), own)
+        if runs != {start}:
+            new.add(_fit(fitted, runs - {start}), own)
+    described = describe(calibration, unseen)
     return Unseen(
-        reports=tuple(
-            validate_against(
-                fitted.calibration,
-                unseen.model_copy(update={"cells": cells}),
-                architecture=fitted.architecture,
-            )
-            for cells in (same, others)
-            if cells
-        ),
+        known_start=known.report(calibration, against=described, same_start=len(runs) == 1)
+        if known.asked
+        else None,
+        new_start=new.report(calibration, against=described) if new.asked else None,
         edges=_edges(fitted, unseen),
     )
+
+
+def _fit(fitted: Fit, runs: set[str], *, same_start: bool = False) -> Fit:
+    """Return the fit to some of its calibration's runs."""
+    rest = only_runs(fitted.calibration, runs)
+    return fit(rest, architecture=fitted.architecture, same_start=same_start)
 
 
 def _edges(fitted: Fit, unseen: Calibration) -> tuple[EdgeReport, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from fluxcost.errors import InputError, MissingDataError
+from fluxcost.evidence.batch_bound import BoundRegret, bound_regret
 from fluxcost.evidence.batch_choice import BatchRegret, batch_regret
 from fluxcost.evidence.folds import Fold, HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import Scores, ValidationReport
@@ -38,6 +39,9 @@ class Validation(Record):
         default=(), description="Peak memory and energy, groups left out."
     )
     batch_choice: BatchRegret | None = None
+    bound_choice: BoundRegret | None = Field(
+        default=None, description="The same under bounds on the latency."
+    )
     unseen: Unseen | None = Field(
         default=None, description="Cells measured for this, which no fit ever sees."
     )
@@ -102,9 +106,10 @@ def validate_all(
             resources.append(resource_report(whole, quantity, HeldOut.GROUP, groups))
         except MissingDataError as error:
             skipped.append(Skipped(check=quantity, reason=str(error)))
-    choice = None
+    choice = bound = None
     try:
         choice = batch_regret(whole, groups)
+        bound = bound_regret(whole, groups)
     except MissingDataError as error:
         skipped.append(Skipped(check=BATCH_CHOICE, reason=str(error)))
     scored = None
@@ -116,6 +121,7 @@ def validate_all(
         reports=tuple(reports),
         resources=tuple(resources),
         batch_choice=choice,
+        bound_choice=bound,
         unseen=scored,
         skipped=tuple(skipped),
     )

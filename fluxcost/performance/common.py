@@ -1,28 +1,114 @@
-"""Errors that all answers of one calibration share: weights' scale, and the machine it ran on."""
+"""Errors that all answers of one calibration share: weights' scale, and the start it was timed in.
+
+A start of the program gets a machine and a CPU with a pace of its own. The GPU itself runs almost
+alike from one start to the next, so a start moves a call by how much of it waits for the CPU, and
+by a little besides. What the starts of a calibration show of both is taken together with what
+starts have shown elsewhere, since two of them may agree or differ by luck.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.kriging import Array
 
-ONE_START_SIGMA = 0.035
-"""Relative error of every answer that rests on one start of a machine.
+START_SIGMAS = np.array([0.10, 0.02])
+"""How far a start moves the logarithm of time that waits for the CPU, and of the rest.
 
-Fitted to one start of the shipped H200 eager calibration, 90 % intervals need it to hold nine in
-ten of the other start's cells (tests/evidence/test_shipped.py).
+With these, 90 % intervals of a fit to one start hold about nine in ten cells of the other, over
+both shipped eager calibrations of two starts (tests/evidence/test_shipped.py).
+"""
+
+PRIOR_STARTS = 2.0
+"""Weight of `START_SIGMAS`, in degrees of freedom: what they rest on."""
+
+UNSTAGED_SIGMA = 0.035
+"""The same for a whole call where no stage was timed, so that nobody knows what part waits.
+
+Over all cells of the H200's eager calibration together, whatever their part.
 """
 
 
-def common_sigmas(calibration: Calibration, key: str) -> dict[str, float]:
-    """Return the relative errors common to every answer, where the calibration can tell them."""
-    found = {
-        f"{key}/weights": _weight_sigma(calibration),
-        f"{key}/machine": _machine_sigma(calibration),
-    }
-    return {name: sigma for name, sigma in found.items() if sigma > 0}
+@dataclass(frozen=True)
+class Waits:
+    """What a fit knows of a cell's call: the share that waits for the CPU, and its own error."""
+
+    share: float
+    sigma: float
+
+
+class Common:
+    """Relative errors that every answer of a calibration shares, by error source.
+
+    Args:
+        calibration: Whose answers.
+        key: Name of the calibration in the keys of error draws.
+        waits: By the fitted stages.
+    """
+
+    def __init__(self, calibration: Calibration, key: str, waits: Callable[[Cell], Waits]) -> None:
+        self._calibration = calibration
+        self._key = key
+        self._waits = waits
+
+    def of(self, share: float | None) -> dict[str, float]:
+        """Return the errors of an answer of which a share waits for the CPU; None if unknown."""
+        found = {f"{self._key}/weights": self._weights}
+        if share is None:
+            found[f"{self._key}/start"] = UNSTAGED_SIGMA
+        else:
+            cpu, gpu = self._starts
+            found[f"{self._key}/start's CPU"] = share * float(cpu)
+            found[f"{self._key}/start's GPU"] = (1 - share) * float(gpu)
+        return {name: sigma for name, sigma in found.items() if sigma > 0}
+
+    @functools.cached_property
+    def _weights(self) -> float:
+        return _weight_sigma(self._calibration)
+
+    @functools.cached_property
+    def _starts(self) -> Array:
+        """How far one more start is from the middle of those measured: both columns' sigmas."""
+        cells = [cell for cell in self._calibration.ok_cells if cell.samples and cell.gpus == 1]
+        runs = len({cell.run for cell in cells})
+        squares = PRIOR_STARTS * START_SIGMAS**2 + start_squares(cells, self._waits)
+        return np.asarray(np.sqrt(squares / (PRIOR_STARTS + runs - 1) * (1 + 1 / runs)))
+
+
+def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:
+    """Return the squares of the starts' distances from their middle, summed, shape (2,).
+
+    They are expected squares given the cells that starts share and `START_SIGMAS`: of starts that
+    share none, or whose cells scatter too much to tell, those of the latter.
+    """
+    by_label: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for cell in cells:
+        by_label[cell.label][cell.run] = cell
+    rows: dict[str, list[tuple[float, float, float]]] = {cell.run: [] for cell in cells}
+    for by_run in by_label.values():
+        logs = {run: float(np.log(np.median(cell.calls_s))) for run, cell in by_run.items()}
+        middle = float(np.mean(list(logs.values())))
+        for run, cell in by_run.items() if len(by_run) > 1 else ():
+            known = waits(cell)
+            rows[run].append((known.share, known.sigma, logs[run] - middle))
+    squares = np.zeros(2)
+    if len(rows) == 1:
+        return squares
+    freedom = 1 - 1 / len(rows)  # of a distance from a middle that it helped to make
+    for own in rows.values():
+        share, sigma, moved = np.array(own).reshape(-1, 3).T
+        parts = np.column_stack([share, 1 - share]) / (np.sqrt(freedom) * sigma)[:, None]
+        information = parts.T @ parts + np.diag(1 / (freedom * START_SIGMAS**2))
+        spread = np.linalg.inv(information)
+        effect = spread @ parts.T @ (moved / (np.sqrt(freedom) * sigma))
+        squares += effect**2 + np.diag(spread)
+    return squares
 
 
 def _weight_sigma(calibration: Calibration) -> float:
@@ -44,25 +130,3 @@ def _weight_sigma(calibration: Calibration) -> float:
         if len(by_scale) > 1
     ]
     return float(np.sqrt(np.mean(spreads))) if spreads else 0.0
-
-
-def _machine_sigma(calibration: Calibration) -> float:
-    """Return how much runs differ at the cells they share, cell by cell mean removed.
-
-    One run cannot tell, and says what another start has shown to add.
-    """
-    if len({cell.run for cell in calibration.ok_cells if cell.calls_s}) == 1:
-        return ONE_START_SIGMA
-    times: dict[str, dict[str, float]] = defaultdict(dict)
-    for cell in calibration.ok_cells:
-        if cell.calls_s:
-            times[cell.label][cell.run] = float(np.log(np.median(cell.calls_s)))
-    effects: dict[str, list[float]] = defaultdict(list)
-    for by_run in times.values():
-        if len(by_run) > 1:
-            middle = float(np.mean(list(by_run.values())))
-            for run, log_seconds in by_run.items():
-                effects[run].append(log_seconds - middle)
-    if len(effects) < 2:
-        return 0.0
-    return float(np.std([np.mean(effect) for effect in effects.values()], ddof=1))

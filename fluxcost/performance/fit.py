@@ -13,8 +13,8 @@ from fluxcost.performance.architecture import (
     Architecture,
     load_architecture,
 )
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.common import common_sigmas
+from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.common import Common, Waits
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.editing import EditTimes, edit_cells, refuse_unmeasured_edit
 from fluxcost.performance.energy import CallEnergy, counter_sigma
@@ -28,14 +28,14 @@ from fluxcost.performance.floor import (
     peak_rates,
     working_rates,
 )
-from fluxcost.performance.groups import fitted_cells, groups_of
+from fluxcost.performance.groups import Stage, fitted_cells, groups_of
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.region import Region, check_batch, trusted
 from fluxcost.performance.replicas import check_replicas
 from fluxcost.performance.sampling import Statistic
-from fluxcost.performance.stages import StageName, exact_stages, fitted_stages
+from fluxcost.performance.stages import Shared, StageName, exact_stages, fitted_stages
 from fluxcost.workload import Shape
 
 SAME_RATE = 0.995
@@ -90,7 +90,7 @@ class Fit:
         self._given = architecture
         self._cells = fitted_cells(calibration)
         self._exact = index_cells(calibration)
-        self.common = {} if same_start else common_sigmas(calibration, self.key)
+        self._same_start = same_start
         self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
         self._edits = edit_cells(calibration)
         if self._cells:
@@ -200,10 +200,11 @@ class Fit:
         check_batch(batch)
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.staged:
-            return exact_stages(exact, self.calibration, self.key, self.common)
+            return exact_stages(exact, self.calibration, self.key, self.stage_common(shape, batch))
         refuse_unmeasured_edit(self.calibration.alias, shape, "each stage")
         source = self.region.require(shape, batch)
-        return fitted_stages(self.times, shape, batch, source, self._evidence, self.common)
+        common = self.stage_common(shape, batch)
+        return fitted_stages(self.times, shape, batch, source, self._evidence, common)
 
     def memory(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the peak device memory of a call, GiB; the evidence says which reading it is."""
@@ -287,11 +288,44 @@ class Fit:
         name = "datasheet peak" if basis == "peak" else "ceilings of the run"
         return floor_at(self.architecture, rates, shape, batch, name)
 
+    def common(self, shape: Shape, batch: int) -> dict[str, float]:
+        """Return the relative errors that a call shares with the calibration's other answers."""
+        if self._same_start:
+            return {}
+        return self._common.of(self._waits(shape, batch) if self._cells else None)
+
+    def stage_common(self, shape: Shape, batch: int) -> Shared:
+        """Return what a stage shares with the calibration's other answers, for each stage."""
+
+        def of_stage(stage: Stage) -> dict[str, float]:
+            if self._same_start:
+                return {}
+            if not self._cells:
+                return self._common.of(None)
+            share = self.times.waiting.share_at(stage, shape.pixels, batch)
+            return self._common.of(share)
+
+        return of_stage
+
+    def _waits(self, shape: Shape, batch: int) -> float:
+        """Return the share of a call that waits for the CPU, 0 to 1."""
+        pixels = shape.pixels + self.architecture.reference_pixels(shape)
+        return self.times.waiting.of_call(pixels, batch, shape.steps)
+
+    @functools.cached_property
+    def _common(self) -> Common:
+        def waits(cell: Cell) -> Waits:
+            sigma = max(self._drift.call(cell), self._moment(cell.shape, cell.batch))
+            return Waits(self._waits(cell.shape, cell.batch), sigma)
+
+        return Common(self.calibration, self.key, waits)
+
     def _latency(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.shows(statistic):
             drift = max(exact.drift(self._drift), self._moment(shape, batch))
-            return exact.latency(self.calibration, self.key, statistic, drift, self.common)
+            common = self.common(shape, batch)
+            return exact.latency(self.calibration, self.key, statistic, drift, common)
         if exact is not None and not (self._cells and exact.walls.size):
             return exact.reported(self.calibration, self.key, statistic)
         if exact is not None:
@@ -301,7 +335,8 @@ class Fit:
         times = self.edit_times if shape.reference_images else self.times
         seconds, sigmas = times.call(shape, batch, statistic)
         seconds = max(seconds, self._least(shape, batch))
-        estimate = Estimate.spread(seconds, sigmas | self.common, "s", source, self._evidence)
+        sigmas |= self.common(shape, batch)
+        estimate = Estimate.spread(seconds, sigmas, "s", source, self._evidence)
         return trusted(estimate, shape, batch)
 
     def _tail(self, shape: Shape, batch: int, statistic: Statistic) -> Estimate:

@@ -11,6 +11,7 @@ from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.bounds import Bounds
 from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
+from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.floor import Rates
 from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of, stage_counts
 from fluxcost.performance.kriging import Array, Kriged, Observations, Physics
@@ -118,7 +119,8 @@ class CallTimes:
                 for index, sigma in enumerate(part.shared)
             }
             local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
-            found[local] = found.get(local, 0.0) + share * part.local
+            own = float(np.hypot(part.local, self._unseen_launch(stage, part.seconds)))
+            found[local] = found.get(local, 0.0) + share * own
         moment = f"{self._key}/moment/{pixels} px x {batch}, {steps} steps"
         seconds = {stage: counts[stage] * part.seconds for stage, part in parts.items()}
         return found | {moment: self._drift(seconds, pixels, batch, steps)}
@@ -131,8 +133,14 @@ class CallTimes:
             for index, sigma in enumerate(part.shared)
         }
         local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
-        own = float(np.hypot(part.local, self.near(stage, pixels, batch)))
+        own = np.hypot(part.local, self.near(stage, pixels, batch))
+        own = float(np.hypot(own, self._unseen_launch(stage, part.seconds)))
         return found | {local: self.honesty * own}
+
+    def _unseen_launch(self, stage: Stage, seconds: float) -> float:
+        """Return the relative error that a launch time nobody saw makes in a stage's seconds."""
+        observed = self.fits[stage].observations.log_seconds
+        return unseen_launch(stage, seconds, observed)
 
     def near(self, stage: Stage, pixels: int, batch: int) -> float:
         """Return the relative error a cell's median of a stage would have at a point."""
@@ -200,6 +208,8 @@ class CallTimes:
         for row, group in enumerate(told):
             noise = self.drift.group(group, stage)
             formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
+            others = np.delete(fit.observations.log_seconds, row)
+            formula = float(np.hypot(formula, unseen_launch(stage, seconds[row], others)))
             found[group.key] = float(seconds[row]), formula
         return found
 
@@ -221,6 +231,18 @@ class CallTimes:
         variance = sum(sigma**2 for sigma in families.values()) + drift**2
         total += self._pause.after(total)
         return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
+
+
+def unseen_launch(stage: Stage, seconds: float, log_observed: Array) -> float:
+    """Return the relative error of a stage predicted to be faster than any observed.
+
+    A stage takes at least as long as its launches. Where all that was observed is work, these may
+    have been anything up to the fastest of it, and what asks for less work may then take as long:
+    the upper end of the 90 % interval reaches that far.
+    """
+    if stage == "host" or not log_observed.size:
+        return 0.0
+    return max(0.0, float(log_observed.min() - np.log(seconds))) / NORMAL_90
 
 
 def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:

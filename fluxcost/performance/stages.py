@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -19,14 +20,27 @@ StageName = Literal["text_encode", "reference_encode", "denoise", "vae_decode", 
 """`reference_encode` only in calls with reference images."""
 
 
+Shared = Callable[[Stage], dict[str, float]]
+"""The relative errors that a stage shares with the calibration's other answers, by source."""
+
+_FITTED: dict[StageName, Stage] = {
+    "text_encode": "text_encode",
+    "denoise": "later_step",
+    "vae_decode": "vae_decode",
+    "host": "host",
+    "reference_encode": "vae_decode",
+}
+"""The fitted stage that waits for the CPU as a measured one does."""
+
+
 def exact_stages(
-    exact: Exact, calibration: Calibration, key: str, common: dict[str, float]
+    exact: Exact, calibration: Calibration, key: str, common: Shared
 ) -> dict[StageName, Estimate]:
     """Return the median of each stage as measured."""
     label = exact.cells[0].label
     found: dict[StageName, Estimate] = {}
     for stage, spans in _spans(exact).items():
-        sigmas = {f"{key}/cell/{label}/{stage}": median_sigma(spans)} | common
+        sigmas = {f"{key}/cell/{label}/{stage}": median_sigma(spans)} | common(_FITTED[stage])
         evidence = f"{calibration.alias} ({key}): {label}, median {stage}"
         seconds = float(np.median(spans))
         found[stage] = Estimate.spread(seconds, sigmas, "s", calibration.source, evidence)
@@ -52,13 +66,13 @@ def fitted_stages(
     batch: int,
     source: Source,
     evidence: str,
-    common: dict[str, float],
+    common: Shared,
 ) -> dict[StageName, Estimate]:
     """Return the median of each stage by its formula and correction."""
 
     def one(stage: Stage) -> Estimate:
         seconds = times.stage_seconds(stage, shape.pixels, batch)
-        sigmas = times.stage_sigmas(stage, shape.pixels, batch) | common
+        sigmas = times.stage_sigmas(stage, shape.pixels, batch) | common(stage)
         return Estimate.spread(seconds, sigmas, "s", source, evidence)
 
     first = one("first_step")

@@ -15,7 +15,11 @@ from tests.dashboard import test_what_if as planning
 from tests.dashboard.opened import numbers, opened
 
 SIZES = ((512, 512), (768, 768), (1024, 1024), (1280, 720), (1536, 1024))
-TIMED = tuple(entry.alias for entry in fc.shipped_calibrations() if entry.source == "measured")
+TIMED = tuple(
+    entry.alias
+    for entry in fc.shipped_calibrations()
+    if entry.source == "measured" and "klein-4b" in entry.alias  # others refuse most questions
+)
 Question = tuple[dict[str, str], dict[str, str]]
 
 

@@ -44,13 +44,14 @@ def test_cells_no_fit_sees_are_on_the_page_as_soon_as_they_are_recorded(record: 
 
 
 def test_unseen_cells_and_edges_have_their_lines():
-    calibration = make_calibration()
+    grid = [(side, side, 4, 1) for side in (512, 768, 1024, 1536)]
+    calibration = make_calibration(grid=[*grid, (1024, 1024, 4, 16), (512, 512, 4, 4)])
     unseen = both_starts().model_copy(update={"memory_edges": (edge(31),)})
     found = fc.validate_all(calibration, unseen=unseen)
     assert found.unseen == score_unseen(fc.fit(calibration), unseen)
     page = accuracy_page([found])
-    assert "| the start measured * | 4 |" in page
-    assert "| other starts | 2 |" in page
+    assert "| a start the fit knows * | 4 |" in page
+    assert "| a start it does not know | 2 |" in page
     assert "- Memory at 1024x1024: batch 31 ran and 32 did not; " in page
 
 

@@ -14,16 +14,25 @@ import pytest
 
 from fluxcost.errors import MissingDataError, UntrustworthyError
 from fluxcost.estimate import Source
-from fluxcost.evidence.batch_choice import choose_batches
-from fluxcost.evidence.folds import HeldOut, sampled_runs
+from fluxcost.evidence.batch_bound import bound_regret
+from fluxcost.evidence.batch_choice import batch_regret
+from fluxcost.evidence.folds import HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import ValidationReport
+from fluxcost.evidence.unseen import score_unseen
 from fluxcost.evidence.validation import validate
 from fluxcost.performance.exact import PUBLISHED_SIGMA
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.library import load_calibration, shipped_calibrations
+from fluxcost.performance.library import (
+    held_out_record,
+    load_calibration,
+    shipped_calibrations,
+)
 from fluxcost.workload import Shape
 
 MEASURED = [entry.alias for entry in shipped_calibrations() if entry.source is Source.MEASURED]
+FEW = [alias for alias in MEASURED if len(load_calibration(alias).cells) <= 6]
+"""Records of other models, taken to compare them: three or four sizes and batches."""
+FULL = [alias for alias in MEASURED if alias not in FEW]
 SEVERAL = [alias for alias in MEASURED if len(sampled_runs(load_calibration(alias))) > 1]
 EAGER = "h200-sxm/flux2-klein-4b/eager-bf16"
 COMPILED = "h200-sxm/flux2-klein-4b/compiled-bf16"
@@ -36,9 +45,11 @@ BOUNDS = {
     (EAGER, HeldOut.RUN): (0.03, 0.11),
     (EAGER, HeldOut.RESOLUTION): (0.025, 0.06),
     (EAGER, HeldOut.BATCH): (0.02, 0.06),
-    (H100_EAGER, HeldOut.GROUP): (0.02, 0.05),
+    (H100_EAGER, HeldOut.GROUP): (0.015, 0.05),
+    (H100_EAGER, HeldOut.GROUP_IN_RUN): (0.02, 0.095),  # one of the starts has 9 cells
+    (H100_EAGER, HeldOut.RUN): (0.035, 0.35),
     (H100_EAGER, HeldOut.RESOLUTION): (0.025, 0.055),
-    (H100_EAGER, HeldOut.BATCH): (0.025, 0.08),
+    (H100_EAGER, HeldOut.BATCH): (0.025, 0.055),
     (H100_COMPILED, HeldOut.GROUP): (0.01, 0.025),
     (H100_COMPILED, HeldOut.RESOLUTION): (0.01, 0.025),
     (H100_COMPILED, HeldOut.BATCH): (0.025, 0.05),
@@ -58,7 +69,18 @@ def report_of(alias: str, held_out: HeldOut) -> ValidationReport:
 
 
 def test_every_record_that_ships_has_bounds():
-    assert {alias for alias, _ in BOUNDS} == set(MEASURED)
+    assert {alias for alias, _ in BOUNDS} == set(FULL)
+
+
+def test_records_of_few_cells_know_what_they_cannot_tell():
+    """What they answer is near and inside; small images whose launches they do not show, and
+    batches past their reach, are refused."""
+    cells = [cell for alias in FEW for cell in report_of(alias, HeldOut.GROUP).cells]
+    errors = np.abs([cell.relative_error for cell in cells])
+    assert len(cells) >= 10
+    assert np.median(errors) <= 0.03
+    assert max(errors) <= 0.12
+    assert np.mean([cell.covered for cell in cells]) >= 0.85
 
 
 @pytest.mark.parametrize(("alias", "held_out"), [pair for pair in BOUNDS if pair[1] in OVER_ALL])
@@ -73,7 +95,7 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
 
 def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     """The aim is 85 to 97 % of at least 120 cells, and a half-width of 4 % between measured ones:
-    it is 6.2 %, most of it the CPU's pace in calls that wait for it."""
+    it is 6.3 %, most of it the CPU's pace in calls that wait for it."""
     asked = [pair for pair in BOUNDS if pair[1] in OVER_ALL]
     asked += [(alias, HeldOut.GROUP_IN_RUN) for alias in SEVERAL]
     cells = [cell for pair in asked for cell in report_of(*pair).cells]
@@ -88,10 +110,16 @@ def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     ("alias", "shapes"), [(EAGER, 2), (COMPILED, 1), (H100_EAGER, 2), (H100_COMPILED, 1)]
 )
 def test_batches_chosen_unseen_lose_nothing_that_shows(alias: str, shapes: int):
-    found = choose_batches(load_calibration(alias))
+    record = load_calibration(alias)
+    whole, groups = fit(record), folds(record, HeldOut.GROUP)
+    found = batch_regret(whole, groups)
     assert len(found.choices) == shapes
     assert found.max_regret <= 0.01
     assert found.within_noise
+    bound = bound_regret(whole, groups)
+    assert len(bound.choices) >= 35
+    assert bound.max_regret <= 0.01
+    assert bound.share_late == 0
 
 
 @pytest.mark.parametrize("alias", SEVERAL)
@@ -103,7 +131,7 @@ def test_runs_predict_themselves_and_each_other(alias: str, held_out: HeldOut):
     assert report.p95_error <= p95
 
 
-@pytest.mark.parametrize("alias", MEASURED)
+@pytest.mark.parametrize("alias", FULL)
 def test_shipped_fits_keep_their_order(alias: str):
     fitted = fit(load_calibration(alias))
     times = answered(fitted, [(Shape(side, side, 5), 1) for side in range(400, 2049, 16)])
@@ -124,8 +152,24 @@ def answered(fitted: Fit, asked: list[tuple[Shape, int]]) -> list[float]:
 
 
 def test_intervals_from_one_start_hold_nine_in_ten_cells_of_another():
-    report = report_of(EAGER, HeldOut.RUN)
-    assert report.coverage == pytest.approx(0.9, abs=0.02)
+    cells = [cell for alias in SEVERAL for cell in report_of(alias, HeldOut.RUN).cells]
+    assert len(cells) == 80
+    assert np.mean([cell.covered for cell in cells]) == pytest.approx(0.9, abs=0.02)
+
+
+def test_cells_no_fit_ever_saw_are_predicted_as_those_left_out():
+    """The aim is 1.5 % and 5 % of a start the fit knows, 3 % and 8 % of another."""
+    fitted = fit(load_calibration(H100_EAGER))
+    unseen = held_out_record(fitted.calibration)
+    assert unseen is not None
+    found = score_unseen(fitted, unseen)
+    bounds = ((found.known_start, 0.015, 0.06), (found.new_start, 0.02, 0.065))
+    for report, median, p95 in bounds:
+        assert report is not None
+        assert len(report.cells) >= 12
+        assert report.median_error <= median
+        assert report.p95_error <= p95
+        assert report.coverage >= 0.85
 
 
 def test_a_printed_figure_repeats_no_better_than_our_own():

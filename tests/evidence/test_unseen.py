@@ -4,6 +4,7 @@ import pytest
 
 import fluxcost as fc
 from fluxcost.errors import InputError, MissingDataError
+from fluxcost.evidence.folds import only_runs
 from fluxcost.evidence.memory_edge import edge_report
 from fluxcost.evidence.unseen import score_unseen
 from fluxcost.evidence.validation import validate_all
@@ -31,13 +32,37 @@ def both_starts() -> Calibration:
     return here.model_copy(update={"runs": here.runs + there.runs, "cells": here.cells + moved})
 
 
-def test_the_same_start_and_others_are_reported_apart():
+def test_cells_of_a_known_start_and_of_another_are_reported_apart():
     found = score_unseen(fit(make_calibration()), both_starts())
-    same, other = found.reports
-    assert (same.same_start, other.same_start) == (True, False)
-    assert (len(same.cells), len(other.cells)) == (4, 2)
-    assert same.median_error < 0.015
-    assert other.bias < -0.05  # the other machine's steps take a fifth longer
+    known, new = found.known_start, found.new_start
+    assert known is not None
+    assert new is not None
+    assert (known.same_start, new.same_start) == (True, False)
+    assert (len(known.cells), len(new.cells)) == (4, 2)
+    assert known.median_error < 0.015
+    assert new.bias < -0.05  # the other machine's steps take a fifth longer
+
+
+def test_a_start_that_is_known_is_also_asked_of_a_fit_without_it():
+    """The calibration knows both starts; of each, the unseen cells are asked of the other's fit."""
+    calibration = make_calibration()
+    slower = make_calibration(Machine(step_s_per_kilotoken=1.2 * Machine.step_s_per_kilotoken))
+    moved = tuple(cell.model_copy(update={"run": ELSEWHERE}) for cell in slower.cells)
+    two = calibration.model_copy(
+        update={
+            "runs": (*calibration.runs, calibration.runs[0].model_copy(update={"id": ELSEWHERE})),
+            "cells": calibration.cells + moved,
+        }
+    )
+    found = score_unseen(fit(two), unseen())
+    alone = score_unseen(fit(only_runs(two, {ELSEWHERE})), unseen())
+    assert found.known_start is not None
+    assert not found.known_start.same_start
+    assert alone.known_start is None
+    assert found.new_start is not None
+    assert alone.new_start is not None
+    assert found.new_start.cells == alone.new_start.cells
+    assert found.known_start.bias == pytest.approx(found.new_start.bias / 2, rel=0.2)
 
 
 def test_a_calibration_that_holds_unseen_cells_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fluxcost.performance.calibration import Calibration, Cell, Samples, Soak
-from fluxcost.performance.common import ONE_START_SIGMA
+from fluxcost.performance.common import START_SIGMAS
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.fit import fit
 from fluxcost.performance.groups import fitted_cells, groups_of
@@ -113,7 +113,10 @@ def test_a_soak_of_a_busy_gpu_sets_the_least_error_of_every_call(calibration: Ca
 def test_soaks_widen_what_was_measured_too(calibration: Calibration):
     soaked = fit(calibration.model_copy(update={"soaks": (soak(512, WALLS),)}))
     half_width = soaked.latency(Shape(512, 512, 4)).relative_half_width
-    assert half_width == pytest.approx(1.645 * np.hypot(0.103, ONE_START_SIGMA), rel=0.1)
+    share = soaked.times.waiting.of_call(512**2, 1, 4)
+    start_sigmas = np.sqrt(2) * START_SIGMAS * [share, 1 - share]
+    expected = np.sqrt(0.103**2 + np.sum(start_sigmas**2))
+    assert half_width == pytest.approx(1.645 * expected, rel=0.1)
 
 
 def test_too_short_a_soak_says_nothing(calibration: Calibration):

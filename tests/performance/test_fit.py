@@ -17,12 +17,12 @@ from fluxcost.errors import (
 from fluxcost.estimate import Source
 from fluxcost.performance import common
 from fluxcost.performance.calibration import Calibration, Cell, Stack, WeightScale
-from fluxcost.performance.common import ONE_START_SIGMA
+from fluxcost.performance.common import START_SIGMAS
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.workload import Shape
 from tests.synthetic import Machine, make_calibration
 
-FIT = fit(make_calibration())
+FIT = fit(make_calibration(), same_start=True)
 TRUTH = Machine()
 
 
@@ -228,6 +228,23 @@ def test_too_few_cells_are_refused_with_the_estimate():
     assert caught.value.estimate.relative_half_width > 0.25
 
 
+def test_a_launch_time_that_no_call_showed_is_not_guessed():
+    """The machine launches a step in 0.12 s. Calls that keep the GPU busy longer do not show it, so
+    a smaller one is refused and its interval, carried along, holds the truth."""
+    machine = Machine(step_launch_s=0.12)
+    busy = [(1024, 1024, 4, 2), (1024, 1024, 4, 4), (1024, 1024, 4, 8), (1536, 1024, 4, 2)]
+    blind = fit(make_calibration(machine, grid=busy))
+    small = Shape(512, 512, 4)
+    truth = machine.wall_s(small.pixels, 4, 1)
+    with pytest.raises(UntrustworthyError) as caught:
+        blind.latency(small)
+    estimate = caught.value.estimate
+    assert estimate.value < 0.7 * truth
+    assert estimate.low < truth < estimate.high
+    shown = fit(make_calibration(machine, grid=[*busy, (768, 768, 4, 1)]), same_start=True)
+    assert shown.latency(small).value == pytest.approx(truth, rel=0.05)
+
+
 def test_cells_of_one_step_leave_the_later_steps_untrustworthy():
     grid = [(512, 512, 1, 1), (1024, 1024, 1, 1), (1024, 1024, 1, 4)]
     one_step = fit(make_calibration(grid=grid))
@@ -246,12 +263,12 @@ def test_weight_scales_widen_every_interval(calibration: Calibration, fitted: Fi
     scaled = fit(calibration.model_copy(update={"weight_scales": entries}))
     shape = Shape(1024, 1024, 4)
     scale_sigma = np.std(np.log([0.50, 0.52, 0.54]))
+    share = fitted.times.waiting.of_call(shape.pixels, 1, 4)
+    start_sigma = np.hypot(*(np.sqrt(2) * START_SIGMAS * [share, 1 - share]))
     assert scaled.latency(shape).relative_half_width == pytest.approx(
-        1.645 * np.hypot(scale_sigma, ONE_START_SIGMA), rel=0.1
+        1.645 * np.hypot(scale_sigma, start_sigma), rel=0.1
     )
-    assert fitted.latency(shape).relative_half_width == pytest.approx(
-        1.645 * ONE_START_SIGMA, rel=0.1
-    )
+    assert fitted.latency(shape).relative_half_width == pytest.approx(1.645 * start_sigma, rel=0.1)
 
 
 def test_runs_that_disagree_widen_every_interval(calibration: Calibration):
@@ -274,7 +291,7 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch):
 
     The imagined machine starts the same way every time, so what another start adds is left out.
     """
-    monkeypatch.setattr(common, "ONE_START_SIGMA", 0.0)
+    monkeypatch.setattr(common, "START_SIGMAS", np.zeros(2))
     held = []
     for seed in range(8):
         random = np.random.default_rng(seed)

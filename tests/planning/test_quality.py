@@ -169,11 +169,11 @@ def test_a_measured_record_decides_by_category_and_needs_no_caveat():
 
 
 def test_a_model_nobody_sells_or_timed_is_turned_down():
-    floor = {"metric": "accepted", "at_least": 0.5, "models": ["flux2-klein-9b", *MODELS]}
-    records = [typed(each, accepted={4: 0.9}) for each in ("flux2-klein-9b", "flux2-klein-4b")]
+    floor = {"metric": "accepted", "at_least": 0.5, "models": ["flux2-dev", *MODELS]}
+    records = [typed(each, accepted={4: 0.9}) for each in ("flux2-dev", "flux2-klein-4b")]
     plans = fc.plan(workload(quality=floor), catalog=SHOP, today=TODAY, qualities=records)
     turned_down = {each.candidate: each.constraint for each in plans.rejected}
-    assert turned_down["flux2-klein-9b at 4 steps"] == "timing"
+    assert turned_down["flux2-dev at 4 steps"] == "timing"
 
 
 def test_sensitivity_does_not_choose_a_model():
@@ -225,6 +225,19 @@ def test_the_example_changes_its_model_with_its_floor(capsys, tmp_path):
     best = shown_json(capsys, "plan", lower, *records)["plans"][0]
     assert best["choice"]["model"] == "flux2-klein-4b"
     assert "holds accepted" in refused(capsys, "plan", example, code=1)
+
+
+def test_the_example_rents_gpus_for_the_model_that_passes_where_its_license_allows(
+    capsys, tmp_path
+):
+    """Sold, the pictures are bought from an API; unsold, klein-9B runs as timed on rented GPUs."""
+    example = Path("examples/print_covers.yaml").read_text(encoding="utf-8")
+    unsold = tmp_path / "unsold.yaml"
+    unsold.write_text(example.replace("constraints:", "constraints:\n  non_commercial: true"))
+    best = shown_json(capsys, "plan", unsold, "--quality", "examples/quality")["plans"][0]
+    assert best["choice"]["model"] == "flux2-klein-9b"
+    assert "accepted 0.910, at least 0.874" in best["why"]
+    assert (best["calibration"], best["gpus"]) == ("h100-sxm/flux2-klein-9b/eager-bf16", 2)
 
 
 def test_the_command_lists_what_ships_and_one_s_own(capsys):

@@ -113,7 +113,11 @@ class Transferred:
         least = self.floor(shape, batch).total_s
         return _trusted(
             self._estimate(
-                max(factor * float(value), least), factor * worlds, sigmas, "s", "latency"
+                max(factor * float(value), least),
+                factor * worlds,
+                sigmas | self.fitted.common(shape, batch),
+                "s",
+                "latency",
             ),
             shape,
             batch,
@@ -207,6 +211,7 @@ class Transferred:
         value = seconds * float(self._scaling.factor(stage, shape, batch, self._central))
         worlds = seconds * self._scaling.factor(stage, shape, batch, self._drawn)
         sigmas = times.stage_sigmas(stage, shape.pixels, batch)
+        sigmas |= self.fitted.stage_common(shape, batch)(stage)
         return self._estimate(value, worlds, sigmas, "s", stage)
 
     def _memory(self, shape: Shape, batch: int) -> Estimate:
@@ -246,7 +251,7 @@ class Transferred:
     def _estimate(
         self, value: float, worlds: Draws | float, sigmas: dict[str, float], unit: str, what: str
     ) -> Estimate:
-        own = Estimate.spread(1.0, sigmas | self.fitted.common, "", Source.TRANSFERRED, what)
+        own = Estimate.spread(1.0, sigmas, "", Source.TRANSFERRED, what)
         return Estimate(
             value, unit, Source.TRANSFERRED, (self._evidence(what),), worlds * own.draws
         )
