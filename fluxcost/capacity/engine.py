@@ -11,6 +11,7 @@ from fluxcost.capacity.arrivals import Arrivals
 from fluxcost.capacity.histogram import Counts, count_within, mean_of, percentile_of
 from fluxcost.capacity.servers import Changing, InBatches, InOrder, Rules, Server
 from fluxcost.capacity.service import Service
+from fluxcost.workload import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +53,20 @@ class Run:
     starts: int
     cut_short: int
 
-    def percentile_s(self, percentile: float) -> float:
+    def percentile_s(self, percentile: float, *, of_all: bool = False) -> float:
         """Return a percentile of response times, seconds, within 0.1 %.
 
         Every request that came in after the warm-up and was answered counts, also one answered
-        after the last arrival; 100 is the slowest.
+        after the last arrival; 100 is the slowest. `of_all` counts those never answered as slower
+        than any, and gives the slowest where the percentile is among them.
         """
+        if of_all and self.lost:
+            percentile = min(100.0, percentile * self.arrived / max(1, self.arrived - self.lost))
         return percentile_of(self.histograms.sum(axis=0), percentile)
+
+    def judged_s(self, objective: Objective) -> float:
+        """Return the response time that must be within the objective's bound, seconds."""
+        return self.percentile_s(objective.rank, of_all=objective.counts_all)
 
     def share_within(self, seconds: float) -> float:
         """Return the share of all requests answered within so many seconds; lost ones are not."""

@@ -89,7 +89,9 @@ class Sizing:
         self.workload, self.demand, self.service = workload, demand, service
         self.objective: Objective = workload.objective
         self.calibration, self.batching, self.seed = calibration, batching, seed
-        self.theory = Theory(demand, service, kept=1 - self.objective.may_reject)
+        # Where all count, one turned away is missed as surely as one that is late.
+        kept = 1.0 if self.objective.counts_all else 1 - self.objective.may_reject
+        self.theory = Theory(demand, service, kept=kept)
         self._tried: dict[int, bool] = {}
 
     @functools.cached_property
@@ -122,8 +124,7 @@ class Sizing:
         busy = np.minimum(1.0, load * self._factors)
         return Serving(
             fleet=self.fleet(replicas),
-            percentile=self.objective.percentile,
-            within_s=self.objective.within_s,
+            objective=self.objective,
             response=response,
             probability_met=self._probability_by_theory(replicas),
             utilization=Estimate(
@@ -142,15 +143,15 @@ class Sizing:
             InfeasibleError: More than 4096 replicas would be needed.
         """
         answer = self.fewest()
-        return self._serving(answer, self._why_not(answer.fleet.replicas - 1))
+        response = answer.response[self.objective.label]
+        return self._serving(answer, response, self._why_not(answer.fleet.replicas - 1))
 
-    def _serving(self, answer: Simulation, why_not_fewer: str) -> Serving:
+    def _serving(self, answer: Simulation, response: Estimate, why_not_fewer: str) -> Serving:
         assert answer.probability_met is not None  # noqa: S101 - there is an objective
         return Serving(
             fleet=answer.fleet,
-            percentile=self.objective.percentile,
-            within_s=self.objective.within_s,
-            response=answer.response[f"p{self.objective.percentile:g}"],
+            objective=self.objective,
+            response=response,
             probability_met=answer.probability_met,
             utilization=answer.utilization,
             lost=answer.lost.value,
@@ -164,11 +165,13 @@ class Sizing:
         They do not take requests that would wait too long to be answered in time.
         """
         fleet = self.fleet(replicas).model_copy(update={"queue_limit": self._in_time(replicas)})
-        taken = self.objective.model_copy(update={"may_reject": 1.0})
+        of_those = {"percentile": self.objective.rank, "goodput": None, "may_reject": 1.0}
+        taken = self.objective.model_copy(update=of_those)
         asked = self.workload.model_copy(update={"objective": taken})
         trial = Trial(self.demand, self.service, fleet, self.seed, self.requests)
         answer = answered(asked, trial, REPLICATIONS)
-        serving = self._serving(answer, "every request that overflows is bought from an API.")
+        told = "every request that overflows is bought from an API."
+        serving = self._serving(answer, answer.response[taken.label], told)
         return replace(serving, lost=0.0), answer.lost
 
     def fewest(self) -> Simulation:
@@ -211,7 +214,8 @@ class Sizing:
     @property
     def _working(self) -> int:
         """The fewest replicas that work off what arrives, in the slow world."""
-        return max(1, math.ceil(self._load_of_one + 1e-9))
+        kept = 1 - self.objective.may_reject if self.objective.counts_all else 1.0
+        return max(1, math.ceil(self._load_of_one * kept + 1e-9))
 
     @property
     def _load_of_one(self) -> float:
@@ -219,11 +223,11 @@ class Sizing:
         return self.theory.load(1, self.batching.max_batch, self._slow)
 
     def _refuse_unreachable(self) -> None:
-        alone_s = self.theory.idle_s(self.batching.max_batch, self.objective.percentile, self._slow)
+        alone_s = self.theory.idle_s(self.batching.max_batch, self.objective.rank, self._slow)
         if alone_s > self.objective.within_s:
             over = alone_s / self.objective.within_s
             raise OverObjectiveError(
-                f"a request takes {seconds(alone_s)} at p{self.objective.percentile:g} even where "
+                f"a request takes {seconds(alone_s)} at p{self.objective.rank:g} even where "
                 f"a GPU is idle, in the slow tenth of timing worlds; "
                 f"{seconds(self.objective.within_s)} asked, {over:.2f} times too slow.",
                 over,
@@ -233,7 +237,7 @@ class Sizing:
         late = self.theory.late(
             replicas, self.batching.max_batch, self.objective.within_s, factor or self._slow
         )
-        return late <= 1 - self.objective.percentile / 100
+        return late <= 1 - self.objective.rank / 100
 
     def _probability_by_theory(self, replicas: int) -> float:
         """Return the share of worlds not slower than the slowest in which it is met."""
@@ -245,7 +249,7 @@ class Sizing:
 
     def _theory_s(self, replicas: int, factor: float) -> float:
         """Return the percentile of the response by theory, at most `TOO_LONG` objectives."""
-        allowed = 1 - self.objective.percentile / 100
+        allowed = 1 - self.objective.rank / 100
         low, high = 0.0, TOO_LONG * self.objective.within_s
         while high - low > 1e-4 * self.objective.within_s:
             middle = (low + high) / 2
@@ -262,7 +266,7 @@ class Sizing:
     @functools.cached_property
     def requests(self) -> int:
         """Requests counted in a run: the same for every count of replicas and every limit."""
-        late = math.ceil(LATE_REQUESTS / (1 - self.objective.percentile / 100))
+        late = math.ceil(LATE_REQUESTS / (1 - self.objective.rank / 100))
         images = max(IMAGES, math.ceil(REPLICA_IMAGES * self._load_of_one))
         most = max(MOST_IMAGES // self.demand.images, LATE_REQUESTS)
         return min(most, max(late, math.ceil(images / self.demand.images)))
@@ -280,9 +284,9 @@ class Sizing:
         """Tell whether a few runs in the slow world meet the objective."""
         trial = self._trial(replicas)
         runs = [trial.run(index, self._slow) for index in range(TRIES)]
-        slow_s = float(np.mean([run.percentile_s(self.objective.percentile) for run in runs]))
+        slow_s = float(np.mean([run.judged_s(self.objective) for run in runs]))
         lost = float(np.mean([run.lost / run.arrived for run in runs]))
-        return slow_s <= self.objective.within_s and lost <= self.objective.may_reject
+        return slow_s <= self.objective.within_s and lost <= self.objective.may_lose
 
     def _why_not_by_theory(self, fewer: int) -> str:
         if told := self._too_few(fewer):
@@ -294,12 +298,12 @@ class Sizing:
             return told
         run = self._trial(fewer).run(0, self._slow)
         lost = run.lost / run.arrived
-        if lost > self.objective.may_reject:
-            allowed = percent(self.objective.may_reject)
+        if lost > self.objective.may_lose:
+            allowed = percent(self.objective.may_lose)
             return (
                 f"{_count(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
             )
-        slow_s = run.percentile_s(self.objective.percentile)
+        slow_s = run.judged_s(self.objective)
         if slow_s > self.objective.within_s:
             return self._slower(fewer, slow_s)
         met = self._answer(fewer).probability_met or 0.0
@@ -314,7 +318,7 @@ class Sizing:
         return f"{_count(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
 
     def _slower(self, fewer: int, slow_s: float) -> str:
-        told, asked = f"p{self.objective.percentile:g}", seconds(self.objective.within_s)
+        told, asked = self.objective.label, seconds(self.objective.within_s)
         most_s = TOO_LONG * self.objective.within_s
         slow = f"over {seconds(most_s)}" if slow_s >= most_s else seconds(slow_s)
         return (

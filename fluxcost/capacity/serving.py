@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from fluxcost.capacity.fleet import Fleet
 from fluxcost.estimate import Estimate
+from fluxcost.workload import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,9 +16,8 @@ class Serving:
 
     Attributes:
         fleet: The fewest replicas that meet the objective.
-        percentile: Of the objective.
-        within_s: Of the objective.
-        response: Seconds from arrival to last image, at the percentile.
+        objective: What the fleet was sized for.
+        response: Seconds from arrival to last image, at the objective's percentile or goodput.
         probability_met: Share of timing worlds in which the objective is met.
         utilization: Share of the replicas' time that calls take.
         lost: Share of requests turned away.
@@ -26,8 +26,7 @@ class Serving:
     """
 
     fleet: Fleet
-    percentile: float
-    within_s: float
+    objective: Objective
     response: Estimate
     probability_met: float
     utilization: Estimate
@@ -39,8 +38,9 @@ class Serving:
         """Return the serving as plain values."""
         return {
             "fleet": self.fleet.to_dict(),
-            "percentile": self.percentile,
-            "within_s": self.within_s,
+            "percentile": self.objective.percentile,
+            "goodput": self.objective.goodput,
+            "within_s": self.objective.within_s,
             "response": self.response.to_dict(),
             "probability_met": self.probability_met,
             "utilization": self.utilization.to_dict(),

@@ -141,9 +141,11 @@ def answered(
     objective = _objective(workload)
     if within_s is None and objective is not None:
         within_s = objective.within_s
-    asked = sorted({*PERCENTILES, *([objective.percentile] if objective else [])})
+    asked = sorted({*PERCENTILES, *([objective.rank] if objective else [])})
     response = {"mean": worlds.estimate(lambda run: run.mean_s, "s", "mean")}
     response |= {_name(percentile): worlds.percentile(percentile) for percentile in asked}
+    if objective is not None and objective.counts_all:
+        response[objective.label] = worlds.judged(objective)
     return Simulation(
         workload=workload.name,
         fleet=trial.fleet,

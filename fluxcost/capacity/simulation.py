@@ -50,7 +50,8 @@ class Simulation:
         verdict: stable, backlogged or overloaded.
         reason: The rule behind the verdict, with its numbers.
         load: Work that arrives over what the replicas can do in full calls.
-        response: "mean", "p50", ... and the objective's percentile, seconds.
+        response: "mean", "p50", ... and the objective's percentile, seconds; where its goodput is
+            asked for also such as "p99 of all", in which requests never answered are the slowest.
         within_s: The bound of `goodput`, seconds; None without a bound or an objective.
         goodput: Share of all requests answered within the bound; lost ones are not.
         wait: Mean seconds an image waits for its call.

@@ -57,6 +57,10 @@ class Worlds:
         measure = functools.partial(Run.percentile_s, percentile=percentile)
         return self.estimate(measure, "s", f"p{percentile:g}")
 
+    def judged(self, objective: Objective) -> Estimate:
+        """Return the response that must be within the objective's bound, seconds."""
+        return self.estimate(lambda run: run.judged_s(objective), "s", f"p{objective.rank:g}")
+
     @property
     def lost(self) -> Estimate:
         """Share of requests never answered."""
@@ -72,8 +76,8 @@ class Worlds:
             objective: What is to be met.
             load: At the central timings.
         """
-        slow = self.percentile(objective.percentile).draws
-        met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_reject + 1e-12)
+        slow = self.judged(objective).draws
+        met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_lose + 1e-12)
         if self.trial.demand.requests is None:
             limited = self.trial.fleet.queue_limit is not None
             kept = 1 - objective.may_reject if limited else 1.0

@@ -168,7 +168,7 @@ def _images(workload: fc.Workload) -> str:
 def _volume(workload: fc.Workload) -> str:
     if workload.objective is not None:
         asked = workload.objective
-        return f"every month, p{asked.percentile:g} within {asked.within_s:g} s of arriving"
+        return f"every month, {asked} of arriving"
     if workload.deadline is not None:
         return f"ready within {workload.deadline.hours:g} hours of renting"
     return "every month"
