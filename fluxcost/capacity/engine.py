@@ -11,6 +11,7 @@ from fluxcost.capacity.arrivals import Arrivals
 from fluxcost.capacity.histogram import Counts, count_within, mean_of, percentile_of
 from fluxcost.capacity.servers import Changing, InBatches, InOrder, Rules, Server
 from fluxcost.capacity.service import Service
+from fluxcost.performance.kriging import Array
 from fluxcost.workload import Objective
 
 
@@ -24,7 +25,7 @@ class Run:
         lost: Requests never answered: turned away, or lost with a call that a failure cut short.
         images_lost: Images never made: those of requests turned away, and of calls cut short.
         wait_s: Mean seconds an image waited for the call that made it.
-        busy_s: Seconds of calls, over all replicas.
+        spent_s: Seconds of calls by line, over all replicas; a call's are shared by its images.
         idle_s: Seconds up to the last arrival in which a replica could have begun a call and had
             none, over all replicas kept.
         rented_s: Seconds replicas were kept, over all replicas.
@@ -42,7 +43,7 @@ class Run:
     lost: int
     images_lost: int
     wait_s: float
-    busy_s: float
+    spent_s: Array
     idle_s: float
     rented_s: float
     span_s: float
@@ -71,6 +72,11 @@ class Run:
     def share_within(self, seconds: float) -> float:
         """Return the share of all requests answered within so many seconds; lost ones are not."""
         return count_within(self.histograms.sum(axis=0), seconds) / self.arrived
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds of calls, over all replicas."""
+        return float(self.spent_s.sum())
 
     @property
     def mean_s(self) -> float:
@@ -130,19 +136,19 @@ def _counted(server: Server) -> Run:
     kept = server.since_s < state.FOREVER
     serving_s = float(totals[state.RENTED]) + float((end_s - server.since_s[kept]).sum())
     standing_by_s = rules.standing_by * (end_s - server.warm_s)
-    busy_s = float(totals[state.BUSY])
+    busy_s = float(server.spent_s.sum())
     starting_s = rules.scaling.cold_start_s if rules.scaling else None
     occupied_s = busy_s + float(totals[state.DOWN])
     occupied_s += float(totals[state.STARTS]) * (starting_s or 0.0)
     after_s = float((end_s - np.clip(server.free_s[kept], last_s, end_s)).sum())
-    answered = int(server.histograms.sum())
+    answered = int(server.histograms.sum(axis=1) @ server.images)
     return Run(
         histograms=server.histograms,
         arrived=server.arrived,
         lost=int(totals[state.LOST]),
         images_lost=int(totals[state.IMAGES_LOST]),
-        wait_s=float(totals[state.WAIT]) / max(1, answered * rules.images),
-        busy_s=busy_s,
+        wait_s=float(totals[state.WAIT]) / max(1, answered),
+        spent_s=server.spent_s,
         idle_s=max(0.0, serving_s - occupied_s - after_s),
         rented_s=serving_s + standing_by_s,
         span_s=last_s - server.warm_s,

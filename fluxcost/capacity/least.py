@@ -268,7 +268,7 @@ class Sizing:
         """Requests counted in a run: the same for every count of replicas and every limit."""
         late = math.ceil(LATE_REQUESTS / (1 - self.objective.rank / 100))
         images = max(IMAGES, math.ceil(REPLICA_IMAGES * self._load_of_one))
-        most = max(MOST_IMAGES // self.demand.images, LATE_REQUESTS)
+        most = max(int(MOST_IMAGES // self.demand.images), LATE_REQUESTS)
         return min(most, max(late, math.ceil(images / self.demand.images)))
 
     def _answer(self, replicas: int) -> Simulation:
@@ -336,7 +336,8 @@ class Sizing:
             self.theory.kept * self.theory.stretches.mean_per_s * self.demand.images
         )
         spare_s = max(0.0, self.objective.within_s - call_s)
-        return max(self.demand.images, math.floor(replicas * spare_s / image_s))
+        asked = max(line.images for line in self.demand.lines)
+        return max(asked, math.floor(replicas * spare_s / image_s))
 
 
 def _count(replicas: int) -> str:

@@ -220,12 +220,12 @@ def _lines(trial: Trial, runs: list[Run], asked: list[float]) -> tuple[LineResul
     counts = np.sum([run.histograms for run in runs], axis=0)
     return tuple(
         LineResult(
-            shape=str(line),
+            shape=str(line.shape),
             priority=line.priority,
             requests=int(counts[index].sum()),
             response_s={_name(each): percentile_of(counts[index], each) for each in asked},
         )
-        for index, line in enumerate(trial.lines)
+        for index, line in enumerate(trial.demand.lines)
         if counts[index].any()
     )
 

@@ -12,7 +12,7 @@ from fluxcost.estimate import Estimate
 
 @dataclass(frozen=True, eq=False)
 class LineResult:
-    """What one shape and priority saw, at the central timings.
+    """What requests that ask for the same saw, at the central timings.
 
     Attributes:
         shape: Such as "1024x1024, 4 steps".
