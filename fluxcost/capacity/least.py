@@ -10,11 +10,11 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from fluxcost.capacity.counting import counted, least_enough
 from fluxcost.capacity.demand import Demand
 from fluxcost.capacity.fleet import MOST_REPLICAS, Batching, Fleet
 from fluxcost.capacity.service import Service
@@ -110,7 +110,7 @@ class Sizing:
                 "split the workload.",
                 least / MOST_REPLICAS,
             )
-        return _least(self._met_by_theory, least, least)
+        return least_enough(self._met_by_theory, least, least)
 
     def theoretical(self) -> Serving:
         """Return the fewest replicas by theory and how they serve."""
@@ -182,7 +182,7 @@ class Sizing:
             InfeasibleError: More than 4096 replicas would be needed.
         """
         guess = self.by_theory
-        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
+        replicas = least_enough(self._worth_answering, self._working, max(self._working, guess))
         answer = self._answer(replicas)
         while not self._meets(answer):
             replicas += 1
@@ -301,13 +301,13 @@ class Sizing:
         if lost > self.objective.may_lose:
             allowed = percent(self.objective.may_lose)
             return (
-                f"{_count(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
+                f"{counted(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
             )
         slow_s = run.judged_s(self.objective)
         if slow_s > self.objective.within_s:
             return self._slower(fewer, slow_s)
         met = self._answer(fewer).probability_met or 0.0
-        return f"with {_count(fewer)} it would be met in {percent(met)} of timing worlds only."
+        return f"with {counted(fewer)} it would be met in {percent(met)} of timing worlds only."
 
     def _too_few(self, fewer: int) -> str | None:
         if fewer == 0:
@@ -315,14 +315,14 @@ class Sizing:
         load = self.theory.load(fewer, self.batching.max_batch)
         if load * self._slow < 1:
             return None
-        return f"{_count(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
+        return f"{counted(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
 
     def _slower(self, fewer: int, slow_s: float) -> str:
         told, asked = self.objective.label, seconds(self.objective.within_s)
         most_s = TOO_LONG * self.objective.within_s
         slow = f"over {seconds(most_s)}" if slow_s >= most_s else seconds(slow_s)
         return (
-            f"with {_count(fewer)} {told} would be {slow} in the slow tenth of timing worlds, "
+            f"with {counted(fewer)} {told} would be {slow} in the slow tenth of timing worlds, "
             f"{asked} asked."
         )
 
@@ -338,40 +338,3 @@ class Sizing:
         spare_s = max(0.0, self.objective.within_s - call_s)
         asked = max(line.images for line in self.demand.lines)
         return max(asked, math.floor(replicas * spare_s / image_s))
-
-
-def _count(replicas: int) -> str:
-    return f"{replicas} replica{'s' if replicas > 1 else ''}"
-
-
-def _least(enough: Callable[[int], bool], lowest: int, guess: int) -> int:
-    """Return the least count that is enough, looked for around a guess.
-
-    Raises:
-        InfeasibleError: Not even `MOST_REPLICAS` are.
-    """
-    known: dict[int, bool] = {lowest - 1: False}
-
-    def ask(count: int) -> bool:
-        if count not in known:
-            known[count] = enough(count)
-        return known[count]
-
-    step, low, high = 1, lowest - 1, guess
-    while not (high <= MOST_REPLICAS and ask(high)):
-        if high >= MOST_REPLICAS:
-            raise InfeasibleError(
-                f"more than {MOST_REPLICAS} replicas are needed; split the workload."
-            )
-        low, high, step = high, min(high + step, MOST_REPLICAS), 2 * step
-    step = 1
-    while high - step > low and ask(high - step):
-        high, step = high - step, 2 * step
-    low = max(low, high - step)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if ask(middle):
-            high = middle
-        else:
-            low = middle
-    return high

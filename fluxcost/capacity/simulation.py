@@ -8,6 +8,7 @@ from typing import Any
 from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.verdict import Verdict
 from fluxcost.estimate import Estimate
+from fluxcost.records import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +96,4 @@ class Simulation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values."""
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of a result
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.to_dict() if hasattr(value, "to_dict") else value
+        return {each.name: plain(getattr(self, each.name)) for each in fields(self)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Callable
@@ -37,6 +38,16 @@ class Worlds:
         few = range(min(REPLICATIONS_A_WORLD, len(runs)))
         found = {level: [trial.run(index, level) for index in few] for level in levels}
         self.levels = {level: found[level] for level in sorted(found)}
+
+    def part(self, lines: slice, name: str) -> Worlds:
+        """Return the same worlds as the requests of some lines saw them."""
+        part = copy.copy(self)
+        part.key = f"{self.key}/{name}"
+        part.runs = [run.part(lines) for run in self.runs]
+        part.levels = {
+            level: [run.part(lines) for run in runs] for level, runs in self.levels.items()
+        }
+        return part
 
     def estimate(self, measure: Measure, unit: str, name: str) -> Estimate:
         """Return a number's mean over replications, with timing worlds and chance around it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
+from fluxcost.cli.sharing import IdleBy, show_shared
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
 from fluxcost.planning.tables import plan_rows
@@ -21,7 +23,10 @@ from fluxcost.units import percent, significant, usd
 def plan(
     *,
     workload: Annotated[
-        Path | None, typer.Argument(help="A workload file; see examples/. Not beside --replay.")
+        list[Path] | None,
+        typer.Argument(
+            help="A workload file; see examples/. Several beside --shared, none beside --replay."
+        ),
     ] = None,
     prices: options.Prices = None,
     calibration: Annotated[
@@ -56,6 +61,13 @@ def plan(
         bool,
         typer.Option("--explain", help="Also what would halve the cost, and cost against latency."),
     ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Several workloads on one fleet, and who pays what.")
+    ] = False,
+    idle_by: Annotated[
+        IdleBy,
+        typer.Option(help="Beside --shared: how the cost of idle time is shared."),
+    ] = IdleBy.USE,
     replay: Annotated[
         Path | None,
         typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
@@ -67,10 +79,11 @@ def plan(
     if replay is not None:
         _replayed(replay, fc.load_catalog(prices), timed, json=json)
         return
-    if workload is None:
-        raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
-    asked = fc.load_workload(workload)
     catalog = fc.load_catalog(prices)
+    if shared:
+        show_shared(workload or (), catalog, timed, seed=seed, idle_by=idle_by, top=top, json=json)
+        return
+    asked = fc.load_workload(_only(workload or ()))
     if budget_usd_per_month is not None or gpus is not None:
         found = fc.largest_volume(
             asked,
@@ -111,6 +124,17 @@ def plan(
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _only(workloads: Sequence[Path]) -> Path:
+    if not workloads:
+        raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
+    if len(workloads) > 1:
+        raise fc.InputError(
+            f"WORKLOAD is {len(workloads)} files; expected one, or --shared to plan one fleet for "
+            "all of them."
+        )
+    return workloads[0]
 
 
 def _show_explanation(told: Explanation) -> None:

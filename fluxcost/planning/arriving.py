@@ -8,8 +8,9 @@ can be cheapest, at any price; theory picks them and the simulator decides.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from fluxcost.capacity.demand import Demand, demand_of
 from fluxcost.capacity.fleet import Batching
@@ -28,13 +29,42 @@ NEAR = 1.1
 """Replicas by theory over the fewest by simulation, up to which a candidate is simulated."""
 
 
+class Sizes(Protocol):
+    """What counts the replicas of one stack and batch."""
+
+    @property
+    def batching(self) -> Batching:
+        """How images are joined into calls."""
+
+    @property
+    def by_theory(self) -> int:
+        """The fewest replicas by theory."""
+
+
+Kind = TypeVar("Kind", bound=Sizes)
+
+
 @dataclass(frozen=True, eq=False)
-class Crew:
+class Crew(Generic[Kind]):
     """A pace with as many replicas as the objective takes."""
 
     pace: Pace
-    sizing: Sizing
+    sizing: Kind
     serving: Serving
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate(Generic[Kind]):
+    """A pace whose replicas theory has counted."""
+
+    pace: Pace
+    sizing: Kind
+    replicas: int
+
+    @property
+    def name(self) -> str:
+        """What it is called among rejected ones."""
+        return f"{self.pace.calibration}, {self.sizing.batching}"
 
 
 def demanded(workload: Workload) -> Demand:
@@ -54,7 +84,7 @@ def demanded(workload: Workload) -> Demand:
 
 def crews_of(
     workload: Workload, demand: Demand, paces: Iterable[Pace], *, simulate: bool, seed: int
-) -> Iterator[Crew | Rejected]:
+) -> Iterator[Crew[Sizing] | Rejected]:
     """Yield the fleets that can be cheapest on their GPU type, and why the others cannot.
 
     Args:
@@ -64,52 +94,58 @@ def crews_of(
         simulate: Whether the simulator decides; else theory alone answers.
         seed: Of the simulation.
     """
-    sizings, hopeless = parted(_sizing(workload, demand, pace, seed) for pace in paces)
-    yield from hopeless
-    by_gpu = sorted(sizings, key=lambda one: one.pace.gpu)
-    for _, candidates in itertools.groupby(by_gpu, key=lambda one: one.pace.gpu):
-        yield from _contest(sorted(candidates, key=_promise), simulate=simulate)
 
-
-@dataclass(frozen=True, eq=False)
-class _Candidate:
-    pace: Pace
-    sizing: Sizing
-    replicas: int
-    """By theory."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.pace.calibration}, {self.sizing.batching}"
-
-
-def _promise(candidate: _Candidate) -> tuple[int, int, int]:
-    # At the same count, what was measured better and makes nobody wait for company comes first.
-    return candidate.replicas, candidate.pace.source.rank, candidate.pace.batch
-
-
-def _sizing(workload: Workload, demand: Demand, pace: Pace, seed: int) -> _Candidate | Rejected:
-    batching = Batching(max_batch=pace.batch)
-    name = f"{pace.calibration}, {batching}"
-    try:
-        sizing = Sizing(
+    def sizing(pace: Pace) -> Sizing:
+        return Sizing(
             workload,
             demand,
             service_of(pace.fit, demand.mix, pace.batch),
             calibration=pace.calibration,
-            batching=batching,
+            batching=Batching(max_batch=pace.batch),
             seed=seed,
         )
-        return _Candidate(pace, sizing, sizing.by_theory)
+
+    yield from crews_among(paces, sizing, Sizing.simulated if simulate else Sizing.theoretical)
+
+
+def crews_among(
+    paces: Iterable[Pace], sizing: Callable[[Pace], Kind], answer: Callable[[Kind], Serving]
+) -> Iterator[Crew[Kind] | Rejected]:
+    """Yield the fleets that can be cheapest on their GPU type, and why the others cannot.
+
+    Args:
+        paces: Stacks and batches to choose from.
+        sizing: What counts the replicas of a pace.
+        answer: How many they are and how they serve.
+    """
+    candidates, hopeless = parted(_candidate(pace, sizing) for pace in paces)
+    yield from hopeless
+    by_gpu = sorted(candidates, key=lambda one: one.pace.gpu)
+    for _, rivals in itertools.groupby(by_gpu, key=lambda one: one.pace.gpu):
+        yield from _contest(sorted(rivals, key=_promise), answer)
+
+
+def _promise(candidate: Candidate[Kind]) -> tuple[int, int, int]:
+    # At the same count, what was measured better and makes nobody wait for company comes first.
+    return candidate.replicas, candidate.pace.source.rank, candidate.pace.batch
+
+
+def _candidate(pace: Pace, sizing: Callable[[Pace], Kind]) -> Candidate[Kind] | Rejected:
+    name = f"{pace.calibration}, {Batching(max_batch=pace.batch)}"
+    try:
+        made = sizing(pace)
+        return Candidate(pace, made, made.by_theory)
     except OverObjectiveError as error:
         return Rejected(name, "objective", str(error), error.over)
     except FluxcostError as error:
         return Rejected(name, "timing", str(error))
 
 
-def _contest(candidates: Sequence[_Candidate], *, simulate: bool) -> Iterator[Crew | Rejected]:
+def _contest(
+    candidates: Sequence[Candidate[Kind]], answer: Callable[[Kind], Serving]
+) -> Iterator[Crew[Kind] | Rejected]:
     """Yield what can be cheapest among the candidates of one GPU type, most promising first."""
-    chosen: list[Crew] = []
+    chosen: list[Crew[Kind]] = []
     for candidate in candidates:
         fewest = min((crew.serving.fleet.replicas for crew in chosen), default=None)
         far = fewest is not None and candidate.replicas > NEAR * fewest
@@ -121,10 +157,9 @@ def _contest(candidates: Sequence[_Candidate], *, simulate: bool) -> Iterator[Cr
             yield Rejected(candidate.name, "replicas", reason)
             continue
         try:
-            sizing = candidate.sizing
-            serving = sizing.simulated() if simulate else sizing.theoretical()
+            serving = answer(candidate.sizing)
         except FluxcostError as error:
             yield Rejected(candidate.name, "objective", str(error))
             continue
-        chosen.append(Crew(candidate.pace, sizing, serving))
+        chosen.append(Crew(candidate.pace, candidate.sizing, serving))
         yield chosen[-1]

@@ -27,7 +27,7 @@ from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.quality import plan_for_quality
 from fluxcost.planning.recipe import Depth, Recipe
 from fluxcost.planning.sizing import Terms, rent_fleet
-from fluxcost.planning.ways import SCALED_TO_ZERO, ways_for
+from fluxcost.planning.ways import broken_steadiness, ways_for
 from fluxcost.workload import Workload
 
 
@@ -66,7 +66,7 @@ def plan(
     if workload.quality is not None:
         one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
         asked = Recipe(workload, catalog, {}, today, depth, seed)
-        return plan_for_quality(asked, one, calibrations, qualities, _dearness)
+        return plan_for_quality(asked, one, calibrations, qualities, dearness)
     fits = fits_of(workload, catalog, calibrations)
     return plan_fitted(workload, catalog, fits, today, depth, seed)
 
@@ -97,10 +97,11 @@ def plan_fitted(
     ranked, rejected = parted(outcomes)
     timed = {name_of(each.calibration): each.key for each in fits}
     recipe = Recipe(workload, catalog, timed, today, depth, seed)
-    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected), recipe)
+    return Plans(workload.name, tuple(sorted(ranked, key=dearness)), tuple(rejected), recipe)
 
 
-def _dearness(plan: Plan) -> tuple[float, float, int, int, str]:
+def dearness(plan: Plan) -> tuple[float, float, int, int, str]:
+    """Return what plans are ranked by: the dear end of the cost, then how soon, then how sure."""
     # At the same worst cost, who answers sooner comes first, then what is known better.
     response_s = plan.serving.response.high if plan.serving else 0.0
     timing = plan.timing_source.rank if plan.timing_source else 0
@@ -119,7 +120,7 @@ def _make(
     for offer in offers:
         here = [pace for pace in paces if pace.gpu == offer.gpu]
         if not here:
-            yield _no_timing(offer, workload)
+            yield no_timing(offer, workload)
         for pace in here:
             yield from _rent_at(offer, pace, workload, terms)
     yield from _buy(workload, catalog, workload.mix, workload.images, terms.unit, today)
@@ -168,12 +169,8 @@ def _serve(
     yield from not_allowed
     for offer in offers:
         here = [crew for crew in crews if crew.pace.gpu == offer.gpu]
-        if offer.kind in SCALED_TO_ZERO:
-            reason = f"sold as {offer.kind}, which is not kept around the clock."
-            yield Rejected(offer.id, "volume", reason)
-        elif offer.is_interruptible:
-            reason = f"sold as {offer.kind}: replicas that vanish are not sized for an objective."
-            yield Rejected(offer.id, "objective", reason)
+        if unsteady := broken_steadiness(offer):
+            yield unsteady
         elif not here:
             yield _no_crew(offer, workload, paces)
         else:
@@ -185,12 +182,11 @@ def _serve(
     yield from bought_all
     if bought_all and depth == "simulated":
         # An API is planned beside an objective only where the workload allows what is untimed.
-        cheapest = min(bought_all, key=_dearness)
+        cheapest = min(bought_all, key=dearness)
         shorts = list(shorts_of(crews))
         for offer in offers:
             here_short = [short for short in shorts if short.pace.gpu == offer.gpu]
-            steady = offer.kind not in SCALED_TO_ZERO and not offer.is_interruptible
-            if steady and here_short:
+            if here_short and broken_steadiness(offer) is None:
                 yield overflow_plan(offer, here_short, cheapest, images, today)
 
 
@@ -204,14 +200,15 @@ def _offers(
         yield broken or broken_by_place_or_age(offer, constraints, today) or offer
 
 
-def _no_timing(offer: Offer, workload: Workload) -> Rejected:
+def no_timing(offer: Offer, workload: Workload) -> Rejected:
+    """Return why an offer whose GPU nobody timed is turned down."""
     reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there."
     return Rejected(offer.id, "timing", reason)
 
 
 def _no_crew(offer: Offer, workload: Workload, paces: Sequence[Pace]) -> Rejected:
     if all(pace.gpu != offer.gpu for pace in paces):
-        return _no_timing(offer, workload)
+        return no_timing(offer, workload)
     return Rejected(offer.id, "objective", f"no stack and batch meets it on {offer.gpu}.")
 
 

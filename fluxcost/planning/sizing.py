@@ -150,14 +150,15 @@ def rent_for_month(offer: Offer, image_s: Estimate, images: int, terms: Terms) -
 
 def rent_fleet(offer: Offer, serving: Serving, today: dt.date | None) -> Rental:
     """Return the instances that hold a fleet kept around the clock, and the bill."""
-    fleet, asked = serving.fleet, serving.objective
+    fleet = serving.fleet
     gpus = instances_for(offer, fleet.replicas) * offer.gpu_count
     hours, total = _month(offer, gpus, today, serving.response)
     replicas = f"{fleet.replicas} replica{'s' if fleet.replicas > 1 else ''}"
+    met = percent(serving.probability_met)
     why = (
         f"{replicas} with {fleet.batching}, {percent(serving.utilization.value)} busy, answer "
-        f"{asked.label} in {interval(serving.response)}, within "
-        f"{seconds(asked.within_s)} in {percent(serving.probability_met)} of timing worlds; "
+        f"{serving.about} in {interval(serving.response)}, within "
+        f"{seconds(serving.objective.within_s)} in {met} of timing worlds; "
         f"{_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
