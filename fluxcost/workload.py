@@ -141,8 +141,8 @@ class Workload(Record):
     startup_minutes: Minutes | None = Field(
         default=None,
         validate_default=True,
-        description="Billed from renting a GPU until it makes its first image; left out beside "
-        "arrivals, for which GPUs are kept.",
+        description="Billed from renting a GPU until it makes its first image; beside arrivals for "
+        "plans that rent by the hour, where the measured one does not suit.",
     )
     constraints: Constraints = Constraints()
     quality: QualityFloor | None = Field(

@@ -26,8 +26,8 @@ from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.quality import plan_for_quality
 from fluxcost.planning.recipe import Depth, Recipe
-from fluxcost.planning.sizing import Terms, rent_fleet
-from fluxcost.planning.ways import broken_steadiness, ways_for
+from fluxcost.planning.sizing import Terms
+from fluxcost.planning.ways import ways_for
 from fluxcost.workload import Workload
 
 
@@ -93,7 +93,10 @@ def plan_fitted(
     if workload.arrivals is None:
         outcomes = _make(workload, catalog, fits, today)
     else:
-        outcomes = _serve(workload, catalog, fits, today, depth, seed)
+        # The simulator's compiled loops are slow to import, and a volume does without them.
+        from fluxcost.planning.live import serve
+
+        outcomes = serve(workload, catalog, fits, today, depth, seed)
     ranked, rejected = parted(outcomes)
     timed = {name_of(each.calibration): each.key for each in fits}
     recipe = Recipe(workload, catalog, timed, today, depth, seed)
@@ -115,7 +118,7 @@ def _make(
     terms = Terms.of(workload, today)
     paces, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
     yield from too_slow
-    offers, not_allowed = parted(_offers(workload, catalog, today))
+    offers, not_allowed = parted(allowed_offers(workload, catalog, today))
     yield from not_allowed
     for offer in offers:
         here = [pace for pace in paces if pace.gpu == offer.gpu]
@@ -123,7 +126,7 @@ def _make(
             yield no_timing(offer, workload)
         for pace in here:
             yield from _rent_at(offer, pace, workload, terms)
-    yield from _buy(workload, catalog, workload.mix, workload.images, terms.unit, today)
+    yield from buy_all(workload, catalog, workload.mix, workload.images, terms.unit, today)
 
 
 def _rent_at(
@@ -144,53 +147,7 @@ def _rent_at(
             yield rented(offer, pace, way.mode, rental, workload.images, terms.today, told=told)
 
 
-def _serve(
-    workload: Workload,
-    catalog: Catalog,
-    fits: Sequence[Fit],
-    today: dt.date | None,
-    depth: Depth,
-    seed: int,
-) -> Iterator[Plan | Rejected]:
-    """Yield the ways to serve requests as they arrive."""
-    # The simulator's compiled loops are slow to import, and a volume does without them.
-    from fluxcost.planning.arriving import crews_of, demanded
-    from fluxcost.planning.overflow import overflow_plan, shorts_of
-
-    demand = demanded(workload)
-    images = demand.images_per_month
-    paces, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))
-    yield from too_slow
-    crews, too_few = parted(
-        crews_of(workload, demand, paces, simulate=depth == "simulated", seed=seed)
-    )
-    yield from too_few
-    offers, not_allowed = parted(_offers(workload, catalog, today))
-    yield from not_allowed
-    for offer in offers:
-        here = [crew for crew in crews if crew.pace.gpu == offer.gpu]
-        if unsteady := broken_steadiness(offer):
-            yield unsteady
-        elif not here:
-            yield _no_crew(offer, workload, paces)
-        else:
-            for crew in here:
-                rental = rent_fleet(offer, crew.serving, today)
-                yield rented(offer, crew.pace, "always-on", rental, images, today, crew.serving)
-    bought_all, not_bought = parted(_buy(workload, catalog, demand.mix, images, "USD/month", today))
-    yield from not_bought
-    yield from bought_all
-    if bought_all and depth == "simulated":
-        # An API is planned beside an objective only where the workload allows what is untimed.
-        cheapest = min(bought_all, key=dearness)
-        shorts = list(shorts_of(crews))
-        for offer in offers:
-            here_short = [short for short in shorts if short.pace.gpu == offer.gpu]
-            if here_short and broken_steadiness(offer) is None:
-                yield overflow_plan(offer, here_short, cheapest, images, today)
-
-
-def _offers(
+def allowed_offers(
     workload: Workload, catalog: Catalog, today: dt.date | None
 ) -> Iterator[Offer | Rejected]:
     """Yield every offer, or the rule it breaks."""
@@ -206,13 +163,7 @@ def no_timing(offer: Offer, workload: Workload) -> Rejected:
     return Rejected(offer.id, "timing", reason)
 
 
-def _no_crew(offer: Offer, workload: Workload, paces: Sequence[Pace]) -> Rejected:
-    if all(pace.gpu != offer.gpu for pace in paces):
-        return no_timing(offer, workload)
-    return Rejected(offer.id, "objective", f"no stack and batch meets it on {offer.gpu}.")
-
-
-def _buy(
+def buy_all(
     workload: Workload,
     catalog: Catalog,
     mix: Mix,
@@ -220,6 +171,7 @@ def _buy(
     unit: str,
     today: dt.date | None,
 ) -> Iterator[Plan | Rejected]:
+    """Yield the plan of every tariff of the model that is allowed, or the rule it breaks."""
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue
