@@ -174,6 +174,22 @@ class Sizing:
         serving = self._serving(answer, answer.response[taken.label], told)
         return replace(serving, lost=0.0), answer.lost
 
+    def under(self, count: int) -> Serving | None:
+        """Return the fewest replicas under a count by simulation and how they serve.
+
+        None where so few do not meet the objective; the next count down is asked until then.
+        """
+        found = None
+        for replicas in range(count - 1, self._working - 1, -1):
+            answer = self._answer(replicas) if self._worth_answering(replicas) else None
+            if answer is None or not self._meets(answer):
+                break
+            found = answer
+        if found is None:
+            return None
+        response = found.response[self.objective.label]
+        return self._serving(found, response, self._why_not(found.fleet.replicas - 1))
+
     def fewest(self) -> Simulation:
         """Return the simulation of the fewest replicas, looked for around theory's count.
 
