@@ -11,7 +11,8 @@ from fluxcost.economics.offers import Offer
 from fluxcost.performance.fit import Fit
 from fluxcost.planning.arriving import Crew, crews_of, demanded
 from fluxcost.planning.assembly import rented
-from fluxcost.planning.hourly import crews_by_hour, plan_by_hour
+from fluxcost.planning.bursts import plan_by_hour
+from fluxcost.planning.hourly import crews_by_hour
 from fluxcost.planning.overflow import overflow_plan, shorts_of
 from fluxcost.planning.paces import Pace, paces_of
 from fluxcost.planning.plans import Plan, Rejected, parted

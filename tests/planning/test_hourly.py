@@ -10,7 +10,7 @@ from fluxcost.capacity.smallest import fleet_by_hour
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration, ColdStart
-from fluxcost.planning.hourly import runs_of
+from fluxcost.planning.bursts import runs_of
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.search import plan
 from fluxcost.workload import Workload
