@@ -30,11 +30,13 @@ def works() -> dict[str, Callable[[], object]]:
     """Return what is timed, by name."""
     job = fc.load_workload(ROOT / "examples" / "ecommerce_catalog.yaml")
     live = fc.load_workload(ROOT / "examples" / "property_staging.yaml")
+    bursts = fc.load_workload(ROOT / "examples" / "newsroom.yaml")
     return {
         "read the shipped prices (yardstick)": lambda: fc.load_catalog(ROOT / "pricing"),
         "plan a job": lambda: fc.plan(job),
         "plan requests that arrive, analytic": lambda: fc.plan(live, depth="analytic"),
         "plan requests that arrive, simulated": lambda: fc.plan(live),
+        "plan two workloads alone and sharing, simulated": lambda: fc.plan_shared([live, bursts]),
     }
 
 

@@ -112,7 +112,7 @@ def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:
         met = percent(found.probability_met)
         st.markdown(
             show.plain(
-                f"{objective.percentile:g} of 100 requests within {seconds(objective.within_s)}: "
+                f"{objective.rank:g} of 100 requests within {seconds(objective.within_s)}: "
                 f"met in {met} of the worlds drawn. {found.verdict.capitalize()}: {found.reason}"
             )
         )
@@ -126,7 +126,7 @@ def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:
 
 
 def _named(workload: fc.Workload) -> str:
-    return f"p{workload.objective.percentile:g}" if workload.objective else "p95"
+    return f"p{workload.objective.rank:g}" if workload.objective else "p95"
 
 
 def _frame(curve: fc.LoadCurve) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
     from fluxcost.capacity.load import LoadCurve, load_curve
+    from fluxcost.capacity.sharing import SharedSimulation, simulate_shared
     from fluxcost.capacity.simulate import simulate
     from fluxcost.capacity.simulation import Simulation
     from fluxcost.capacity.smallest import HourlyFleets, fleet_by_hour, smallest_fleet
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from fluxcost.planning.replay import replay
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
+    from fluxcost.planning.sharing import SharedPlans, plan_shared
     from fluxcost.workload import Shape, Workload, load_workload, parse_workload
 
 __all__ = [
@@ -133,6 +135,8 @@ __all__ = [
     "Serverless",
     "Sessions",
     "Shape",
+    "SharedPlans",
+    "SharedSimulation",
     "Simulation",
     "SizeCurve",
     "Source",
@@ -174,6 +178,7 @@ __all__ = [
     "parse_prices",
     "parse_workload",
     "plan",
+    "plan_shared",
     "price_file",
     "quality",
     "quality_adjusted_cost",
@@ -184,6 +189,7 @@ __all__ = [
     "shipped_calibrations",
     "shipped_qualities",
     "simulate",
+    "simulate_shared",
     "size_curve",
     "smallest_fleet",
     "switch_month",
@@ -204,6 +210,10 @@ _ROOMS = {
     "fluxcost.capacity.load": (
         "LoadCurve",
         "load_curve",
+    ),
+    "fluxcost.capacity.sharing": (
+        "SharedSimulation",
+        "simulate_shared",
     ),
     "fluxcost.capacity.simulate": ("simulate",),
     "fluxcost.capacity.simulation": ("Simulation",),
@@ -352,6 +362,10 @@ _ROOMS = {
     "fluxcost.planning.replay": ("replay",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
+    "fluxcost.planning.sharing": (
+        "SharedPlans",
+        "plan_shared",
+    ),
     "fluxcost.workload": (
         "Shape",
         "Workload",

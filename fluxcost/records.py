@@ -43,6 +43,15 @@ class Record(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+def plain(value: Any) -> Any:  # noqa: ANN401 - any field of a result
+    """Return a value of a result as JSON holds it."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
 def refuse(error: ValidationError, where: str) -> NoReturn:
     """Turn a pydantic error into one sentence and raise it as InputError."""
     problems = error.errors(include_url=False)

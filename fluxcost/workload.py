@@ -1,4 +1,4 @@
-"""What a user asks for: the shape of a request, and the workload made of them.
+"""What a user asks for: how many images of which shapes, when, how soon, and what is forbidden.
 
 A workload file (format `fluxcost-workload`, version 1) says which images are wanted, how many, by
 when, and what a plan must never do. It holds what only the user knows; nothing here is assumed.
@@ -6,14 +6,11 @@ when, and what a plan must never do. It holds what only the user knows; nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
-    StrictBool,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -22,18 +19,27 @@ from pydantic_core import PydanticCustomError
 
 from fluxcost.documents import decoded, parse_yaml, read_yaml, refuse_other_format
 from fluxcost.errors import InputError
-from fluxcost.estimate import Source
-from fluxcost.records import Name, NonNegative, Positive, Record
+from fluxcost.limits import Constraints, Objective, QualityFloor
+from fluxcost.records import Name, Record
+from fluxcost.shape import Shape, ShapeShare
+
+__all__ = (
+    "SECONDS_PER_MONTH",
+    "Arrivals",
+    "Constraints",
+    "Deadline",
+    "Objective",
+    "OnDemand",
+    "QualityFloor",
+    "Shape",
+    "ShapeShare",
+    "Workload",
+    "load_workload",
+    "parse_workload",
+)
 
 FORMAT: Literal["fluxcost-workload"] = "fluxcost-workload"
 VERSION = 1
-
-MULTIPLE_PX = 16
-"""Step of width and height: the VAE shrinks by 8, and 2x2 latents make one token (diffusers)."""
-
-MAX_SIDE_PX = 8192
-MAX_STEPS = 1000
-MAX_REFERENCE_IMAGES = 16
 
 SECONDS_PER_MONTH = 730 * 3600
 """A month is 730 hours: 365 days over 12."""
@@ -44,97 +50,11 @@ HOURS_PER_WEEK = 168
 Images = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 Hours = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, strict=True)]
 Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)]
-Weight = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False, strict=True)]
 Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict=True)]
 Rate = Annotated[float, Field(ge=1e-6, le=1e5, allow_inf_nan=False, strict=True)]
 Variation = Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False, strict=True)]
-Percentile = Annotated[float, Field(ge=1, le=99.99, allow_inf_nan=False, strict=True)]
 CompileCache = Literal["empty", "shipped"]
-Tier = Literal["standard", "secure", "community", "marketplace"]
 Hourly = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, strict=True)]
-
-
-@dataclass(frozen=True, order=True)
-class Shape:
-    """What one request asks of the model.
-
-    Attributes:
-        width: Pixels, a multiple of 16 up to 8192.
-        height: Pixels, a multiple of 16 up to 8192.
-        steps: Denoising steps, 1 to 1000.
-        reference_images: Images given with the prompt; 0 is text to image.
-
-    Raises:
-        InputError: A field is out of range; the message names the nearest usable value.
-    """
-
-    width: int
-    height: int
-    steps: int
-    reference_images: int = 0
-
-    def __post_init__(self) -> None:
-        checks = {
-            "width": _checked_side,
-            "height": _checked_side,
-            "steps": _checked_steps,
-            "reference_images": _checked_reference_images,
-        }
-        for field, check in checks.items():
-            value = getattr(self, field)
-            try:
-                check(value)
-            except ValueError as error:
-                raise InputError(f"{field} is {value!r}; expected {error}.") from None
-
-    @property
-    def pixels(self) -> int:
-        """Pixels of one image."""
-        return self.width * self.height
-
-    def __str__(self) -> str:
-        given = f", {self.reference_images} references" if self.reference_images else ""
-        return f"{self.width}x{self.height}, {self.steps} steps{given}"
-
-
-def _checked_side(value: object) -> int:
-    side = _checked_count(value, MULTIPLE_PX, MAX_SIDE_PX)
-    if side % MULTIPLE_PX:
-        nearest = round(side / MULTIPLE_PX) * MULTIPLE_PX
-        raise ValueError(f"a multiple of {MULTIPLE_PX} pixels; use {nearest}")
-    return side
-
-
-def _checked_steps(value: object) -> int:
-    return _checked_count(value, 1, MAX_STEPS)
-
-
-def _checked_reference_images(value: object) -> int:
-    return _checked_count(value, 0, MAX_REFERENCE_IMAGES)
-
-
-def _checked_count(value: object, low: int, high: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"a whole number from {low} to {high}")
-    return value
-
-
-class ShapeShare(Record):
-    """One shape of a mix and its weight; weights are relative and need not sum to 1."""
-
-    width: Annotated[int, BeforeValidator(_checked_side)]
-    height: Annotated[int, BeforeValidator(_checked_side)]
-    steps: Annotated[int, BeforeValidator(_checked_steps)]
-    reference_images: Annotated[int, BeforeValidator(_checked_reference_images)] = 0
-    weight: Weight = 1.0
-    priority: Annotated[int, Field(ge=0, le=9, strict=True)] = Field(
-        default=0, description="0 is served first; a call that has begun is never interrupted."
-    )
-
-    @property
-    def shape(self) -> Shape:
-        """The shape asked for."""
-        return Shape(self.width, self.height, self.steps, self.reference_images)
 
 
 class Deadline(Record):
@@ -193,96 +113,6 @@ class Arrivals(Record):
         return weights
 
 
-class Objective(Record):
-    """How soon requests must be answered: `percentile` of all of them `within_s` of their arrival.
-
-    Requests that may be rejected are turned away when the queue is too long to answer them in time;
-    they do not count in the percentile.
-    """
-
-    percentile: Percentile = Field(description="Such as 95: 95 of 100 requests.")
-    within_s: Positive = Field(description="From a request's arrival to its last image, seconds.")
-    may_reject: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False, strict=True)] = Field(
-        default=0.0, description="Largest share of requests that may be turned away."
-    )
-
-
-class Constraints(Record):
-    """What a plan must never do. None, or an empty list of denials, constrains nothing."""
-
-    allow_providers: tuple[Name, ...] | None = Field(default=None, min_length=1)
-    deny_providers: tuple[Name, ...] = ()
-    allow_billing: tuple[Name, ...] | None = Field(
-        default=None, min_length=1, description="Billing kinds of GPU offers, such as on-demand."
-    )
-    least_grade: Literal["A", "B", "C"] = Field(
-        default="B", description="Weakest evidence of a price accepted: A is the vendor's own."
-    )
-    allow_stale: StrictBool = Field(
-        default=False,
-        description="Use prices over 90 days old or from undated pages too; your own always count.",
-    )
-    allow_marketplace: StrictBool = Field(
-        default=False, description="Use hosts of a marketplace, whose prices move day by day, too."
-    )
-    spot_interruptions_per_hour: NonNegative | None = Field(
-        default=None,
-        description="Of one spot instance, as you see them; without it no spot offer is used.",
-    )
-    allow_sources: tuple[Source, ...] | None = Field(
-        default=None, min_length=1, description="Of timings; APIs are not timed, so not concerned."
-    )
-    max_latency_p95_s: Positive | None = Field(
-        default=None, description="Of one call on an idle GPU, without queueing."
-    )
-    allow_lossy: StrictBool = Field(
-        default=False, description="Whether stacks that change the pictures may be used."
-    )
-    allow_cached_prompts: StrictBool = Field(
-        default=False,
-        description="Whether every prompt comes again and again, so that stacks which keep what "
-        "was encoded before may be used.",
-    )
-    allow_untimed: StrictBool = Field(
-        default=False,
-        description="Whether APIs, which nobody timed, may answer where an objective is stated.",
-    )
-    non_commercial: StrictBool = Field(
-        default=False, description="Whether weights licensed for no commercial use may be run."
-    )
-    allow_regions: tuple[Name, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="Words of which an offer's region must hold one, such as us-east; what states "
-        "no region, as APIs do not, holds none.",
-    )
-    allow_tiers: tuple[Tier, ...] | None = Field(
-        default=None, min_length=1, description="Who may stand behind the host of a GPU."
-    )
-    max_price_age_days: Annotated[int, Field(ge=0, le=36_500, strict=True)] | None = Field(
-        default=None, description="Oldest price accepted, by the day it was true."
-    )
-
-
-class QualityFloor(Record):
-    """How good pictures must be; model and steps are then the plan's to choose among records.
-
-    The steps of the shapes give way to those of a record, where one says.
-    """
-
-    metric: Literal["clip", "clip_by_steps", "lpips", "binding", "accepted"]
-    at_least: Positive = Field(description="The low end of the record's interval reaches it.")
-    category: Name | None = Field(
-        default=None, description="Of prompts; the mean over all if None."
-    )
-    judge: Name | None = Field(
-        default=None, description="Whose scores count, where records hold those of several."
-    )
-    models: tuple[Name, ...] | None = Field(
-        default=None, min_length=1, description="To choose among; the workload's alone if None."
-    )
-
-
 class Workload(Record):
     """How many images of which shapes, by when, and what is out of the question."""
 
@@ -312,8 +142,8 @@ class Workload(Record):
     startup_minutes: Minutes | None = Field(
         default=None,
         validate_default=True,
-        description="Billed from renting a GPU until it makes its first image; left out beside "
-        "arrivals, for which GPUs are kept.",
+        description="Billed from renting a GPU until it makes its first image; beside arrivals for "
+        "plans that rent by the hour, where the measured one does not suit.",
     )
     compile_cache: CompileCache = Field(
         default="empty",

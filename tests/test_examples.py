@@ -36,3 +36,16 @@ def test_an_answer_lies_in_its_stated_range(name: str):
 def test_a_hundred_ad_variations_cost_about_four_cents():
     best = fc.plan(fc.load_workload(EXAMPLES / "ad_variations.yaml"), today=TODAY).best
     assert 0.02 <= 100 * best.usd_per_image.value <= 0.06
+
+
+def test_the_artists_and_the_newsroom_save_a_gpu_together():
+    asked = [
+        fc.load_workload(EXAMPLES / name) for name in ("game_variations.yaml", "newsroom.yaml")
+    ]
+    plans = fc.plan_shared(asked, today=TODAY)
+    apart = sum(each.best.gpus for each in plans.alone)
+    assert plans.best.gpus == apart - 1
+    assert plans.saved.low > 0
+    artists, newsroom = plans.allocations
+    assert artists.gpu_share.value > 0.9
+    assert newsroom.total.high < newsroom.alone.low

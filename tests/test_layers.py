@@ -13,6 +13,8 @@ ROOMS = [
     "records",
     "documents",
     "units",
+    "shape",
+    "limits",
     "workload",
     "performance",
     "capacity",

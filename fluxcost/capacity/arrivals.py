@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,6 +89,16 @@ class Stream:
     shares: tuple[float, ...] = (1.0,)
     profile: Profile | None = None
 
+    @property
+    def hours(self) -> int:
+        """Hours of the period in which the rate changes; 0 where it is even."""
+        return 0 if self.profile is None else len(self.profile.weights)
+
+    def with_hours_of(self, hour_s: float) -> Stream:
+        """Return the stream with hours that last so long."""
+        profile = self.profile and Profile(self.profile.weights, hour_s)
+        return Stream(self.rate_per_s, self.gaps, self.shares, profile)
+
     def chunks(self, random: Random, requests: int) -> Iterator[Chunk]:
         """Yield times (s) and lines of so many requests."""
         clock_s = 0.0
@@ -103,6 +115,72 @@ class Stream:
             if bounds.size:
                 lines = np.searchsorted(bounds, random.random(count), side="right")
             yield (self.profile.warp(times) if self.profile else times), lines
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Several streams at once, independent of each other; their profiles begin at one hour.
+
+    Lines are numbered through: those of the first stream come first.
+
+    Attributes:
+        streams: At least one.
+    """
+
+    streams: tuple[Stream, ...]
+
+    @property
+    def rate_per_s(self) -> float:
+        """Mean requests a second of all."""
+        return sum(stream.rate_per_s for stream in self.streams)
+
+    @property
+    def hours(self) -> int:
+        """Hours after which all profiles begin anew; 0 where all rates are even."""
+        changing = [stream.hours for stream in self.streams if stream.hours]
+        return math.lcm(*changing) if changing else 0
+
+    def with_hours_of(self, hour_s: float) -> Merged:
+        """Return the streams with hours that last so long."""
+        return Merged(tuple(stream.with_hours_of(hour_s) for stream in self.streams))
+
+    def chunks(self, random: Random, requests: int) -> Iterator[Chunk]:
+        """Yield times (s) and lines of so many requests, in order."""
+        left = requests
+        for times, lines in self._in_order(random):
+            for first in range(0, min(left, times.size), CHUNK):
+                until = min(first + CHUNK, left, times.size)
+                yield times[first:until], lines[first:until]
+            left -= times.size
+            if left <= 0:
+                return
+
+    def _in_order(self, random: Random) -> Iterator[Chunk]:
+        """Yield times and lines without end, as far as all streams are drawn."""
+        drawn = [
+            stream.chunks(own, sys.maxsize)
+            for stream, own in zip(self.streams, random.spawn(len(self.streams)), strict=True)
+        ]
+        firsts = np.cumsum([0, *(len(stream.shares) for stream in self.streams)])
+        held = [next(source) for source in drawn]
+        while True:
+            soonest = min(range(len(held)), key=lambda number: float(held[number][0][-1]))
+            until_s = held[soonest][0][-1]
+            cuts = [int(np.searchsorted(times, until_s, side="right")) for times, _ in held]
+            times = np.concatenate([each[0][:cut] for each, cut in zip(held, cuts, strict=True)])
+            lines = np.concatenate(
+                [
+                    each[1][:cut] + first
+                    for each, cut, first in zip(held, cuts, firsts[:-1], strict=True)
+                ]
+            )
+            order = np.argsort(times, kind="stable")
+            yield times[order], lines[order]
+            held = [(each[0][cut:], each[1][cut:]) for each, cut in zip(held, cuts, strict=True)]
+            held = [
+                each if each[0].size else next(source)
+                for each, source in zip(held, drawn, strict=True)
+            ]
 
 
 @dataclass(frozen=True, eq=False)

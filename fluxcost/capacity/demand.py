@@ -1,4 +1,4 @@
-"""A workload as the simulator sees it: lines of one shape and priority, and when requests come."""
+"""A workload as the simulator sees it: lines of requests that ask alike, and when they come."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fluxcost.capacity.arrivals import (
+    SECONDS_PER_HOUR,
     Arrivals,
     AtOnce,
     Gaps,
+    Merged,
     Profile,
     Replay,
     Stream,
@@ -27,22 +29,19 @@ SHORTEST_HOUR_CALLS = 300
 
 @dataclass(frozen=True)
 class Line:
-    """One waiting line.
+    """Requests that ask for the same; they are counted together.
 
     Attributes:
-        shape: Of its images.
+        shape: Of their images.
         priority: 0 is served first.
         share: Of the requests.
-        others: Further shapes whose images may share its calls.
+        images: Images a request.
     """
 
     shape: Shape
     priority: int
     share: float
-    others: tuple[Shape, ...] = ()
-
-    def __str__(self) -> str:
-        return " or ".join(str(shape) for shape in (self.shape, *self.others))
+    images: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,30 +49,41 @@ class Demand:
     """What asks for images.
 
     Attributes:
-        lines: Shapes and priorities, with shares that sum to 1.
+        lines: What requests ask for, with shares that sum to 1.
         rate_per_s: Mean requests a second; None for a job that is all there at once.
-        images: Images a request.
         arrivals: When requests come.
         requests: Requests in all, where that is certain: a trace or a job; else None.
     """
 
     lines: tuple[Line, ...]
     rate_per_s: float | None
-    images: int
     arrivals: Arrivals
     requests: int | None
 
     @property
+    def images(self) -> float:
+        """Images a request, the mean."""
+        each = {line.images for line in self.lines}
+        return each.pop() if len(each) == 1 else sum(x.share * x.images for x in self.lines)
+
+    @property
+    def image_shares(self) -> tuple[float, ...]:
+        """Each line's share of the images."""
+        return tuple(line.share * line.images / self.images for line in self.lines)
+
+    @property
     def mix(self) -> tuple[tuple[Shape, float], ...]:
-        """Each line's shape and its share."""
-        return tuple((line.shape, line.share) for line in self.lines)
+        """Each line's shape and its share of the images."""
+        return tuple(
+            (line.shape, share) for line, share in zip(self.lines, self.image_shares, strict=True)
+        )
 
     @property
     def images_per_month(self) -> int:
         """Images of a month at the mean rate; a job's images where there is no rate."""
         if self.rate_per_s is None:
             assert self.requests is not None  # noqa: S101 - a job has no rate but a count
-            return self.requests * self.images
+            return round(self.requests * self.images)
         return max(1, round(self.rate_per_s * self.images * SECONDS_PER_MONTH))
 
     def planned_requests(self, requests: int, call_s: float) -> tuple[Arrivals, int]:
@@ -89,17 +99,14 @@ class Demand:
         stream = self.arrivals
         if self.requests is not None:
             return stream, self.requests
-        assert isinstance(stream, Stream)  # noqa: S101 - a record or a job has its count
-        if stream.profile is None:
+        assert isinstance(stream, Stream | Merged)  # noqa: S101 - a record or a job has its count
+        if not stream.hours:
             return stream, requests
-        hours = len(stream.profile.weights)
-        wanted_s = requests / stream.rate_per_s / hours
-        hour_s = min(stream.profile.hour_s, max(wanted_s, SHORTEST_HOUR_CALLS * call_s))
-        per_period = stream.rate_per_s * hours * hour_s
+        wanted_s = requests / stream.rate_per_s / stream.hours
+        hour_s = min(SECONDS_PER_HOUR, max(wanted_s, SHORTEST_HOUR_CALLS * call_s))
+        per_period = stream.rate_per_s * stream.hours * hour_s
         periods = max(1, round(requests / per_period))
-        profile = Profile(stream.profile.weights, hour_s)
-        made = Stream(stream.rate_per_s, stream.gaps, stream.shares, profile)
-        return made, max(1, round(periods * per_period))
+        return stream.with_hours_of(hour_s), max(1, round(periods * per_period))
 
 
 def demand_of(workload: Workload) -> Demand:
@@ -110,24 +117,27 @@ def demand_of(workload: Workload) -> Demand:
         DocumentError: Its trace cannot be used.
     """
     total = sum(share.weight for share in workload.shapes)
-    lines = tuple(Line(each.shape, each.priority, each.weight / total) for each in workload.shapes)
+    images = workload.images_per_request
+    lines = tuple(
+        Line(each.shape, each.priority, each.weight / total, images) for each in workload.shapes
+    )
     shares = tuple(line.share for line in lines)
     if workload.deadline is not None:
-        return Demand(lines, None, 1, AtOnce(shares), workload.deadline.images)
+        return Demand(lines, None, AtOnce(shares), workload.deadline.images)
     if workload.arrivals is None:
         raise InputError(
             f"{workload.name}: how requests arrive is not stated; expected `arrivals`, such as "
             "`arrivals: {process: poisson}`, to simulate them."
         )
     if workload.arrivals.trace is not None:
-        return _replayed(Path(workload.arrivals.trace), workload.images_per_request)
+        return _replayed(Path(workload.arrivals.trace), images)
     stated = workload.arrivals
     rate = stated.requests_per_s
     if rate is None:
-        rate = workload.images / workload.images_per_request / SECONDS_PER_MONTH
+        rate = workload.images / images / SECONDS_PER_MONTH
     profile = Profile(stated.hourly_weights) if stated.hourly_weights else None
     stream = Stream(rate, _gaps(stated), shares, profile)
-    return Demand(lines, rate, workload.images_per_request, stream, None)
+    return Demand(lines, rate, stream, None)
 
 
 def at_rate(demand: Demand, rate_per_s: float) -> Demand:
@@ -140,7 +150,7 @@ def at_rate(demand: Demand, rate_per_s: float) -> Demand:
     if not isinstance(stream, Stream):
         raise InputError("a trace or a deadline has its own times; state a rate to vary it.")
     made = Stream(rate_per_s, stream.gaps, stream.shares, stream.profile)
-    return Demand(demand.lines, rate_per_s, demand.images, made, None)
+    return Demand(demand.lines, rate_per_s, made, None)
 
 
 def _gaps(stated: Stated) -> Gaps:
@@ -152,8 +162,9 @@ def _gaps(stated: Stated) -> Gaps:
 def _replayed(path: Path, images: int) -> Demand:
     trace = read_trace(path)
     lines = tuple(
-        Line(shape, 0, share) for shape, share in zip(trace.shapes, trace.shares, strict=True)
+        Line(shape, 0, share, images)
+        for shape, share in zip(trace.shapes, trace.shares, strict=True)
     )
     count = trace.times_s.size
     rate = (count - 1) / float(trace.times_s[-1])
-    return Demand(lines, rate, images, Replay(trace.times_s, trace.lines), count)
+    return Demand(lines, rate, Replay(trace.times_s, trace.lines), count)

@@ -12,7 +12,6 @@ import numpy as np
 
 from fluxcost.capacity.compiling import compiled
 from fluxcost.capacity.state import (
-    BUSY,
     CALLS,
     CUT_SHORT,
     DOWN,
@@ -188,16 +187,18 @@ def _look_again(queue: Queue, requests: Requests, policy: Policy, line: int) -> 
 
 
 @compiled
-def _join(queue: Queue, requests: Requests, policy: Policy, line: int, now: float) -> None:
-    """Put a new request's images at the end of its line."""
+def _join(queue: Queue, requests: Requests, policy: Policy, kind: int, now: float) -> None:
+    """Put a new request's images at the end of their line."""
+    line = policy.line_of[kind]
     requests.spares[0] -= 1
     slot = requests.spare[requests.spares[0]]
     requests.arrived_s[slot] = now
-    requests.left[slot] = policy.images
+    requests.kinds[slot] = kind
+    requests.left[slot] = policy.images[kind]
     requests.last_s[slot] = 0.0
     requests.broken[slot] = False
     ring = queue.rings[line]
-    for _ in range(policy.images):
+    for _ in range(policy.images[kind]):
         ring[(queue.heads[line] + queue.lengths[line]) % ring.size] = slot
         queue.lengths[line] += 1
     _look_again(queue, requests, policy, line)
@@ -238,6 +239,7 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
     upkeep: Upkeep,
     clock_s: Array,
     totals: Array,
+    spent_s: Array,
     responses: Responses,
     random: np.random.Generator,
     warm_s: float,
@@ -251,8 +253,9 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
     short: its images go back into their line and begin anew, or are lost and their requests with
     them.
 
-    `clock_s` holds the time of the last event. Requests that came before `warm_s` are served, not
-    counted. `final` serves what waits after the last arrival.
+    `clock_s` holds the time of the last event; `spent_s` gathers the seconds of calls by kind.
+    Requests that came before `warm_s` are served, not counted. `final` serves what waits after the
+    last arrival.
     """
     written, draw, next_index = 0, 0, 0
     size = chunk.arrivals_s.size
@@ -282,18 +285,19 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
             continue
 
         if arrival <= now:
-            line = chunk.lines[next_index]
+            kind = chunk.kinds[next_index]
+            images = policy.images[kind]
             next_index += 1
             totals[LAST] = now
-            asked = waiting + policy.images
+            asked = waiting + images
             # An image that a free replica takes at once does not wait.
             if asked <= policy.limit or (waiting == 0 and _free(replicas, now) > 0):
-                _join(queue, requests, policy, line, now)
+                _join(queue, requests, policy, kind, now)
                 waiting = asked
                 totals[LONGEST] = max(totals[LONGEST], waiting)
             elif now >= warm_s:
                 totals[LOST] += 1
-                totals[IMAGES_LOST] += policy.images
+                totals[IMAGES_LOST] += images
             if upkeep.least < upkeep.most:
                 rented = _rented(replicas)
                 over = asked - upkeep.up_at * rented
@@ -312,6 +316,7 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
         end = begin + calls.occupancy_s[line, batch - 1] * ratio
         done = begin + calls.latency_s[line, batch - 1] * ratio
         failed = replicas.fails_s[taker] < end
+        spent = ((replicas.fails_s[taker] if failed else end) - begin) / batch
         if failed and upkeep.retried:
             replicas.back_s[taker] = replicas.fails_s[taker]
             replicas.cut_line[taker] = line
@@ -319,6 +324,7 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
         ring = queue.rings[line]
         for index in range(batch):
             slot = ring[queue.heads[line]]
+            spent_s[requests.kinds[slot]] += spent
             queue.heads[line] = (queue.heads[line] + 1) % ring.size
             if failed and upkeep.retried:
                 replicas.cut[taker, index] = slot
@@ -340,7 +346,7 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
                 totals[LOST] += counted
             elif counted:
                 responses.seconds[written] = requests.last_s[slot] - arrived
-                responses.lines[written] = line
+                responses.kinds[written] = requests.kinds[slot]
                 written += 1
         queue.lengths[line] -= batch
         waiting -= batch
@@ -353,6 +359,5 @@ def serve_changing(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one loop
             totals[CALLS] += 1
             totals[IMAGES] += batch
             replicas.free_s[taker] = end
-        totals[BUSY] += end - begin
         totals[END] = max(totals[END], end)
     return written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from fluxcost.capacity.arrivals import Arrivals
 from fluxcost.capacity.histogram import Counts, count_within, mean_of, percentile_of
 from fluxcost.capacity.servers import Changing, InBatches, InOrder, Rules, Server
 from fluxcost.capacity.service import Service
+from fluxcost.performance.kriging import Array
+from fluxcost.workload import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,7 @@ class Run:
         lost: Requests never answered: turned away, or lost with a call that a failure cut short.
         images_lost: Images never made: those of requests turned away, and of calls cut short.
         wait_s: Mean seconds an image waited for the call that made it.
-        busy_s: Seconds of calls, over all replicas.
+        spent_s: Seconds of calls by line, over all replicas; a call's are shared by its images.
         idle_s: Seconds up to the last arrival in which a replica could have begun a call and had
             none, over all replicas kept.
         rented_s: Seconds replicas were kept, over all replicas.
@@ -41,7 +43,7 @@ class Run:
     lost: int
     images_lost: int
     wait_s: float
-    busy_s: float
+    spent_s: Array
     idle_s: float
     rented_s: float
     span_s: float
@@ -52,17 +54,35 @@ class Run:
     starts: int
     cut_short: int
 
-    def percentile_s(self, percentile: float) -> float:
+    def percentile_s(self, percentile: float, *, of_all: bool = False) -> float:
         """Return a percentile of response times, seconds, within 0.1 %.
 
         Every request that came in after the warm-up and was answered counts, also one answered
-        after the last arrival; 100 is the slowest.
+        after the last arrival; 100 is the slowest. `of_all` counts those never answered as slower
+        than any, and gives the slowest where the percentile is among them.
         """
+        if of_all and self.lost:
+            percentile = min(100.0, percentile * self.arrived / max(1, self.arrived - self.lost))
         return percentile_of(self.histograms.sum(axis=0), percentile)
+
+    def judged_s(self, objective: Objective) -> float:
+        """Return the response time that must be within the objective's bound, seconds."""
+        return self.percentile_s(objective.rank, of_all=objective.counts_all)
 
     def share_within(self, seconds: float) -> float:
         """Return the share of all requests answered within so many seconds; lost ones are not."""
         return count_within(self.histograms.sum(axis=0), seconds) / self.arrived
+
+    def part(self, lines: slice) -> Run:
+        """Return the run as the requests of some lines saw it; no request may have been lost."""
+        assert self.lost == 0  # noqa: S101 - whose they were is not counted
+        own = self.histograms[lines]
+        return replace(self, histograms=own, arrived=int(own.sum()), spent_s=self.spent_s[lines])
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds of calls, over all replicas."""
+        return float(self.spent_s.sum())
 
     @property
     def mean_s(self) -> float:
@@ -122,19 +142,19 @@ def _counted(server: Server) -> Run:
     kept = server.since_s < state.FOREVER
     serving_s = float(totals[state.RENTED]) + float((end_s - server.since_s[kept]).sum())
     standing_by_s = rules.standing_by * (end_s - server.warm_s)
-    busy_s = float(totals[state.BUSY])
+    busy_s = float(server.spent_s.sum())
     starting_s = rules.scaling.cold_start_s if rules.scaling else None
     occupied_s = busy_s + float(totals[state.DOWN])
     occupied_s += float(totals[state.STARTS]) * (starting_s or 0.0)
     after_s = float((end_s - np.clip(server.free_s[kept], last_s, end_s)).sum())
-    answered = int(server.histograms.sum())
+    answered = int(server.histograms.sum(axis=1) @ server.images)
     return Run(
         histograms=server.histograms,
         arrived=server.arrived,
         lost=int(totals[state.LOST]),
         images_lost=int(totals[state.IMAGES_LOST]),
-        wait_s=float(totals[state.WAIT]) / max(1, answered * rules.images),
-        busy_s=busy_s,
+        wait_s=float(totals[state.WAIT]) / max(1, answered),
+        spent_s=server.spent_s,
         idle_s=max(0.0, serving_s - occupied_s - after_s),
         rented_s=serving_s + standing_by_s,
         span_s=last_s - server.warm_s,

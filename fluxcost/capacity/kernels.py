@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from fluxcost.capacity.compiling import compiled
 from fluxcost.capacity.state import (
-    BUSY,
     CALLS,
     FOREVER,
     IMAGES,
@@ -48,29 +47,37 @@ def _replace_root(heap: Array, value: float) -> None:
 
 @compiled
 def serve_in_order(
-    chunk: Chunk, calls: Calls, images: int, free_s: Array, totals: Array, responses: Responses
+    chunk: Chunk,
+    calls: Calls,
+    policy: Policy,
+    free_s: Array,
+    totals: Array,
+    spent_s: Array,
+    responses: Responses,
 ) -> int:
     """First come first served, one image a call: each image takes the replica free first.
 
     `free_s` is a heap of the times at which replicas are free; the ratios hold one value an image.
+    `spent_s` gathers the seconds of calls by kind.
     """
     draw = 0
     size = chunk.arrivals_s.size
     for index in range(size):
         now = chunk.arrivals_s[index]
-        line = chunk.lines[index]
+        kind = chunk.kinds[index]
+        line = policy.line_of[kind]
         last = 0.0
-        for _ in range(images):
+        for _ in range(policy.images[kind]):
             start = max(now, free_s[0])
             busy = calls.occupancy_s[line, 0] * chunk.ratios[draw]
             last = max(last, start + calls.latency_s[line, 0] * chunk.ratios[draw])
             draw += 1
             _replace_root(free_s, start + busy)
-            totals[BUSY] += busy
+            spent_s[kind] += busy
             totals[WAIT] += start - now
         responses.seconds[index] = last - now
-    totals[CALLS] += size * images
-    totals[IMAGES] += size * images
+    totals[CALLS] += draw
+    totals[IMAGES] += draw
     totals[LAST] = chunk.arrivals_s[size - 1]
     return int(size)
 
@@ -111,6 +118,7 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - state 
     opened: Open,
     free_s: Array,
     totals: Array,
+    spent_s: Array,
     responses: Responses,
     warm_s: float,
     final: bool,  # noqa: FBT001
@@ -118,7 +126,8 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - state 
     """Dynamic batching by line, priorities and a bounded queue, on a heap of replicas.
 
     A free replica takes up to a full batch of the ready line of the best priority. Requests that
-    came before `warm_s` are served, not counted. `final` serves what waits after the last arrival.
+    came before `warm_s` are served, not counted. `spent_s` gathers the seconds of calls by kind,
+    those of a call shared evenly by its images. `final` serves what waits after the last arrival.
     """
     max_batch = policy.max_batch
     capacity = queue.rings.shape[1]
@@ -147,19 +156,21 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - state 
             head = queue.heads[line]
             for _ in range(batch):
                 arrived = queue.rings[line, head]
+                kind = queue.kinds[line, head]
+                spent_s[kind] += busy / batch
                 head += 1
                 if head == capacity:
                     head = 0
                 if arrived >= warm_s:
                     totals[WAIT] += begin - arrived
                 if opened.left[line] == 0:
-                    opened.left[line] = policy.images
+                    opened.left[line] = policy.images[kind]
                     opened.last_s[line] = 0.0
                 opened.last_s[line] = max(opened.last_s[line], done)
                 opened.left[line] -= 1
                 if opened.left[line] == 0 and arrived >= warm_s:
                     responses.seconds[written] = opened.last_s[line] - arrived
-                    responses.lines[written] = line
+                    responses.kinds[written] = kind
                     written += 1
             queue.heads[line] = head
             queue.lengths[line] -= batch
@@ -173,34 +184,35 @@ def serve_in_batches(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - state 
                         full -= capacity
                     queue.ready_s[line] = min(queue.ready_s[line], queue.rings[line, full])
             _replace_root(free_s, begin + busy)
-            totals[BUSY] += busy
             totals[CALLS] += 1
             totals[IMAGES] += batch
         if next_index >= size:
             break
-        line = chunk.lines[next_index]
+        kind = chunk.kinds[next_index]
+        line, images = policy.line_of[kind], policy.images[kind]
         next_index += 1
         totals[LAST] = now
         # An image that a free replica takes at once does not wait.
-        if waiting + policy.images > policy.limit and not (waiting == 0 and free_s[0] <= now):
+        if waiting + images > policy.limit and not (waiting == 0 and free_s[0] <= now):
             if now >= warm_s:
                 totals[LOST] += 1
-                totals[IMAGES_LOST] += policy.images
+                totals[IMAGES_LOST] += images
             continue
         at = queue.heads[line] + queue.lengths[line]
         if at >= capacity:
             at -= capacity
-        for _ in range(policy.images):
+        for _ in range(images):
             if queue.lengths[line] == 0:
                 queue.heads_s[line] = now
                 queue.ready_s[line] = now + policy.max_wait_s
             queue.rings[line, at] = now
+            queue.kinds[line, at] = kind
             at += 1
             if at == capacity:
                 at = 0
             queue.lengths[line] += 1
             if queue.lengths[line] == max_batch:
                 queue.ready_s[line] = min(queue.ready_s[line], now)
-        waiting += policy.images
+        waiting += images
         totals[LONGEST] = max(totals[LONGEST], waiting)
     return written

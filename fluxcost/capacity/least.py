@@ -10,11 +10,11 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from fluxcost.capacity.counting import counted, least_enough
 from fluxcost.capacity.demand import Demand
 from fluxcost.capacity.fleet import MOST_REPLICAS, Batching, Fleet
 from fluxcost.capacity.service import Service
@@ -89,7 +89,9 @@ class Sizing:
         self.workload, self.demand, self.service = workload, demand, service
         self.objective: Objective = workload.objective
         self.calibration, self.batching, self.seed = calibration, batching, seed
-        self.theory = Theory(demand, service, kept=1 - self.objective.may_reject)
+        # Where all count, one turned away is missed as surely as one that is late.
+        kept = 1.0 if self.objective.counts_all else 1 - self.objective.may_reject
+        self.theory = Theory(demand, service, kept=kept)
         self._tried: dict[int, bool] = {}
 
     @functools.cached_property
@@ -108,7 +110,7 @@ class Sizing:
                 "split the workload.",
                 least / MOST_REPLICAS,
             )
-        return _least(self._met_by_theory, least, least)
+        return least_enough(self._met_by_theory, least, least)
 
     def theoretical(self) -> Serving:
         """Return the fewest replicas by theory and how they serve."""
@@ -122,8 +124,7 @@ class Sizing:
         busy = np.minimum(1.0, load * self._factors)
         return Serving(
             fleet=self.fleet(replicas),
-            percentile=self.objective.percentile,
-            within_s=self.objective.within_s,
+            objective=self.objective,
             response=response,
             probability_met=self._probability_by_theory(replicas),
             utilization=Estimate(
@@ -142,15 +143,15 @@ class Sizing:
             InfeasibleError: More than 4096 replicas would be needed.
         """
         answer = self.fewest()
-        return self._serving(answer, self._why_not(answer.fleet.replicas - 1))
+        response = answer.response[self.objective.label]
+        return self._serving(answer, response, self._why_not(answer.fleet.replicas - 1))
 
-    def _serving(self, answer: Simulation, why_not_fewer: str) -> Serving:
+    def _serving(self, answer: Simulation, response: Estimate, why_not_fewer: str) -> Serving:
         assert answer.probability_met is not None  # noqa: S101 - there is an objective
         return Serving(
             fleet=answer.fleet,
-            percentile=self.objective.percentile,
-            within_s=self.objective.within_s,
-            response=answer.response[f"p{self.objective.percentile:g}"],
+            objective=self.objective,
+            response=response,
             probability_met=answer.probability_met,
             utilization=answer.utilization,
             lost=answer.lost.value,
@@ -164,12 +165,30 @@ class Sizing:
         They do not take requests that would wait too long to be answered in time.
         """
         fleet = self.fleet(replicas).model_copy(update={"queue_limit": self._in_time(replicas)})
-        taken = self.objective.model_copy(update={"may_reject": 1.0})
+        of_those = {"percentile": self.objective.rank, "goodput": None, "may_reject": 1.0}
+        taken = self.objective.model_copy(update=of_those)
         asked = self.workload.model_copy(update={"objective": taken})
         trial = Trial(self.demand, self.service, fleet, self.seed, self.requests)
         answer = answered(asked, trial, REPLICATIONS)
-        serving = self._serving(answer, "every request that overflows is bought from an API.")
+        told = "every request that overflows is bought from an API."
+        serving = self._serving(answer, answer.response[taken.label], told)
         return replace(serving, lost=0.0), answer.lost
+
+    def under(self, count: int) -> Serving | None:
+        """Return the fewest replicas under a count by simulation and how they serve.
+
+        None where so few do not meet the objective; the next count down is asked until then.
+        """
+        found = None
+        for replicas in range(count - 1, self._working - 1, -1):
+            answer = self._answer(replicas) if self._worth_answering(replicas) else None
+            if answer is None or not self._meets(answer):
+                break
+            found = answer
+        if found is None:
+            return None
+        response = found.response[self.objective.label]
+        return self._serving(found, response, self._why_not(found.fleet.replicas - 1))
 
     def fewest(self) -> Simulation:
         """Return the simulation of the fewest replicas, looked for around theory's count.
@@ -179,7 +198,7 @@ class Sizing:
             InfeasibleError: More than 4096 replicas would be needed.
         """
         guess = self.by_theory
-        replicas = _least(self._worth_answering, self._working, max(self._working, guess))
+        replicas = least_enough(self._worth_answering, self._working, max(self._working, guess))
         answer = self._answer(replicas)
         while not self._meets(answer):
             replicas += 1
@@ -211,7 +230,8 @@ class Sizing:
     @property
     def _working(self) -> int:
         """The fewest replicas that work off what arrives, in the slow world."""
-        return max(1, math.ceil(self._load_of_one + 1e-9))
+        kept = 1 - self.objective.may_reject if self.objective.counts_all else 1.0
+        return max(1, math.ceil(self._load_of_one * kept + 1e-9))
 
     @property
     def _load_of_one(self) -> float:
@@ -219,11 +239,11 @@ class Sizing:
         return self.theory.load(1, self.batching.max_batch, self._slow)
 
     def _refuse_unreachable(self) -> None:
-        alone_s = self.theory.idle_s(self.batching.max_batch, self.objective.percentile, self._slow)
+        alone_s = self.theory.idle_s(self.batching.max_batch, self.objective.rank, self._slow)
         if alone_s > self.objective.within_s:
             over = alone_s / self.objective.within_s
             raise OverObjectiveError(
-                f"a request takes {seconds(alone_s)} at p{self.objective.percentile:g} even where "
+                f"a request takes {seconds(alone_s)} at p{self.objective.rank:g} even where "
                 f"a GPU is idle, in the slow tenth of timing worlds; "
                 f"{seconds(self.objective.within_s)} asked, {over:.2f} times too slow.",
                 over,
@@ -233,7 +253,7 @@ class Sizing:
         late = self.theory.late(
             replicas, self.batching.max_batch, self.objective.within_s, factor or self._slow
         )
-        return late <= 1 - self.objective.percentile / 100
+        return late <= 1 - self.objective.rank / 100
 
     def _probability_by_theory(self, replicas: int) -> float:
         """Return the share of worlds not slower than the slowest in which it is met."""
@@ -245,7 +265,7 @@ class Sizing:
 
     def _theory_s(self, replicas: int, factor: float) -> float:
         """Return the percentile of the response by theory, at most `TOO_LONG` objectives."""
-        allowed = 1 - self.objective.percentile / 100
+        allowed = 1 - self.objective.rank / 100
         low, high = 0.0, TOO_LONG * self.objective.within_s
         while high - low > 1e-4 * self.objective.within_s:
             middle = (low + high) / 2
@@ -262,9 +282,9 @@ class Sizing:
     @functools.cached_property
     def requests(self) -> int:
         """Requests counted in a run: the same for every count of replicas and every limit."""
-        late = math.ceil(LATE_REQUESTS / (1 - self.objective.percentile / 100))
+        late = math.ceil(LATE_REQUESTS / (1 - self.objective.rank / 100))
         images = max(IMAGES, math.ceil(REPLICA_IMAGES * self._load_of_one))
-        most = max(MOST_IMAGES // self.demand.images, LATE_REQUESTS)
+        most = max(int(MOST_IMAGES // self.demand.images), LATE_REQUESTS)
         return min(most, max(late, math.ceil(images / self.demand.images)))
 
     def _answer(self, replicas: int) -> Simulation:
@@ -280,9 +300,9 @@ class Sizing:
         """Tell whether a few runs in the slow world meet the objective."""
         trial = self._trial(replicas)
         runs = [trial.run(index, self._slow) for index in range(TRIES)]
-        slow_s = float(np.mean([run.percentile_s(self.objective.percentile) for run in runs]))
+        slow_s = float(np.mean([run.judged_s(self.objective) for run in runs]))
         lost = float(np.mean([run.lost / run.arrived for run in runs]))
-        return slow_s <= self.objective.within_s and lost <= self.objective.may_reject
+        return slow_s <= self.objective.within_s and lost <= self.objective.may_lose
 
     def _why_not_by_theory(self, fewer: int) -> str:
         if told := self._too_few(fewer):
@@ -294,16 +314,16 @@ class Sizing:
             return told
         run = self._trial(fewer).run(0, self._slow)
         lost = run.lost / run.arrived
-        if lost > self.objective.may_reject:
-            allowed = percent(self.objective.may_reject)
+        if lost > self.objective.may_lose:
+            allowed = percent(self.objective.may_lose)
             return (
-                f"{_count(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
+                f"{counted(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
             )
-        slow_s = run.percentile_s(self.objective.percentile)
+        slow_s = run.judged_s(self.objective)
         if slow_s > self.objective.within_s:
             return self._slower(fewer, slow_s)
         met = self._answer(fewer).probability_met or 0.0
-        return f"with {_count(fewer)} it would be met in {percent(met)} of timing worlds only."
+        return f"with {counted(fewer)} it would be met in {percent(met)} of timing worlds only."
 
     def _too_few(self, fewer: int) -> str | None:
         if fewer == 0:
@@ -311,14 +331,14 @@ class Sizing:
         load = self.theory.load(fewer, self.batching.max_batch)
         if load * self._slow < 1:
             return None
-        return f"{_count(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
+        return f"{counted(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
 
     def _slower(self, fewer: int, slow_s: float) -> str:
-        told, asked = f"p{self.objective.percentile:g}", seconds(self.objective.within_s)
+        told, asked = self.objective.label, seconds(self.objective.within_s)
         most_s = TOO_LONG * self.objective.within_s
         slow = f"over {seconds(most_s)}" if slow_s >= most_s else seconds(slow_s)
         return (
-            f"with {_count(fewer)} {told} would be {slow} in the slow tenth of timing worlds, "
+            f"with {counted(fewer)} {told} would be {slow} in the slow tenth of timing worlds, "
             f"{asked} asked."
         )
 
@@ -332,41 +352,5 @@ class Sizing:
             self.theory.kept * self.theory.stretches.mean_per_s * self.demand.images
         )
         spare_s = max(0.0, self.objective.within_s - call_s)
-        return max(self.demand.images, math.floor(replicas * spare_s / image_s))
-
-
-def _count(replicas: int) -> str:
-    return f"{replicas} replica{'s' if replicas > 1 else ''}"
-
-
-def _least(enough: Callable[[int], bool], lowest: int, guess: int) -> int:
-    """Return the least count that is enough, looked for around a guess.
-
-    Raises:
-        InfeasibleError: Not even `MOST_REPLICAS` are.
-    """
-    known: dict[int, bool] = {lowest - 1: False}
-
-    def ask(count: int) -> bool:
-        if count not in known:
-            known[count] = enough(count)
-        return known[count]
-
-    step, low, high = 1, lowest - 1, guess
-    while not (high <= MOST_REPLICAS and ask(high)):
-        if high >= MOST_REPLICAS:
-            raise InfeasibleError(
-                f"more than {MOST_REPLICAS} replicas are needed; split the workload."
-            )
-        low, high, step = high, min(high + step, MOST_REPLICAS), 2 * step
-    step = 1
-    while high - step > low and ask(high - step):
-        high, step = high - step, 2 * step
-    low = max(low, high - step)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if ask(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+        asked = max(line.images for line in self.demand.lines)
+        return max(asked, math.floor(replicas * spare_s / image_s))

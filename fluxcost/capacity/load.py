@@ -141,7 +141,7 @@ def full_rate(
     demand = demand_of(workload)
     timed = fitted_for(fleet, calibration)
     service = service_of(timed, demand.mix, fleet.batching.max_batch)
-    image_s = service.image_s(tuple(line.share for line in demand.lines))
+    image_s = service.image_s(demand.image_shares)
     return fleet.replicas / (image_s * demand.images)
 
 

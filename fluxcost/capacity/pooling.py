@@ -4,41 +4,56 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 import numpy as np
 
-from fluxcost.capacity.arrivals import Arrivals, AtOnce, Replay, Stream
 from fluxcost.capacity.demand import Demand, Line
 from fluxcost.capacity.fleet import Together
 from fluxcost.capacity.service import Service
 
 
-def pooled(demand: Demand, service: Service, together: Together) -> tuple[Demand, Service]:
-    """Return demand and service with one line for each kind of image that may share a call.
+@dataclass(frozen=True, eq=False)
+class Pools:
+    """Where requests wait.
 
-    Lines of different priorities stay apart. A line's calls take the mean of its shapes' times, by
-    share: shapes of one token count take about one time.
+    Attributes:
+        waits_in: The waiting line of each of the demand's lines.
+        priorities: Of each waiting line, 0 first.
+        service: How long calls take, by waiting line.
+    """
+
+    waits_in: tuple[int, ...]
+    priorities: tuple[int, ...]
+    service: Service
+
+
+def pooled(demand: Demand, service: Service, together: Together) -> Pools:
+    """Return one waiting line for each kind of image that may share a call.
+
+    Images of different priorities wait apart. Calls take the mean of their shapes' times, by share
+    of the images: shapes of one token count take about one time.
+
+    Args:
+        demand: What asks.
+        service: How long calls take, by the demand's lines.
+        together: What the images of a call have in common.
     """
     kinds: dict[Hashable, list[int]] = {}
     for index, line in enumerate(demand.lines):
         kinds.setdefault((line.priority, _kind(line, together)), []).append(index)
-    if len(kinds) == len(demand.lines):
-        return demand, service
     pools = list(kinds.values())
-    lines = tuple(_joined([demand.lines[index] for index in pool]) for pool in pools)
-    arrivals = _arriving(demand.arrivals, pools, tuple(line.share for line in lines))
-    shares = [[demand.lines[index].share for index in pool] for pool in pools]
+    waits_in = np.empty(len(demand.lines), dtype=np.int64)
+    for number, pool in enumerate(pools):
+        waits_in[pool] = number
+    shares = np.array(demand.image_shares)
     occupancy_s, latency_s = (
-        np.array(
-            [
-                np.average(times[pool], axis=0, weights=weights)
-                for pool, weights in zip(pools, shares, strict=True)
-            ]
-        )
+        np.array([np.average(times[pool], axis=0, weights=shares[pool]) for pool in pools])
         for times in (service.occupancy_s, service.latency_s)
     )
-    return (
-        dataclasses.replace(demand, lines=lines, arrivals=arrivals),
+    return Pools(
+        tuple(waits_in.tolist()),
+        tuple(demand.lines[pool[0]].priority for pool in pools),
         dataclasses.replace(service, occupancy_s=occupancy_s, latency_s=latency_s),
     )
 
@@ -47,19 +62,3 @@ def _kind(line: Line, together: Together) -> Hashable:
     if together == "shape":
         return line.shape
     return line.shape.pixels, line.shape.steps, line.shape.reference_images
-
-
-def _joined(lines: list[Line]) -> Line:
-    shapes = tuple(dict.fromkeys(line.shape for line in lines))
-    share = sum(line.share for line in lines)
-    return Line(shapes[0], lines[0].priority, share, others=shapes[1:])
-
-
-def _arriving(arrivals: Arrivals, pools: list[list[int]], shares: tuple[float, ...]) -> Arrivals:
-    if isinstance(arrivals, Stream | AtOnce):
-        return dataclasses.replace(arrivals, shares=shares)
-    assert isinstance(arrivals, Replay)  # noqa: S101 - there is no other kind
-    pool_of = np.empty(sum(map(len, pools)), dtype=np.int64)
-    for number, pool in enumerate(pools):
-        pool_of[pool] = number
-    return dataclasses.replace(arrivals, lines=pool_of[arrivals.lines])

@@ -22,24 +22,26 @@ class Rules:
     Attributes:
         replicas: Replicas that serve, the most where they come and go.
         batching: How images are joined into calls.
-        images: Images a request.
-        priorities: Of each line, 0 first.
+        images: Images a request, of every kind or of each.
+        priorities: Of each waiting line, 0 first.
         queue_limit: Images that may wait; None for any number.
         scaling: When replicas start and stop, its cold start stated; None for a fixed fleet.
         failures: How replicas fail; None for never.
         standing_by: Replicas kept that do not serve.
         ready_s: When the replicas of a fixed fleet are first free.
+        waits_in: The waiting line of each kind of request; its own unless given.
     """
 
     replicas: int
     batching: Batching = field(default_factory=Batching)
-    images: int = 1
+    images: int | tuple[int, ...] = 1
     priorities: tuple[int, ...] = (0,)
     queue_limit: int | None = None
     scaling: Scaling | None = None
     failures: Failures | None = None
     standing_by: int = 0
     ready_s: float = 0.0
+    waits_in: tuple[int, ...] | None = None
 
     @property
     def changing(self) -> bool:
@@ -64,33 +66,53 @@ class Server:
     def __init__(self, service: Service, rules: Rules, factor: float) -> None:
         self.rules = rules
         self.lines = service.occupancy_s.shape[0]
+        line_of = np.arange(self.lines) if rules.waits_in is None else np.array(rules.waits_in)
+        self.kinds = line_of.size
+        self.images = np.broadcast_to(rules.images, self.kinds).astype(np.int64)
+        batching = rules.batching
+        self.policy = state.Policy(
+            images=self.images,
+            line_of=line_of.astype(np.int64),
+            max_batch=batching.max_batch,
+            max_wait_s=float(batching.max_wait_s),
+            limit=np.inf if rules.queue_limit is None else float(rules.queue_limit),
+        )
         self.calls = state.Calls(
             np.ascontiguousarray(service.occupancy_s * factor),
             np.ascontiguousarray(service.latency_s * factor),
         )
         self.spread = service.spread
-        self.ones = np.ones(CHUNK * rules.images) if service.spread is no_spread else None
+        most = CHUNK * int(self.images.max())
+        self.ones = np.ones(most) if service.spread is no_spread else None
         self.free_s = np.full(rules.replicas, rules.ready_s)
         self.since_s = np.zeros(rules.replicas)
         self.totals = np.zeros(state.TOTALS)
-        self.histograms = np.zeros((self.lines, BUCKETS), dtype=np.int64)
+        self.spent_s = np.zeros(self.kinds)
+        self.histograms = np.zeros((self.kinds, BUCKETS), dtype=np.int64)
         self.warm_s = 0.0
         self.arrived = 0
 
     def start_counting(self, now_s: float) -> None:
         """Forget what was counted, keep who waits and who serves."""
         self.totals[:] = 0
+        self.spent_s[:] = 0
         self.histograms[:] = 0
         self.arrived = 0
         self.warm_s = now_s
         self.since_s[self.since_s < FOREVER] = now_s
 
-    def serve(self, times: Array, lines: Lines, random: Random) -> None:
+    def serve(self, times: Array, kinds: Lines, random: Random) -> None:
         """Take one chunk of arrivals in."""
         raise NotImplementedError
 
     def finish(self, random: Random) -> None:
         """Serve whoever still waits."""
+
+    def _asked(self, kinds: Lines) -> int:
+        """Return the images that requests of these kinds ask for."""
+        if np.ptp(self.images) == 0:
+            return kinds.size * int(self.images[0])
+        return int(self.images[kinds].sum())
 
     def ratios(self, random: Random, calls: int) -> Array:
         """Draw calls over their mean."""
@@ -98,7 +120,7 @@ class Server:
 
     def tally(self, responses: state.Responses, count: int) -> None:
         """Count so many responses."""
-        tally(responses.seconds.view(np.int64), responses.lines, count, self.histograms)
+        tally(responses.seconds.view(np.int64), responses.kinds, count, self.histograms)
 
 
 class InOrder(Server):
@@ -108,13 +130,12 @@ class InOrder(Server):
         super().__init__(service, rules, factor)
         self.response_s = np.empty(CHUNK)
 
-    def serve(self, times: Array, lines: Lines, random: Random) -> None:
+    def serve(self, times: Array, kinds: Lines, random: Random) -> None:
         """Take one chunk of arrivals in."""
-        images = self.rules.images
-        chunk = state.Chunk(times, lines, self.ratios(random, times.size * images))
-        responses = state.Responses(self.response_s, lines)
+        chunk = state.Chunk(times, kinds, self.ratios(random, self._asked(kinds)))
+        responses = state.Responses(self.response_s, kinds)
         count = kernels.serve_in_order(
-            chunk, self.calls, images, self.free_s, self.totals, responses
+            chunk, self.calls, self.policy, self.free_s, self.totals, self.spent_s, responses
         )
         self.arrived += count
         self.tally(responses, count)
@@ -125,15 +146,11 @@ class InBatches(Server):
 
     def __init__(self, service: Service, rules: Rules, factor: float) -> None:
         super().__init__(service, rules, factor)
-        limit = np.inf if rules.queue_limit is None else float(rules.queue_limit)
-        batching = rules.batching
-        self.policy = state.Policy(
-            rules.images, batching.max_batch, float(batching.max_wait_s), limit
-        )
         given = rules.priorities
         priorities = given if len(given) == self.lines else given * self.lines
         self.queue = state.Queue(
             rings=np.empty((self.lines, CHUNK)),
+            kinds=np.zeros((self.lines, CHUNK), dtype=np.int64),
             heads=np.zeros(self.lines, dtype=np.int64),
             lengths=np.zeros(self.lines, dtype=np.int64),
             ready_s=np.zeros(self.lines),
@@ -143,19 +160,19 @@ class InBatches(Server):
         self.opened = state.Open(np.zeros(self.lines, dtype=np.int64), np.zeros(self.lines))
         self.responses = state.Responses(np.empty(0), np.empty(0, dtype=np.int64))
 
-    def serve(self, times: Array, lines: Lines, random: Random) -> None:
+    def serve(self, times: Array, kinds: Lines, random: Random) -> None:
         """Take one chunk of arrivals in."""
-        self._run(times, lines, random, final=False)
+        self._run(times, kinds, random, final=False)
         self.arrived += times.size
 
     def finish(self, random: Random) -> None:
         """Serve whoever still waits."""
         self._run(np.empty(0), np.empty(0, dtype=np.int64), random, final=True)
 
-    def _run(self, times: Array, lines: Lines, random: Random, *, final: bool) -> None:
-        self._make_room(times.size)
-        most = min(CHUNK, self._outstanding() + times.size) * self.rules.images
-        chunk = state.Chunk(times, lines, self.ratios(random, max(1, most)))
+    def _run(self, times: Array, kinds: Lines, random: Random, *, final: bool) -> None:
+        self._make_room(times.size, self._asked(kinds))
+        most = min(CHUNK, self._outstanding() + times.size) * int(self.images.max())
+        chunk = state.Chunk(times, kinds, self.ratios(random, max(1, most)))
         self.tally(self.responses, self._kernel(chunk, final=final))
 
     def _kernel(self, chunk: state.Chunk, *, final: bool) -> int:
@@ -167,6 +184,7 @@ class InBatches(Server):
             self.opened,
             self.free_s,
             self.totals,
+            self.spent_s,
             self.responses,
             self.warm_s,
             final,
@@ -176,21 +194,27 @@ class InBatches(Server):
         """Return how many images may have to find room in one line."""
         return int(self.queue.lengths.sum())
 
-    def _make_room(self, requests: int) -> None:
+    def _make_room(self, requests: int, images: int) -> None:
         """Make the rings long enough for a chunk to wait beside what waits already."""
-        need = self._outstanding() + requests * self.rules.images
+        need = self._outstanding() + images
         room = need + self.lines
         if self.responses.seconds.size < room:
             self.responses = state.Responses(np.empty(room), np.empty(room, dtype=np.int64))
         if need <= self.queue.rings.shape[1]:
             return
-        wider = np.zeros((self.lines, 2 * need), dtype=self.queue.rings.dtype)
-        for line in range(self.lines):
-            ring, head = self.queue.rings[line], self.queue.heads[line]
-            held = np.roll(ring, -head)[: self.queue.lengths[line]]
-            wider[line, : held.size] = held
-        self.queue = self.queue._replace(rings=wider)
+        rings, kinds = (
+            self._wider(ring, 2 * need) for ring in (self.queue.rings, self.queue.kinds)
+        )
+        self.queue = self.queue._replace(rings=rings, kinds=kinds)
         self.queue.heads[:] = 0
+
+    def _wider(self, rings: Array, size: int) -> Array:
+        """Return rings of another size that hold the same from their first place on."""
+        wider = np.zeros((self.lines, size), dtype=rings.dtype)
+        for line in range(self.lines):
+            held = np.roll(rings[line], -self.queue.heads[line])[: self.queue.lengths[line]]
+            wider[line, : held.size] = held
+        return wider
 
 
 class Changing(InBatches):
@@ -235,6 +259,7 @@ class Changing(InBatches):
             self.upkeep,
             self.clock_s,
             self.totals,
+            self.spent_s,
             self.responses,
             self.failing,
             self.warm_s,
@@ -244,8 +269,8 @@ class Changing(InBatches):
     def _outstanding(self) -> int:
         return super()._outstanding() + self.rules.replicas * self.rules.batching.max_batch
 
-    def _make_room(self, requests: int) -> None:
-        super()._make_room(requests)
+    def _make_room(self, requests: int, images: int) -> None:
+        super()._make_room(requests, images)
         if int(self.requests.spares[0]) < requests:
             self.requests = _with_more_slots(self.requests, requests)
 
@@ -253,6 +278,7 @@ class Changing(InBatches):
 def _no_slots() -> state.Requests:
     return state.Requests(
         arrived_s=np.empty(0),
+        kinds=np.empty(0, dtype=np.int64),
         left=np.empty(0, dtype=np.int64),
         last_s=np.empty(0),
         broken=np.empty(0, dtype=np.bool_),
@@ -270,6 +296,7 @@ def _with_more_slots(requests: state.Requests, count: int) -> state.Requests:
     room = np.zeros(old + more - spare.size, dtype=np.int64)
     return state.Requests(
         arrived_s=_longer(requests.arrived_s, more),
+        kinds=_longer(requests.kinds, more),
         left=_longer(requests.left, more),
         last_s=_longer(requests.last_s, more),
         broken=_longer(requests.broken, more),

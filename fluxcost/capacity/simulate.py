@@ -142,9 +142,11 @@ def answered(
     objective = _objective(workload)
     if within_s is None and objective is not None:
         within_s = objective.within_s
-    asked = sorted({*PERCENTILES, *([objective.percentile] if objective else [])})
+    asked = sorted({*PERCENTILES, *([objective.rank] if objective else [])})
     response = {"mean": worlds.estimate(lambda run: run.mean_s, "s", "mean")}
     response |= {_name(percentile): worlds.percentile(percentile) for percentile in asked}
+    if objective is not None and objective.counts_all:
+        response[objective.label] = worlds.judged(objective)
     return Simulation(
         workload=workload.name,
         fleet=trial.fleet,
@@ -219,12 +221,12 @@ def _lines(trial: Trial, runs: list[Run], asked: list[float]) -> tuple[LineResul
     counts = np.sum([run.histograms for run in runs], axis=0)
     return tuple(
         LineResult(
-            shape=str(line),
+            shape=str(line.shape),
             priority=line.priority,
             requests=int(counts[index].sum()),
             response_s={_name(each): percentile_of(counts[index], each) for each in asked},
         )
-        for index, line in enumerate(trial.lines)
+        for index, line in enumerate(trial.demand.lines)
         if counts[index].any()
     )
 

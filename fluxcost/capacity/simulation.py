@@ -8,11 +8,12 @@ from typing import Any
 from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.verdict import Verdict
 from fluxcost.estimate import Estimate
+from fluxcost.records import plain
 
 
 @dataclass(frozen=True, eq=False)
 class LineResult:
-    """What one shape and priority saw, at the central timings.
+    """What requests that ask for the same saw, at the central timings.
 
     Attributes:
         shape: Such as "1024x1024, 4 steps".
@@ -50,7 +51,8 @@ class Simulation:
         verdict: stable, backlogged or overloaded.
         reason: The rule behind the verdict, with its numbers.
         load: Work that arrives over what the replicas can do in full calls.
-        response: "mean", "p50", ... and the objective's percentile, seconds.
+        response: "mean", "p50", ... and the objective's percentile, seconds; where its goodput is
+            asked for also such as "p99 of all", in which requests never answered are the slowest.
         within_s: The bound of `goodput`, seconds; None without a bound or an objective.
         goodput: Share of all requests answered within the bound; lost ones are not.
         wait: Mean seconds an image waits for its call.
@@ -94,12 +96,4 @@ class Simulation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values."""
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of a result
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.to_dict() if hasattr(value, "to_dict") else value
+        return {each.name: plain(getattr(self, each.name)) for each in fields(self)}

@@ -1,6 +1,7 @@
 """What the compiled loops take and count: arrays that live on from chunk to chunk, with names.
 
-Times are seconds. A line is a waiting line of one shape and priority; images are its items.
+Times are seconds. Requests of one kind ask for the same and are counted together; kinds whose
+images may share a call wait in one line. Images are a line's items.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 # Totals a kernel adds to, by position: one float array crosses into compiled code quickest.
-BUSY, WAIT, CALLS, IMAGES, LOST, IMAGES_LOST, LONGEST, LAST = range(8)
-RENTED, STARTS, CUT_SHORT, DOWN, END = range(8, 13)
-TOTALS = 13
+WAIT, CALLS, IMAGES, LOST, IMAGES_LOST, LONGEST, LAST = range(7)
+RENTED, STARTS, CUT_SHORT, DOWN, END = range(7, 12)
+TOTALS = 12
 
 FOREVER = 1e300
 
 
 class Chunk(NamedTuple):
-    """Arrivals (s), the line of each, and calls over their mean, one ratio after another."""
+    """Arrivals (s), the kind of each, and calls over their mean, one ratio after another."""
 
     arrivals_s: Array
-    lines: Array
+    kinds: Array
     ratios: Array
 
 
@@ -35,22 +36,27 @@ class Calls(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """Images a request, the largest batch, the longest wait, the most images that may wait."""
+    """Images a request and waiting line, by kind; and the limits.
 
-    images: int
+    These are the largest batch, the longest wait for company, the most images that may wait.
+    """
+
+    images: Array
+    line_of: Array
     max_batch: int
     max_wait_s: float
     limit: float
 
 
 class Queue(NamedTuple):
-    """What waits, by line: a ring of arrivals (s) with its head and length.
+    """What waits, by line: a ring of arrivals (s) with its head and length, and the kind of each.
 
     A line is ready when it holds a full batch or its head has waited its time; `heads_s` is when
     its head came.
     """
 
     rings: Array
+    kinds: Array
     heads: Array
     lengths: Array
     ready_s: Array
@@ -66,10 +72,10 @@ class Open(NamedTuple):
 
 
 class Responses(NamedTuple):
-    """Response time (s) and line of each request answered."""
+    """Response time (s) and kind of each request answered."""
 
     seconds: Array
-    lines: Array
+    kinds: Array
 
 
 class Upkeep(NamedTuple):
@@ -110,6 +116,7 @@ class Requests(NamedTuple):
     """Requests with images that wait, by slot; `spare` is a stack of the slots not in use."""
 
     arrived_s: Array
+    kinds: Array
     left: Array
     last_s: Array
     broken: Array

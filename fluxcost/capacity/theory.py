@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fluxcost.capacity.arrivals import Replay, Stream
+from fluxcost.capacity.arrivals import Merged, Replay, Stream
 from fluxcost.capacity.demand import Demand
 from fluxcost.capacity.service import Service
 from fluxcost.performance.kriging import Array
@@ -33,6 +33,11 @@ WINDOW_S = 60.0
 """Stretch of a trace in which its rate is taken as steady, at least; see `MOST_WINDOWS`."""
 
 MOST_WINDOWS = 200
+
+Lines = slice
+"""Which of a demand's lines are looked at."""
+
+ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +66,27 @@ def stretches_of(demand: Demand) -> Stretches:
     """Return the stretches of a demand that has a rate."""
     if isinstance(demand.arrivals, Replay):
         return _recorded(demand.arrivals.times_s)
-    assert isinstance(demand.arrivals, Stream)  # noqa: S101 - a job has no rate
-    stream = demand.arrivals
-    weights = np.array(stream.profile.weights if stream.profile else (1.0,))
-    rates, hours = np.unique(weights / weights.mean() * stream.rate_per_s, return_counts=True)
-    gaps = stream.gaps(np.random.default_rng(0), SPREAD_SAMPLE)
+    assert isinstance(demand.arrivals, Stream | Merged)  # noqa: S101 - a job has no rate
+    merged = demand.arrivals
+    streams = merged.streams if isinstance(merged, Merged) else (merged,)
+    hourly = sum(_hourly(stream, max(1, merged.hours)) for stream in streams)
+    rates, hours = np.unique(hourly, return_counts=True)
     busy = rates > 0
     requests = (rates * hours)[busy]
-    squared = float(gaps.var() / gaps.mean() ** 2)
-    return Stretches(rates[busy], requests / requests.sum(), stream.rate_per_s, squared)
+    # Streams that come at once vary as their mean by rate (Albin 1984, the asymptotic method).
+    squared = sum(stream.rate_per_s * _squared(stream) for stream in streams) / merged.rate_per_s
+    return Stretches(rates[busy], requests / requests.sum(), merged.rate_per_s, squared)
+
+
+def _hourly(stream: Stream, hours: int) -> Array:
+    weights = np.array(stream.profile.weights if stream.profile else (1.0,))
+    rates: Array = weights / weights.mean() * stream.rate_per_s
+    return np.resize(rates, hours)
+
+
+def _squared(stream: Stream) -> float:
+    gaps = stream.gaps(np.random.default_rng(0), SPREAD_SAMPLE)
+    return float(gaps.var() / gaps.mean() ** 2)
 
 
 def _recorded(times_s: Array) -> Stretches:
@@ -95,6 +112,8 @@ class Theory:
         self.images = demand.images
         self.service = service
         self.shares = np.array([line.share for line in demand.lines])
+        self._image_shares = np.array(demand.image_shares)
+        self._images_of = np.array([line.images for line in demand.lines])
         self._spread = service.spread(np.random.default_rng(0), SPREAD_SAMPLE)
         self._variance = float(self._spread.var())
         self._middles = (np.arange(SPREAD_POINTS) + 0.5) / SPREAD_POINTS
@@ -104,18 +123,29 @@ class Theory:
     def load(self, replicas: int, max_batch: int, factor: float = 1.0) -> float:
         """Return the mean work that arrives over what the replicas do at their best batch."""
         sizes = np.arange(1, max_batch + 1)
-        image_s = float((self.shares @ (self.service.occupancy_s[:, :max_batch] / sizes)).min())
+        image_s = float(
+            (self._image_shares @ (self.service.occupancy_s[:, :max_batch] / sizes)).min()
+        )
         return self.kept * self.stretches.mean_per_s * self.images * image_s * factor / replicas
 
-    def idle_s(self, max_batch: int, percentile: float, factor: float = 1.0) -> float:
+    def idle_s(
+        self, max_batch: int, percentile: float, factor: float = 1.0, lines: Lines = ALL
+    ) -> float:
         """Return a percentile of the response of requests that find idle replicas enough."""
-        batch = min(self.images, max_batch)
-        calls = -(-self.images // batch)
-        slow = np.quantile(self._spread, self._middles ** (1 / calls))
-        told_s = self.service.latency_s[:, batch - 1, None] * slow * factor
-        return _weighted_percentile(told_s, self.shares, percentile)
+        batch = np.minimum(self._images_of, max_batch)[lines]
+        calls = -(-self._images_of[lines] // batch)
+        slow = np.quantile(self._spread, self._middles[None] ** (1 / calls[:, None]))
+        alone_s = np.take_along_axis(self.service.latency_s[lines], batch[:, None] - 1, axis=1)
+        return _weighted_percentile(alone_s * slow * factor, self.shares[lines], percentile)
 
-    def late(self, replicas: int, max_batch: int, within_s: float, factor: float = 1.0) -> float:
+    def late(
+        self,
+        replicas: int,
+        max_batch: int,
+        within_s: float,
+        factor: float = 1.0,
+        lines: Lines = ALL,
+    ) -> float:
         """Return the share of requests answered later than asked.
 
         Args:
@@ -123,11 +153,12 @@ class Theory:
             max_batch: Largest batch.
             within_s: From arrival to last image.
             factor: What all call times are multiplied by.
+            lines: Whose requests are looked at.
         """
         batches = self._batches(max_batch)
         busy_s = self.service.occupancy_s[:, batches - 1] * factor
-        call_s = self.shares @ busy_s
-        squares = self.shares @ (busy_s**2) * (1 + self._variance)
+        call_s = self._image_shares @ busy_s
+        squares = self._image_shares @ (busy_s**2) * (1 + self._variance)
         calls = self.kept * self.stretches.rates_per_s[:, None] * self.images / batches
         offered = calls * call_s
         stable = offered < replicas
@@ -138,17 +169,19 @@ class Theory:
         variable = np.maximum(1e-9, (clumped + squares / call_s**2 - 1) / 2)
         decay = np.where(stable, (replicas - offered) / (call_s * variable), 0.0)
         # Axes: stretch, batch, line, spread.
-        slack_s = (within_s - self._unqueued_s(replicas, batches, factor))[None]
+        slack_s = (within_s - self._unqueued_s(replicas, batches, factor))[None, :, lines]
         slower = waits[:, :, None, None] * np.exp(
             -decay[:, :, None, None] * np.maximum(slack_s, 0.0)
         )
-        by_line = np.where(slack_s < 0, 1.0, slower).mean(axis=3) @ self.shares
+        shares = self.shares[lines] / self.shares[lines].sum()
+        by_line = np.where(slack_s < 0, 1.0, slower).mean(axis=3) @ shares
         return float((self.stretches.shares @ by_line).min())
 
     def _unqueued_s(self, replicas: int, batches: Array, factor: float) -> Array:
         """Return the response of requests that need not queue, by batch, line and spread."""
-        turns = np.ceil(np.ceil(self.images / batches) / replicas) - 1
-        in_progress = np.where(batches > min(self.images, batches[-1]), 1 / replicas, 0.0)
+        images = self._images_of[:, None]
+        turns = np.ceil(np.ceil(images / batches) / replicas) - 1
+        in_progress = np.where(batches > np.minimum(images, batches[-1]), 1 / replicas, 0.0)
         waited_s = self.service.occupancy_s[:, batches - 1] * (turns + in_progress) * factor
         call_s = self.service.latency_s[:, batches - 1] * factor
         told_s: Array = waited_s.T[:, :, None] + call_s.T[:, :, None] * self._ratios
@@ -157,7 +190,7 @@ class Theory:
     def _batches(self, max_batch: int) -> Array:
         """Return the fixed batches looked at: a request's images come together, so not fewer."""
         if max_batch not in self._looked_at:
-            sizes = np.geomspace(min(self.images, max_batch), max_batch, 8)
+            sizes = np.geomspace(min(self._images_of.min(), max_batch), max_batch, 8)
             self._looked_at[max_batch] = np.unique(sizes.round().astype(np.int64))
         return self._looked_at[max_batch]
 

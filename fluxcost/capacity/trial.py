@@ -6,10 +6,10 @@ import functools
 from dataclasses import dataclass
 
 from fluxcost.capacity.arrivals import Arrivals
-from fluxcost.capacity.demand import Demand, Line
+from fluxcost.capacity.demand import Demand
 from fluxcost.capacity.engine import Run, run_once
 from fluxcost.capacity.fleet import Fleet
-from fluxcost.capacity.pooling import pooled
+from fluxcost.capacity.pooling import Pools, pooled
 from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service
 
@@ -41,14 +41,9 @@ class Trial:
     ready_s: float = 0.0
 
     @functools.cached_property
-    def served(self) -> tuple[Demand, Service]:
-        """Demand and service by waiting line, as the fleet batches."""
+    def pools(self) -> Pools:
+        """Where requests wait, as the fleet batches."""
         return pooled(self.demand, self.service, self.fleet.batching.together)
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """The waiting lines."""
-        return self.served[0].lines
 
     @property
     def warm_up(self) -> int:
@@ -56,14 +51,9 @@ class Trial:
         return 0 if self.demand.requests is not None else round(self._length[1] * WARM_UP)
 
     @property
-    def shares(self) -> tuple[float, ...]:
-        """Each line's share of the requests."""
-        return tuple(line.share for line in self.lines)
-
-    @property
     def image_s(self) -> float:
         """Mean seconds of a replica an image takes in full calls, as where many wait."""
-        return self.served[1].image_s(self.shares)
+        return self.service.image_s(self.demand.image_shares)
 
     @property
     def replicas_up(self) -> float:
@@ -84,7 +74,7 @@ class Trial:
         return run_once(
             arrivals,
             requests,
-            self.served[1],
+            self.pools.service,
             self._rules,
             seed=(self.seed, replication),
             factor=factor,
@@ -94,7 +84,7 @@ class Trial:
     @functools.cached_property
     def _length(self) -> tuple[Arrivals, int]:
         call_s = float(self.service.occupancy_s[:, -1].max())
-        return self.served[0].planned_requests(self.requests, call_s)
+        return self.demand.planned_requests(self.requests, call_s)
 
     @functools.cached_property
     def _rules(self) -> Rules:
@@ -102,8 +92,9 @@ class Trial:
         return Rules(
             replicas=fleet.serving,
             batching=fleet.batching,
-            images=self.demand.images,
-            priorities=tuple(line.priority for line in self.lines),
+            images=tuple(line.images for line in self.demand.lines),
+            waits_in=self.pools.waits_in,
+            priorities=self.pools.priorities,
             queue_limit=fleet.queue_limit,
             scaling=fleet.scaling,
             failures=fleet.failures,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Callable
@@ -38,6 +39,16 @@ class Worlds:
         found = {level: [trial.run(index, level) for index in few] for level in levels}
         self.levels = {level: found[level] for level in sorted(found)}
 
+    def part(self, lines: slice, name: str) -> Worlds:
+        """Return the same worlds as the requests of some lines saw them."""
+        part = copy.copy(self)
+        part.key = f"{self.key}/{name}"
+        part.runs = [run.part(lines) for run in self.runs]
+        part.levels = {
+            level: [run.part(lines) for run in runs] for level, runs in self.levels.items()
+        }
+        return part
+
     def estimate(self, measure: Measure, unit: str, name: str) -> Estimate:
         """Return a number's mean over replications, with timing worlds and chance around it."""
         values = np.array([measure(run) for run in self.runs])
@@ -57,6 +68,10 @@ class Worlds:
         measure = functools.partial(Run.percentile_s, percentile=percentile)
         return self.estimate(measure, "s", f"p{percentile:g}")
 
+    def judged(self, objective: Objective) -> Estimate:
+        """Return the response that must be within the objective's bound, seconds."""
+        return self.estimate(lambda run: run.judged_s(objective), "s", f"p{objective.rank:g}")
+
     @property
     def lost(self) -> Estimate:
         """Share of requests never answered."""
@@ -72,8 +87,8 @@ class Worlds:
             objective: What is to be met.
             load: At the central timings.
         """
-        slow = self.percentile(objective.percentile).draws
-        met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_reject + 1e-12)
+        slow = self.judged(objective).draws
+        met = (slow <= objective.within_s) & (self.lost.draws <= objective.may_lose + 1e-12)
         if self.trial.demand.requests is None:
             limited = self.trial.fleet.queue_limit is not None
             kept = 1 - objective.may_reject if limited else 1.0

@@ -62,7 +62,10 @@ def export(
 def _chosen(plans: Sequence[dict[str, Any]], option: str | None, source: Path) -> dict[str, Any]:
     if not plans:
         raise fc.InfeasibleError(f"{source} holds no plan; relax what the workload asks.")
-    for plan in plans:
-        if option in {None, plan["option"]}:
-            return plan
-    raise fc.UnknownNameError("plan", str(option), {plan["option"] for plan in plans})
+    if option is None:
+        return plans[0]
+    # An offer may be rented by the hour and around the clock; only the latter can be exported.
+    named = [plan for plan in plans if plan["option"] == option]
+    if not named:
+        raise fc.UnknownNameError("plan", option, {plan["option"] for plan in plans})
+    return min(named, key=lambda plan: plan["mode"] == "scheduled")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
+from fluxcost.cli.sharing import IdleBy, show_shared
 from fluxcost.cli.stacks import show_stacks
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
@@ -22,7 +24,10 @@ from fluxcost.units import percent, significant, usd
 def plan(
     *,
     workload: Annotated[
-        Path | None, typer.Argument(help="A workload file; see examples/. Not beside --replay.")
+        list[Path] | None,
+        typer.Argument(
+            help="A workload file; see examples/. Several beside --shared, none beside --replay."
+        ),
     ] = None,
     prices: options.Prices = None,
     calibration: Annotated[
@@ -61,6 +66,13 @@ def plan(
         str | None,
         typer.Option(help="Instead: every stack side by side on this offer, whatever it accepts."),
     ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Several workloads on one fleet, and who pays what.")
+    ] = False,
+    idle_by: Annotated[
+        IdleBy,
+        typer.Option(help="Beside --shared: how the cost of idle time is shared."),
+    ] = IdleBy.USE,
     replay: Annotated[
         Path | None,
         typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
@@ -72,10 +84,11 @@ def plan(
     if replay is not None:
         _replayed(replay, fc.load_catalog(prices), timed, json=json)
         return
-    if workload is None:
-        raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
-    asked = fc.load_workload(workload)
     catalog = fc.load_catalog(prices)
+    if shared:
+        show_shared(workload or (), catalog, timed, seed=seed, idle_by=idle_by, top=top, json=json)
+        return
+    asked = fc.load_workload(_only(workload or ()))
     if stacks_on is not None:
         show_stacks(asked, stacks_on, catalog, timed, json=json)
         return
@@ -119,6 +132,17 @@ def plan(
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _only(workloads: Sequence[Path]) -> Path:
+    if not workloads:
+        raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
+    if len(workloads) > 1:
+        raise fc.InputError(
+            f"WORKLOAD is {len(workloads)} files; expected one, or --shared to plan one fleet for "
+            "all of them."
+        )
+    return workloads[0]
 
 
 def _show_explanation(told: Explanation) -> None:
@@ -176,7 +200,7 @@ def _images(workload: fc.Workload) -> str:
 def _volume(workload: fc.Workload) -> str:
     if workload.objective is not None:
         asked = workload.objective
-        return f"every month, p{asked.percentile:g} within {asked.within_s:g} s of arriving"
+        return f"every month, {asked} of arriving"
     if workload.deadline is not None:
         return f"ready within {workload.deadline.hours:g} hours of renting"
     return "every month"

@@ -25,7 +25,7 @@ from fluxcost.errors import (
 )
 from fluxcost.performance.unet import Unet
 from fluxcost.records import Count, Name, Positive, Record
-from fluxcost.workload import MULTIPLE_PX, Shape
+from fluxcost.shape import MULTIPLE_PX, Shape
 
 FORMAT: Literal["fluxcost-architecture"] = "fluxcost-architecture"
 VERSION = 1

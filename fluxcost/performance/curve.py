@@ -10,7 +10,7 @@ import numpy as np
 from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import LEVEL, Estimate
 from fluxcost.performance.fit import Fit
-from fluxcost.workload import MULTIPLE_PX, Shape
+from fluxcost.shape import MULTIPLE_PX, Shape
 
 SIDES = 24
 """Square sizes asked, evenly spaced in the logarithm of the side."""

@@ -9,9 +9,9 @@ from fluxcost.capacity.fleet import Batching, Fleet, Scaling
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate
 
-Mode = Literal["deadline", "always-on", "on-demand", "overflow", "api"]
-"""One job by a deadline, a whole month, only while there is work, a whole month with an API for the
-rest, or someone else's GPUs."""
+Mode = Literal["deadline", "always-on", "on-demand", "scheduled", "overflow", "api"]
+"""One job by a deadline, a whole month, only while there is work, by the hours of a profile, a
+whole month with an API for the rest, or someone else's GPUs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,8 @@ class Leg:
         scaling: When replicas come and go; None where they are kept.
         share: Of the images, 0 to 1; the shares of a plan sum to 1.
         total: USD per job or USD per month.
+        hourly_replicas: Replicas rented in each hour of the workload's profile; None where they are
+            the same all the time.
     """
 
     option: str
@@ -43,6 +45,7 @@ class Leg:
     scaling: Scaling | None
     share: float
     total: Estimate
+    hourly_replicas: tuple[int, ...] | None = None
 
     @property
     def fleet(self) -> Fleet:
@@ -76,4 +79,5 @@ class Leg:
             "scaling": self.scaling and self.scaling.to_dict(),
             "share": self.share,
             "total": self.total.to_dict(),
+            "hourly_replicas": self.hourly_replicas and list(self.hourly_replicas),
         }

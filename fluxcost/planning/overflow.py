@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from fluxcost.capacity.least import MET
+from fluxcost.capacity.least import MET, Sizing
 from fluxcost.capacity.serving import Serving
 from fluxcost.economics.offers import Offer
 from fluxcost.estimate import Estimate, derive
@@ -40,7 +40,7 @@ class Short:
     over: Estimate
 
 
-def shorts_of(crews: Iterable[Crew]) -> Iterator[Short]:
+def shorts_of(crews: Iterable[Crew[Sizing]]) -> Iterator[Short]:
     """Yield smaller fleets than the first of each GPU type that answer what they take in time."""
     seen: set[str] = set()
     for crew in crews:

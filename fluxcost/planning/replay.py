@@ -82,11 +82,19 @@ def replay(
 
 
 def _name(line: Mapping[str, Any]) -> str:
-    return f"{line['option']}, {line['mode']}, {line['calibration']}, batch {line['batch']}"
+    batching = line["legs"][0]["batching"] or {}
+    name = f"{line['option']}, {line['mode']}, {line['calibration']}, batch {line['batch']}"
+    return name + _held(batching.get("max_wait_s", 0.0))
 
 
 def _name_of(plan: Plan) -> str:
-    return f"{plan.option}, {plan.mode}, {plan.calibration}, batch {plan.batch}"
+    batching = plan.legs[0].batching
+    name = f"{plan.option}, {plan.mode}, {plan.calibration}, batch {plan.batch}"
+    return name + _held(0.0 if batching is None else batching.max_wait_s)
+
+
+def _held(wait_s: float) -> str:
+    return f" or {wait_s:g} s" if wait_s else ""
 
 
 def _changed(kind: str, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

@@ -26,8 +26,8 @@ from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.quality import plan_for_quality
 from fluxcost.planning.recipe import Depth, Recipe
-from fluxcost.planning.sizing import Terms, rent_fleet
-from fluxcost.planning.ways import SCALED_TO_ZERO, ways_for
+from fluxcost.planning.sizing import Terms
+from fluxcost.planning.ways import ways_for
 from fluxcost.workload import Workload
 
 
@@ -66,7 +66,7 @@ def plan(
     if workload.quality is not None:
         one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
         asked = Recipe(workload, catalog, {}, today, depth, seed)
-        return plan_for_quality(asked, one, calibrations, qualities, _dearness)
+        return plan_for_quality(asked, one, calibrations, qualities, dearness)
     fits = fits_of(workload, catalog, calibrations)
     return plan_fitted(workload, catalog, fits, today, depth, seed)
 
@@ -93,14 +93,18 @@ def plan_fitted(
     if workload.arrivals is None:
         outcomes = _make(workload, catalog, fits, today)
     else:
-        outcomes = _serve(workload, catalog, fits, today, depth, seed)
+        # The simulator's compiled loops are slow to import, and a volume does without them.
+        from fluxcost.planning.live import serve
+
+        outcomes = serve(workload, catalog, fits, today, depth, seed)
     ranked, rejected = parted(outcomes)
     timed = {name_of(each.calibration): each.key for each in fits}
     recipe = Recipe(workload, catalog, timed, today, depth, seed)
-    return Plans(workload.name, tuple(sorted(ranked, key=_dearness)), tuple(rejected), recipe)
+    return Plans(workload.name, tuple(sorted(ranked, key=dearness)), tuple(rejected), recipe)
 
 
-def _dearness(plan: Plan) -> tuple[float, float, int, int, str]:
+def dearness(plan: Plan) -> tuple[float, float, int, int, str]:
+    """Return what plans are ranked by: the dear end of the cost, then how soon, then how sure."""
     # At the same worst cost, who answers sooner comes first, then what is known better.
     response_s = plan.serving.response.high if plan.serving else 0.0
     timing = plan.timing_source.rank if plan.timing_source else 0
@@ -114,15 +118,15 @@ def _make(
     terms = Terms.of(workload, today)
     paces, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
     yield from too_slow
-    offers, not_allowed = parted(_offers(workload, catalog, today))
+    offers, not_allowed = parted(allowed_offers(workload, catalog, today))
     yield from not_allowed
     for offer in offers:
         here = [pace for pace in paces if pace.gpu == offer.gpu]
         if not here:
-            yield _no_timing(offer, workload)
+            yield no_timing(offer, workload)
         for pace in here:
             yield from _rent_at(offer, pace, workload, terms)
-    yield from _buy(workload, catalog, workload.mix, workload.images, terms.unit, today)
+    yield from buy_all(workload, catalog, workload.mix, workload.images, terms.unit, today)
 
 
 def _rent_at(
@@ -144,58 +148,7 @@ def _rent_at(
             yield rented(offer, pace, way.mode, rental, workload.images, terms.today, told=told)
 
 
-def _serve(
-    workload: Workload,
-    catalog: Catalog,
-    fits: Sequence[Fit],
-    today: dt.date | None,
-    depth: Depth,
-    seed: int,
-) -> Iterator[Plan | Rejected]:
-    """Yield the ways to serve requests as they arrive."""
-    # The simulator's compiled loops are slow to import, and a volume does without them.
-    from fluxcost.planning.arriving import crews_of, demanded
-    from fluxcost.planning.overflow import overflow_plan, shorts_of
-
-    demand = demanded(workload)
-    images = demand.images_per_month
-    paces, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))
-    yield from too_slow
-    crews, too_few = parted(
-        crews_of(workload, demand, paces, simulate=depth == "simulated", seed=seed)
-    )
-    yield from too_few
-    offers, not_allowed = parted(_offers(workload, catalog, today))
-    yield from not_allowed
-    for offer in offers:
-        here = [crew for crew in crews if crew.pace.gpu == offer.gpu]
-        if offer.kind in SCALED_TO_ZERO:
-            reason = f"sold as {offer.kind}, which is not kept around the clock."
-            yield Rejected(offer.id, "volume", reason)
-        elif offer.is_interruptible:
-            reason = f"sold as {offer.kind}: replicas that vanish are not sized for an objective."
-            yield Rejected(offer.id, "objective", reason)
-        elif not here:
-            yield _no_crew(offer, workload, paces)
-        else:
-            for crew in here:
-                rental = rent_fleet(offer, crew.serving, today)
-                yield rented(offer, crew.pace, "always-on", rental, images, today, crew.serving)
-    bought_all, not_bought = parted(_buy(workload, catalog, demand.mix, images, "USD/month", today))
-    yield from not_bought
-    yield from bought_all
-    if bought_all and depth == "simulated":
-        # An API is planned beside an objective only where the workload allows what is untimed.
-        cheapest = min(bought_all, key=_dearness)
-        shorts = list(shorts_of(crews))
-        for offer in offers:
-            here_short = [short for short in shorts if short.pace.gpu == offer.gpu]
-            steady = offer.kind not in SCALED_TO_ZERO and not offer.is_interruptible
-            if steady and here_short:
-                yield overflow_plan(offer, here_short, cheapest, images, today)
-
-
-def _offers(
+def allowed_offers(
     workload: Workload, catalog: Catalog, today: dt.date | None
 ) -> Iterator[Offer | Rejected]:
     """Yield every offer, or the rule it breaks."""
@@ -205,18 +158,13 @@ def _offers(
         yield broken or broken_by_place_or_age(offer, constraints, today) or offer
 
 
-def _no_timing(offer: Offer, workload: Workload) -> Rejected:
+def no_timing(offer: Offer, workload: Workload) -> Rejected:
+    """Return why an offer whose GPU nobody timed is turned down."""
     reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there."
     return Rejected(offer.id, "timing", reason)
 
 
-def _no_crew(offer: Offer, workload: Workload, paces: Sequence[Pace]) -> Rejected:
-    if all(pace.gpu != offer.gpu for pace in paces):
-        return _no_timing(offer, workload)
-    return Rejected(offer.id, "objective", f"no stack and batch meets it on {offer.gpu}.")
-
-
-def _buy(
+def buy_all(
     workload: Workload,
     catalog: Catalog,
     mix: Mix,
@@ -224,6 +172,7 @@ def _buy(
     unit: str,
     today: dt.date | None,
 ) -> Iterator[Plan | Rejected]:
+    """Yield the plan of every tariff of the model that is allowed, or the rule it breaks."""
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue

@@ -132,12 +132,12 @@ def rent_for_job(offer: Offer, image_s: Estimate, batch: int, job: Job, terms: T
         unit="s",
     )
     hours = billed.scaled(job.sessions / SECONDS_PER_HOUR, "h")
-    total = _bill(offer, hours, gpus, terms.unit, terms.today)
+    total = usd_of_hours(offer, hours, gpus, terms.today, terms.unit)
     repeats = f"{job.sessions} times a month, " if job.sessions > 1 else ""
     why = (
         f"{repeats}{job.images:,} images of {seconds(image_s.value)} GPU time each, at "
         f"{percent(terms.utilization.value)} utilization, take {seconds(running.value)} on "
-        f"{_gpus(gpus)} after {seconds(terms.startup.value)} of start-up; "
+        f"{counted_gpus(gpus)} after {seconds(terms.startup.value)} of start-up; "
         f"{_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
@@ -148,10 +148,10 @@ def rent_for_month(offer: Offer, image_s: Estimate, images: int, terms: Terms) -
     month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
     needed = math.ceil(images * image_s.high / (month_s * terms.utilization.value))
     gpus = instances_for(offer, needed) * offer.gpu_count
-    hours, total = _month(offer, gpus, terms.today, image_s, terms.utilization)
+    hours, total = kept_for_month(offer, gpus, terms.today, image_s, terms.utilization)
     why = (
-        f"{images:,} images of {seconds(image_s.value)} GPU time each keep {_gpus(gpus)} busy "
-        f"{percent(images * image_s.value / (month_s * gpus))} of the month, with "
+        f"{images:,} images of {seconds(image_s.value)} GPU time each keep {counted_gpus(gpus)} "
+        f"busy {percent(images * image_s.value / (month_s * gpus))} of the month, with "
         f"{percent(terms.utilization.value)} allowed; {_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
@@ -161,24 +161,25 @@ def rent_fleet(offer: Offer, serving: Serving, today: dt.date | None) -> Rental:
     """Return the instances that hold a fleet kept around the clock, and the bill."""
     fleet = serving.fleet
     gpus = instances_for(offer, fleet.replicas) * offer.gpu_count
-    hours, total = _month(offer, gpus, today, serving.response)
+    hours, total = kept_for_month(offer, gpus, today, serving.response)
     replicas = f"{fleet.replicas} replica{'s' if fleet.replicas > 1 else ''}"
+    met = percent(serving.probability_met)
     why = (
         f"{replicas} with {fleet.batching}, {percent(serving.utilization.value)} busy, answer "
-        f"p{serving.percentile:g} in {interval(serving.response)}, within "
-        f"{seconds(serving.within_s)} in {percent(serving.probability_met)} of timing worlds; "
+        f"{serving.about} in {interval(serving.response)}, within "
+        f"{seconds(serving.objective.within_s)} in {met} of timing worlds; "
         f"{_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
 
 
-def _month(
+def kept_for_month(
     offer: Offer, gpus: int, today: dt.date | None, *rests_on: Estimate
 ) -> tuple[Estimate, Estimate]:
     """Return the hours and the bill of GPUs kept for a month."""
     # The month is certain; the count of GPUs rests on other estimates: keep their source.
     hours = derive(lambda *each: HOURS_PER_MONTH + 0 * sum(each), *rests_on, unit="h")
-    return hours, _bill(offer, hours, gpus, "USD/month", today)
+    return hours, usd_of_hours(offer, hours, gpus, today)
 
 
 def _calls_in_time(image_s: Estimate, batch: int, job: Job, terms: Terms) -> int:
@@ -193,17 +194,21 @@ def _calls_in_time(image_s: Estimate, batch: int, job: Job, terms: Terms) -> int
     return calls
 
 
-def _bill(offer: Offer, hours: Estimate, gpus: int, unit: str, today: dt.date | None) -> Estimate:
+def usd_of_hours(
+    offer: Offer, hours: Estimate, gpus: int, today: dt.date | None, unit: str = "USD/month"
+) -> Estimate:
+    """Return the bill of GPUs of an offer, each for so many billed hours."""
     price = offer.price_estimate(today)
     return derive(lambda h, usd_per_hour: h * gpus * usd_per_hour, hours, price, unit=unit)
 
 
 def _working(offer: Offer, hours: Estimate, gpus: int, total: Estimate) -> str:
     return (
-        f"{significant(hours.value)} billed h x {_gpus(gpus)} x "
+        f"{significant(hours.value)} billed h x {counted_gpus(gpus)} x "
         f"{usd(offer.usd_per_gpu_hour)}/h = {usd(total.value)}"
     )
 
 
-def _gpus(count: int) -> str:
-    return f"{count} GPU{'s' if count > 1 else ''}"
+def counted_gpus(count: int) -> str:
+    """Return such as "1 GPU"."""
+    return f"{count} GPU{'' if count == 1 else 's'}"

@@ -13,6 +13,7 @@ from fluxcost.economics.billing import HOURS_PER_MONTH
 from fluxcost.economics.offers import SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.planning.legs import Mode
 from fluxcost.planning.paces import Pace
+from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import Job, Rental, Terms, rent_for_job, rent_for_month
 from fluxcost.workload import Workload
 
@@ -21,6 +22,17 @@ KEPT_FOR_MONTHS = frozenset({BillingKind.RESERVED, BillingKind.SERVERLESS_ALWAYS
 
 SCALED_TO_ZERO = frozenset({BillingKind.SERVERLESS})
 """Bills each start; kept up around the clock, it is sold under another kind."""
+
+
+def broken_steadiness(offer: Offer) -> Rejected | None:
+    """Return why an offer cannot hold replicas that are kept around the clock, or None."""
+    if offer.kind in SCALED_TO_ZERO:
+        reason = f"sold as {offer.kind}, which is not kept around the clock."
+        return Rejected(offer.id, "volume", reason)
+    if offer.is_interruptible:
+        reason = f"sold as {offer.kind}: replicas that vanish are not sized for an objective."
+        return Rejected(offer.id, "objective", reason)
+    return None
 
 
 @dataclass(frozen=True)

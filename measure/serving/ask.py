@@ -14,7 +14,7 @@ from pydantic import Field
 
 from fluxcost.errors import InputError
 from fluxcost.records import Record
-from fluxcost.workload import MAX_STEPS, Shape
+from fluxcost.shape import MAX_STEPS, Shape
 
 MAX_BODY_BYTES = 256 * 2**10
 """Largest body read: the longest prompt with every character escaped, and room to spare."""

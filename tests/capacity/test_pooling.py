@@ -21,25 +21,25 @@ def trial(
     count = arrivals.times_s.size if isinstance(arrivals, Replay) else None
     count = 900 if isinstance(arrivals, AtOnce) else count
     rate = None if isinstance(arrivals, AtOnce) else 8.0
-    demand = Demand(tuple(Line(*line) for line in lines), rate, 1, arrivals, count)
+    demand = Demand(tuple(Line(*line) for line in lines), rate, arrivals, count)
     batching = Batching.model_validate({"max_batch": 4, "together": together})
     fleet = Fleet(calibration="made", replicas=2, batching=batching)
     return Trial(demand, Service(times, times, no_spread), fleet, requests=20_000)
 
 
 def same(first: Run, second: Run) -> bool:
-    return np.array_equal(first.histograms, second.histograms)
+    return np.array_equal(first.histograms.sum(axis=0), second.histograms.sum(axis=0))
 
 
-ONE = [(TALL, 0, 1.0)]
+ONE = [(TALL, 0, 0.25), (TALL, 0, 0.75)]
 TWO = [(TALL, 0, 0.25), (WIDE, 0, 0.75)]
 
 
 @pytest.mark.parametrize(
     ("one", "two"),
     [
-        (Stream(8.0), Stream(8.0, shares=(0.25, 0.75))),
-        (AtOnce(), AtOnce((0.25, 0.75))),
+        (Stream(8.0, shares=(0.25, 0.75)), Stream(8.0, shares=(0.25, 0.75))),
+        (AtOnce((0.25, 0.75)), AtOnce((0.25, 0.75))),
         (
             Replay(np.arange(400) / 9, np.zeros(400, dtype=np.int64)),
             Replay(np.arange(400) / 9, np.arange(400) % 2),
@@ -47,12 +47,12 @@ TWO = [(TALL, 0, 0.25), (WIDE, 0, 0.75)]
     ],
 )
 def test_shapes_of_one_token_count_are_served_as_one_shape(one: Arrivals, two: Arrivals):
-    alike = trial(ONE, one, "shape", CALL_S[None])
+    alike = trial(ONE, one, "shape", np.stack([CALL_S, CALL_S]))
     pooled = trial(TWO, two, "tokens", np.stack([CALL_S, CALL_S]))
     apart = trial(TWO, two, "shape", np.stack([CALL_S, CALL_S]))
     assert same(pooled.run(0), alike.run(0))
     assert pooled.run(0).calls <= apart.run(0).calls
-    assert str(pooled.lines[0]) == "768x1024, 4 steps or 1024x768, 4 steps"
+    assert pooled.pools.waits_in == (0, 0)
     assert pooled.image_s == pytest.approx(apart.image_s)
 
 
@@ -65,7 +65,7 @@ def test_shapes_apart_fill_smaller_calls():
 
 def test_times_are_averaged_by_share():
     pool = trial(TWO, Stream(8.0, shares=(0.25, 0.75)), "tokens", np.stack([CALL_S, 2 * CALL_S]))
-    assert pool.served[1].occupancy_s == pytest.approx(1.75 * CALL_S[None])
+    assert pool.pools.service.occupancy_s == pytest.approx(1.75 * CALL_S[None])
 
 
 def test_token_counts_steps_and_priorities_stay_apart():
@@ -78,5 +78,5 @@ def test_token_counts_steps_and_priorities_stay_apart():
     ]
     stream = Stream(8.0, shares=(0.2,) * 5)
     pool = trial(lines, stream, "tokens", np.stack([CALL_S] * 5))
-    assert pool.served[0] is pool.demand
-    assert len(pool.lines) == 5
+    assert pool.pools.waits_in == (0, 1, 2, 3, 4)
+    assert pool.pools.priorities == (0, 0, 1, 0, 0)

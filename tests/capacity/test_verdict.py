@@ -22,8 +22,8 @@ SHAPE = Shape(512, 512, 4)
 def demand(
     rate: float, shares: tuple[float, ...] = (1.0,), images: int = 1, gaps: Gaps = poisson
 ) -> Demand:
-    lines = tuple(Line(SHAPE, priority, share) for priority, share in enumerate(shares))
-    return Demand(lines, rate, images, Stream(rate, gaps, shares), None)
+    lines = tuple(Line(SHAPE, priority, share, images) for priority, share in enumerate(shares))
+    return Demand(lines, rate, Stream(rate, gaps, shares), None)
 
 
 def fleet(replicas: int, batch: int = 1, wait_s: float = 0.0, **fields) -> Fleet:
@@ -104,7 +104,7 @@ def test_failures_and_a_reserve_count_in_the_load():
 def test_a_trace_that_comes_too_fast_is_overload(count: int):
     times = np.arange(count) / 2.2
     asked = Demand(
-        (Line(SHAPE, 0, 1.0),), 2.2, 1, Replay(times, np.zeros(count, dtype=np.int64)), count
+        (Line(SHAPE, 0, 1.0),), 2.2, Replay(times, np.zeros(count, dtype=np.int64)), count
     )
     assert verdict(asked, service(), fleet(2))[0] == "overloaded"
 

@@ -97,7 +97,6 @@ def _trial(run: LoadedRun, times_s: Array, service: Service, seed: int) -> Trial
     demand = Demand(
         lines=(Line(run.shape, 0, 1.0),),
         rate_per_s=(count - 1) / float(times_s[-1] - times_s[0]),
-        images=1,
         arrivals=Replay(times_s, np.zeros(count, dtype=np.int64)),
         requests=count,
     )
@@ -122,7 +121,7 @@ def observed(run: LoadedRun) -> Run:
         lost=0,
         images_lost=0,
         wait_s=float(run.wait_s.mean()),
-        busy_s=float((ends - starts).sum()),
+        spent_s=np.array([(ends - starts).sum()]),
         idle_s=float(
             arrived[-1] - (np.minimum(ends, arrived[-1]) - np.minimum(starts, arrived[-1])).sum()
         ),

@@ -204,6 +204,11 @@ def _refuse_what_no_server_does(leg: _Leg, stack: str, batching: Batching) -> No
             "which never ends and would be billed on; rent the GPUs for the job, or state how "
             "requests arrive."
         )
+    if leg.mode == "scheduled":
+        raise InfeasibleError(
+            f"{leg.option} is rented by the hours of the workload's profile, and what is exported "
+            "is kept around the clock; choose such a plan with --option."
+        )
     if stack not in SERVED_STACKS:
         raise InfeasibleError(
             f"stack {stack} is not one that `python -m measure serve` starts "

@@ -148,6 +148,9 @@ def test_what_cannot_be_exported_is_said(made):
         task(made["shop/h200-shop"])
     with pytest.raises(fc.InputError, match="--image is missing"):
         fc.export(made["lambda/h200"], asked(), "kubernetes", catalog=PRICES)
+    hourly = made["lambda/h200"]["legs"][0] | {"mode": "scheduled", "hourly_replicas": [1] * 24}
+    with pytest.raises(fc.InfeasibleError, match="rented by the hours of the workload's profile"):
+        objects(made["lambda/h200"] | {"legs": [hourly]})
     two = made["lambda/h200"] | {"legs": made["lambda/h200"]["legs"] * 2}
     with pytest.raises(fc.InfeasibleError, match="has 2 legs"):
         objects(two)

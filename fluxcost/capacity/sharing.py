@@ -1,0 +1,221 @@
+"""Several workloads on one fleet: requests come merged, each objective is judged on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from fluxcost.capacity.arrivals import Merged, Stream
+from fluxcost.capacity.demand import Demand, Line, demand_of
+from fluxcost.capacity.engine import Run
+from fluxcost.capacity.fleet import Fleet
+from fluxcost.capacity.service import service_of
+from fluxcost.capacity.serving import Served
+from fluxcost.capacity.simulate import REPLICATIONS, fitted_for, utilization
+from fluxcost.capacity.trial import REQUESTS, Trial
+from fluxcost.capacity.verdict import Verdict, verdict_of
+from fluxcost.capacity.worlds import Worlds
+from fluxcost.errors import InputError
+from fluxcost.estimate import Estimate
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.fit import Fit
+from fluxcost.records import plain
+from fluxcost.workload import Objective, Workload
+
+
+@dataclass(frozen=True, eq=False)
+class Party:
+    """One of several workloads.
+
+    Attributes:
+        name: Of the workload.
+        objective: What it asks.
+        lines: Its own among those of all.
+        share: Of the requests of all.
+    """
+
+    name: str
+    objective: Objective
+    lines: slice
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Several workloads as one demand.
+
+    Attributes:
+        demand: Of all.
+        parties: Each workload, in order.
+    """
+
+    demand: Demand
+    parties: tuple[Party, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SharedSimulation:
+    """What happened to several workloads on one fleet.
+
+    Attributes:
+        fleet: What served them.
+        seed: The same seed gives the same result.
+        replications: Runs at the central timings, each with its own arrivals.
+        verdict: On the fleet: stable, backlogged or overloaded.
+        reason: The rule behind the verdict, with its numbers.
+        load: Work that arrives over what the replicas can do in full calls.
+        utilization: Share of replica time that calls take.
+        shared: Each workload, in the order given.
+    """
+
+    fleet: Fleet
+    seed: int
+    replications: int
+    verdict: Verdict
+    reason: str
+    load: float
+    utilization: Estimate
+    shared: tuple[Served, ...]
+
+    @property
+    def least_sure(self) -> Served:
+        """The workload whose objective is met least surely, the first of several."""
+        return min(self.shared, key=lambda served: served.probability_met)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values."""
+        return {each.name: plain(getattr(self, each.name)) for each in fields(self)}
+
+
+def together(workloads: Sequence[Workload]) -> Together:
+    """Return several workloads as one demand; their profiles begin at the same hour.
+
+    Raises:
+        InputError: They are fewer than two, of several models or of one name, or one of them cannot
+            be judged beside others.
+    """
+    _refuse_unlike(workloads)
+    demands = [demand_of(workload) for workload in workloads]
+    streams = [demand.arrivals for demand in demands if isinstance(demand.arrivals, Stream)]
+    merged = Merged(tuple(streams))
+    lines: list[Line] = []
+    parties = []
+    for workload, demand, stream in zip(workloads, demands, streams, strict=True):
+        share = stream.rate_per_s / merged.rate_per_s
+        own = [
+            Line(line.shape, line.priority, line.share * share, line.images)
+            for line in demand.lines
+        ]
+        assert workload.objective is not None  # noqa: S101 - those without are refused
+        place = slice(len(lines), len(lines) + len(own))
+        parties.append(Party(workload.name, workload.objective, place, share))
+        lines += own
+    return Together(Demand(tuple(lines), merged.rate_per_s, merged, None), tuple(parties))
+
+
+def simulate_shared(
+    workloads: Sequence[Workload],
+    fleet: Fleet,
+    *,
+    seed: int = 0,
+    requests: int = REQUESTS,
+    replications: int = REPLICATIONS,
+    calibration: Calibration | Fit | None = None,
+) -> SharedSimulation:
+    """Serve the requests of several workloads on one fleet, several times over.
+
+    Requests of one shape and priority share calls, whoever asks; a workload's `priority` counts
+    against those of the others.
+
+    Args:
+        workloads: Two or more of one model, each with arrivals at a rate and an objective.
+        fleet: Replicas that are kept, their timings and batching.
+        seed: Of arrivals and of the spread of calls.
+        requests: Counted in one replication, over all workloads.
+        replications: Runs with their own arrivals; at least 2.
+        calibration: Timings, fitted already or not; the shipped ones that the fleet names unless
+            given.
+
+    Raises:
+        InputError: The workloads cannot share, or the fleet turns requests away, fails or comes and
+            goes.
+        MissingDataError: The calibration does not answer for a shape or batch.
+        UnknownNameError: No shipped calibration has the fleet's name.
+    """
+    if fleet.queue_limit is not None or fleet.scaling or fleet.failures or fleet.reserve:
+        raise InputError(
+            "the fleet has a queue_limit, scaling, failures or a reserve; expected replicas that "
+            "are kept and a queue without limit, where several workloads share it."
+        )
+    all_of_them = together(workloads)
+    mix = all_of_them.demand.mix
+    service = service_of(fitted_for(fleet, calibration), mix, fleet.batching.max_batch)
+    trial = Trial(all_of_them.demand, service, fleet, seed, requests)
+    return answered_together(all_of_them, trial, replications)
+
+
+def answered_together(
+    all_of_them: Together, trial: Trial, replications: int = REPLICATIONS
+) -> SharedSimulation:
+    """Run a trial of several workloads and return what each of them saw."""
+    runs = [trial.run(index) for index in range(replications)]
+    verdict, reason, load = verdict_of(trial, runs)
+    worlds = Worlds(trial, runs)
+    return SharedSimulation(
+        fleet=trial.fleet,
+        seed=trial.seed,
+        replications=replications,
+        verdict=verdict,
+        reason=reason,
+        load=load,
+        utilization=worlds.share(utilization, "utilization"),
+        shared=tuple(_served(party, worlds, load) for party in all_of_them.parties),
+    )
+
+
+def _served(party: Party, worlds: Worlds, load: float) -> Served:
+    def spent(run: Run) -> float:
+        return float(run.spent_s[party.lines].sum() / run.spent_s.sum())
+
+    own = worlds.part(party.lines, party.name)
+    within_s = party.objective.within_s
+    return Served(
+        workload=party.name,
+        objective=party.objective,
+        requests=sum(run.arrived for run in own.runs),
+        response=own.judged(party.objective),
+        goodput=own.share(lambda run: run.share_within(within_s), f"in {within_s:g}"),
+        probability_met=own.probability(party.objective, load),
+        gpu_share=worlds.share(spent, f"{party.name}/spent"),
+    )
+
+
+def _refuse_unlike(workloads: Sequence[Workload]) -> None:
+    if len(workloads) < 2:
+        raise InputError(f"{len(workloads)} workload is given; expected two or more to share.")
+    names = [workload.name for workload in workloads]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{twice[0]}: the name of two workloads; expected names that differ.")
+    models = {workload.model for workload in workloads}
+    if len(models) > 1:
+        raise InputError(
+            f"the workloads are of {' and '.join(sorted(models))}; expected one model: a replica "
+            "holds the weights of one."
+        )
+    for workload in workloads:
+        if told := _unfit(workload):
+            raise InputError(f"{workload.name}: {told}")
+
+
+def _unfit(workload: Workload) -> str | None:
+    """Return why a workload cannot share a fleet, if so."""
+    if workload.arrivals is None or workload.objective is None:
+        return "no arrivals and objective, by which a shared fleet is judged; add both."
+    if workload.arrivals.trace is not None:
+        return "a trace has its own times, which no other workload has; state a rate to share."
+    if workload.objective.may_reject:
+        return "may_reject turns requests away, which a shared fleet does not; leave it out."
+    if workload.quality is not None:
+        return "quality chooses among models; plan it alone, then share with the model chosen."
+    return None
