@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.replay import replay
+    from fluxcost.planning.report.report import report
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
     from fluxcost.workload import Shape, Workload, load_workload, parse_workload
@@ -180,6 +181,7 @@ __all__ = [
     "reconcile",
     "rent_of_fleet",
     "replay",
+    "report",
     "sensitivity",
     "shipped_calibrations",
     "shipped_qualities",
@@ -350,6 +352,7 @@ _ROOMS = {
     ),
     "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.replay": ("replay",),
+    "fluxcost.planning.report.report": ("report",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
     "fluxcost.workload": (

@@ -39,6 +39,11 @@ def percent(share: float) -> str:
     return f"{significant(share * 100, 2)} %"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return such as '1 GPU' or '2 GPUs'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def quantity(value: float, unit: str) -> str:
     """Return a value with its unit as a person would write it."""
     if unit == "s":

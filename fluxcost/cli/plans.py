@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
+from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
 from fluxcost.units import percent, significant, usd
 
@@ -60,6 +62,10 @@ def plan(
         Path | None,
         typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
     ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also write the answer in full: FILE.html, .md or .csv; repeatable."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
@@ -93,6 +99,7 @@ def plan(
     best = plans.best
     _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
+    _write_reports(report or [], asked, plans, timed)
     told = fc.explain(asked, plans, calibrations=timed) if explain else None
     if json:
         more = {} if told is None else {"explanation": told.to_dict()}
@@ -111,6 +118,28 @@ def plan(
     show_text(_tally(plans))
     if rejected:
         show_table([item.to_dict() for item in plans.rejected])
+
+
+def _check_reports(paths: Sequence[Path], beside: Iterable[object]) -> None:
+    for path in paths:
+        check_form(path)
+    if paths and any(option is not None for option in beside):
+        raise fc.InputError(
+            "--report tells of the plans of a workload; leave out --replay, --budget-usd-per-month "
+            "and --gpus."
+        )
+
+
+def _write_reports(
+    paths: Sequence[Path],
+    asked: fc.Workload,
+    plans: fc.Plans,
+    timed: list[fc.Calibration] | None,
+) -> None:
+    if paths:
+        written = fc.report(asked, plans, calibrations=timed)
+        for path in paths:
+            written.save(path)
 
 
 def _show_explanation(told: Explanation) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError
-from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.library import load_calibration
+from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plan, Rejected
 from fluxcost.planning.search import plan
 from fluxcost.planning.tables import to_frame
@@ -141,7 +141,7 @@ def compare(
     """
     asked = [workloads] if isinstance(workloads, Workload) else list(workloads)
     timed = None if calibrations is None else list(calibrations)
-    known = {_name(each): each for each in timed or ()}
+    known = {name_of(each): each for each in timed or ()}
     found: list[tuple[str, Plan]] = []
     rejected: list[Rejected] = []
     for workload in asked:
@@ -154,7 +154,7 @@ def compare(
             f"nothing to compare: all {len(rejected)} candidates were rejected; relax a constraint."
         )
     found.sort(key=lambda pair: pair[1].usd_per_image.value)
-    drawn = [_Drawn(model, each, *_picture(each, known)) for model, each in found]
+    drawn = [_Drawn(model, each, *picture_of(each.calibration, known)) for model, each in found]
     return Comparison(
         workload=asked[0].name,
         alternatives=tuple(_alternative(each, drawn) for each in drawn),
@@ -199,16 +199,16 @@ def _alternative(each: _Drawn, everyone: Sequence[_Drawn]) -> Alternative:
     )
 
 
-def _name(calibration: Calibration) -> str:
-    # As a plan names it: a published table and a measurement may share their alias.
-    prefix = "published/" if calibration.source is Source.PUBLISHED else ""
-    return prefix + calibration.alias
+def picture_of(name: str | None, known: Mapping[str, Calibration]) -> tuple[Picture, float | None]:
+    """Return how a calibration's pictures compare with eager bfloat16's, and their error.
 
-
-def _picture(plan: Plan, known: Mapping[str, Calibration]) -> tuple[Picture, float | None]:
-    if plan.calibration is None:
+    Args:
+        name: As a plan names it; None for an API.
+        known: Calibrations by that name; others are the shipped ones.
+    """
+    if name is None:
         return Picture.UNKNOWN, None
-    calibration = known.get(plan.calibration) or load_calibration(plan.calibration)
+    calibration = known.get(name) or load_calibration(name)
     if not calibration.sameness:
         same = calibration.stack.alias == YARDSTICK
         return (Picture.SAME if same else Picture.UNKNOWN), None

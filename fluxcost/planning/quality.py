@@ -61,7 +61,7 @@ def plan_for_quality(
     for choice in kept:
         here = timed and [each for each in timed if each.model == choice.model]
         try:
-            plans = plan(_asking_for(workload, choice), calibrations=here)
+            plans = plan(asking_for(workload, choice), calibrations=here)
         except UnknownNameError as error:
             rejected.append(Rejected(str(choice), "timing", str(error)))
             continue
@@ -159,7 +159,8 @@ def _too_few_steps(choice: Choice) -> str | None:
     return None
 
 
-def _asking_for(workload: Workload, choice: Choice) -> Workload:
+def asking_for(workload: Workload, choice: Choice) -> Workload:
+    """Return a workload with a quality floor as one that asks for what was chosen."""
     shapes = workload.shapes
     if choice.steps is not None:
         shapes = tuple(each.model_copy(update={"steps": choice.steps}) for each in shapes)

@@ -1,0 +1,100 @@
+"""The chosen plan of a report: each number with its interval, its source and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from fluxcost.economics.catalog import Catalog
+from fluxcost.estimate import Estimate
+from fluxcost.performance.calibration import Calibration
+from fluxcost.planning.legs import Leg
+from fluxcost.planning.plans import Plan
+from fluxcost.units import counted, interval, percent, significant
+
+CHOICE = "chosen"
+"""Source of what is decided rather than known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fact:
+    """One number or choice of the plan.
+
+    Attributes:
+        name: What it is, with its unit where the value has none.
+        value: With its interval.
+        source: Of the number; `CHOICE` of a choice.
+        evidence: Cells, price rows and runs it rests on.
+    """
+
+    name: str
+    value: str
+    source: str = CHOICE
+    evidence: tuple[str, ...] = ()
+
+
+def facts_of(plan: Plan) -> Iterator[Fact]:
+    """Yield what the plan is, part by part, then its money, then how it answers."""
+    for leg in plan.legs:
+        yield from _leg(leg, alone=len(plan.legs) == 1)
+    if plan.choice is not None:
+        yield Fact("Model and steps", str(plan.choice))
+        yield _fact(f"Quality, {plan.choice.metric}", plan.choice.value)
+    yield _fact("Total", plan.total)
+    yield _fact("An image", plan.usd_per_image)
+    yield _fact("Images for a dollar", plan.images_per_usd)
+    if plan.hours is not None:
+        yield _fact("Billed hours of each GPU", plan.hours)
+    if plan.latency is not None:
+        yield _fact("A call on an idle GPU, median", plan.latency)
+    if (serving := plan.serving) is not None:
+        yield _fact(f"Response, p{serving.percentile:g}", serving.response)
+        met = f"{percent(serving.probability_met)} of timing worlds"
+        yield Fact("Objective met in", met, str(serving.response.source), serving.response.evidence)
+        busy = serving.utilization
+        shares = f"{percent(busy.value)} ({percent(busy.low)} to {percent(busy.high)})"
+        yield Fact("GPUs at work", shares, str(busy.source), busy.evidence)
+        if serving.lost:
+            yield Fact("Requests turned away", percent(serving.lost))
+
+
+def _leg(leg: Leg, *, alone: bool) -> Iterator[Fact]:
+    share = "" if alone else f", {percent(leg.share)} of the images"
+    rented = f"{leg.gpus} x {leg.gpu}, " if leg.gpus else ""
+    yield Fact("Rent" if leg.gpus else "Buy", f"{rented}{leg.option}, {leg.mode}{share}")
+    if leg.calibration is not None and leg.batching is not None:
+        stack = leg.calibration.rsplit("/", 1)[-1]
+        yield Fact("Run", f"{stack}, {leg.batching}, {counted(leg.replicas, 'replica')}")
+    if not alone:
+        yield _fact(f"Cost of {leg.option}", leg.total)
+
+
+def _fact(name: str, estimate: Estimate) -> Fact:
+    unit = estimate.unit.removeprefix("images/")
+    shown = significant(estimate.value) if unit == "USD" else interval(estimate)
+    if unit == "USD":
+        shown += f" ({significant(estimate.low)} to {significant(estimate.high)})"
+    return Fact(name, shown, str(estimate.source), estimate.evidence)
+
+
+def timing_rows(
+    names: Iterable[str], known: dict[str, Calibration]
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield calibration, hash, days of the runs, machine and weights of each name."""
+    for name in names:
+        calibration = known[name]
+        days = sorted({f"{run.started_at:%Y-%m-%d}" for run in calibration.runs})
+        machines = dict.fromkeys(
+            f"{run.environment.gpu_name}, {run.environment.cpu_model}" for run in calibration.runs
+        )
+        weights = dict.fromkeys(run.environment.weights for run in calibration.runs)
+        told = ("; ".join(each) for each in (days, machines, weights))
+        yield name, calibration.content_hash[:12], *told
+
+
+def price_rows(names: Iterable[str], catalog: Catalog) -> Iterator[tuple[str, str, str, str]]:
+    """Yield id, date, grade and source of each offer or tariff."""
+    rows = {row.id: row for row in (*catalog.offers, *catalog.tariffs)}
+    for name in names:
+        row = rows[name]
+        yield name, f"{row.as_of} ({row.as_of_kind})", row.grade, row.source
