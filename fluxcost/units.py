@@ -19,8 +19,10 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def usd(value: float) -> str:
-    """Return such as '$1,234.56', or '$0.000412' below ten cents."""
-    return f"${value:,.2f}" if abs(value) >= 0.1 else f"${significant(value)}"
+    """Return such as '$1,234.56' or '-$5.00', or '$0.000412' below ten cents."""
+    sign = "-" if value < 0 else ""
+    size = abs(value)
+    return f"{sign}${size:,.2f}" if size >= 0.1 else f"{sign}${significant(size)}"
 
 
 def seconds(value: float) -> str:

@@ -15,6 +15,7 @@ from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
+from fluxcost.planning.replay import Replay
 from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
 from fluxcost.units import percent, significant, usd
@@ -71,7 +72,8 @@ def plan(
     """Ranked ways to make a workload's images, with their cost."""
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     if replay is not None:
-        _replayed(replay, fc.load_catalog(prices), timed, json=json)
+        found = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
+        _show_replay(found, replay, json=json)
         return
     if workload is None:
         raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")
@@ -152,10 +154,7 @@ def _show_explanation(told: Explanation) -> None:
     show_table(plan_rows(told.pareto))
 
 
-def _replayed(
-    path: Path, catalog: fc.Catalog, timed: list[fc.Calibration] | None, *, json: bool
-) -> None:
-    found = fc.replay(path, catalog, timed)
+def _show_replay(found: Replay, path: Path, *, json: bool) -> None:
     if json:
         show_json(found.to_dict())
     elif found.reproduced:

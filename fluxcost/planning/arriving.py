@@ -19,6 +19,7 @@ from fluxcost.capacity.serving import Serving
 from fluxcost.errors import FluxcostError, InputError
 from fluxcost.planning.paces import Pace
 from fluxcost.planning.plans import Rejected, parted
+from fluxcost.units import counted
 from fluxcost.workload import Workload
 
 FINALISTS = 3
@@ -114,9 +115,10 @@ def _contest(candidates: Sequence[_Candidate], *, simulate: bool) -> Iterator[Cr
         fewest = min((crew.serving.fleet.replicas for crew in chosen), default=None)
         far = fewest is not None and candidate.replicas > NEAR * fewest
         if fewest is not None and (far or len(chosen) >= FINALISTS):
+            needed = counted(candidate.replicas, "replica")
             reason = (
-                f"about {candidate.replicas} replicas by theory, where {fewest} of another stack "
-                "or batch on the same GPU do."
+                f"about {needed} by theory, where {fewest} of another stack or batch on the same "
+                "GPU do."
             )
             yield Rejected(candidate.name, "replicas", reason)
             continue

@@ -10,7 +10,7 @@ from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration
 from fluxcost.planning.legs import Leg
 from fluxcost.planning.plans import Plan
-from fluxcost.units import counted, interval, percent, significant
+from fluxcost.units import counted, interval, percent
 
 CHOICE = "chosen"
 """Source of what is decided rather than known."""
@@ -42,7 +42,7 @@ def facts_of(plan: Plan) -> Iterator[Fact]:
         yield _fact(f"Quality, {plan.choice.metric}", plan.choice.value)
     yield _fact("Total", plan.total)
     yield _fact("An image", plan.usd_per_image)
-    yield _fact("Images for a dollar", plan.images_per_usd)
+    yield _fact("A dollar buys", plan.images_per_usd)
     if plan.hours is not None:
         yield _fact("Billed hours of each GPU", plan.hours)
     if plan.latency is not None:
@@ -70,11 +70,7 @@ def _leg(leg: Leg, *, alone: bool) -> Iterator[Fact]:
 
 
 def _fact(name: str, estimate: Estimate) -> Fact:
-    unit = estimate.unit.removeprefix("images/")
-    shown = significant(estimate.value) if unit == "USD" else interval(estimate)
-    if unit == "USD":
-        shown += f" ({significant(estimate.low)} to {significant(estimate.high)})"
-    return Fact(name, shown, str(estimate.source), estimate.evidence)
+    return Fact(name, interval(estimate), str(estimate.source), estimate.evidence)
 
 
 def timing_rows(

@@ -13,6 +13,7 @@ from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.library import load_calibration
 from fluxcost.planning.explain import Explanation, explain
+from fluxcost.planning.legs import Leg
 from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.quality import asking_for
@@ -26,8 +27,8 @@ from fluxcost.workload import Workload
 
 HOW_TO_REPEAT = (
     "Save this as plan.json and run: fluxcost plan --replay plan.json. It makes the plans again "
-    "for the same day and seed, or says which price or timing has changed; prices and calibrations "
-    "of your own go beside it with --prices and --calibration."
+    "for the same day and seed, or says which price or timing has changed; prices, calibrations "
+    "and quality records of your own go beside it with --prices, --calibration and --quality."
 )
 
 
@@ -42,7 +43,9 @@ class Report:
         constraints: Name, value and meaning of each.
         facts: The chosen plan's choices and numbers.
         rivals: Plans that were not chosen.
-        stacks: The stacks timed on the chosen GPU, on the same offer; none where an API is chosen.
+        stacks_on: The offer that stacks are compared on: the chosen one, or the best that rents;
+            None where none does.
+        stacks: The stacks timed on its GPU, each planned alone.
         losers: Candidates that break a rule, by rule.
         told: Why the plan is what it is, and what would make it cheaper.
         risks: What may make it wrong.
@@ -56,6 +59,7 @@ class Report:
     constraints: tuple[tuple[str, str, str], ...]
     facts: tuple[Fact, ...]
     rivals: tuple[Rival, ...]
+    stacks_on: str | None
     stacks: tuple[StackAnswer, ...]
     losers: tuple[Losers, ...]
     told: Explanation
@@ -71,14 +75,7 @@ class Report:
     @property
     def headline(self) -> str:
         """The answer in a sentence."""
-        best = self.best
-        parts = [
-            f"rent {leg.gpus} x {leg.gpu} at {leg.option}, {leg.mode}"
-            if leg.gpus
-            else f"buy {percent(leg.share)} of the images from {leg.option}"
-            for leg in best.legs
-        ]
-        text = f"{' and '.join(parts)}, for {interval(best.total)}."
+        text = f"{' and '.join(map(_bought, self.best.legs))}, for {interval(self.best.total)}."
         return text[0].upper() + text[1:]
 
     @property
@@ -147,6 +144,13 @@ class Report:
         }
 
 
+def _bought(leg: Leg) -> str:
+    if leg.gpus:
+        return f"rent {leg.gpus} x {leg.gpu} at {leg.option}, {leg.mode}"
+    share = "" if leg.share == 1 else f"{percent(leg.share)} of the images "
+    return f"buy {share}from {leg.option}"
+
+
 _FORMS: dict[str, Callable[[Report], str]] = {
     ".html": Report.to_html,
     ".md": Report.to_markdown,
@@ -186,7 +190,8 @@ def report(
     told = explain(asked, plans, recipe.catalog, own)
     rivals = rivals_of(plans)
     shown = [best, *(rival.plan for rival in rivals)]
-    stacks = tuple(stacks_beside(best, workload, plans, given)) if best.gpu else ()
+    rented = next((each for each in plans if each.gpu is not None), None)
+    stacks = () if rented is None else tuple(stacks_beside(rented, workload, plans, given))
     named = [each.calibration for each in shown if each.calibration is not None]
     timed = tuple(dict.fromkeys([*named, *(stack.calibration for stack in stacks)]))
     mine = {name_of(each): each for each in given or ()}
@@ -199,6 +204,7 @@ def report(
         constraints=tuple(constraint_lines(workload.constraints)),
         facts=tuple(facts_of(best)),
         rivals=rivals,
+        stacks_on=rented and rented.option,
         stacks=stacks,
         losers=tuple(losers_of(plans)),
         told=told,

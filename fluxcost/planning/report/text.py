@@ -23,7 +23,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from ("", *_table(tables.constraints_table(report)))
     yield from _section("Chosen", tables.facts_table(report))
     if report.stacks:
-        yield from _section(f"Stacks on {report.best.option}", tables.stacks_table(report))
+        yield from _section(f"Stacks on {report.stacks_on}", tables.stacks_table(report))
     yield from _section("Alternatives", tables.rivals_table(report))
     yield from _section("Why others were not considered", tables.losers_table(report))
     yield from ("", "## Risks", "")
@@ -36,7 +36,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (
         f"{number}. {markdown_text(line)}" for number, line in enumerate(report.evidence, start=1)
     )
-    yield from ("", *_table(tables.timings_table(report)), "", *_table(tables.prices_table(report)))
+    if report.timings:
+        yield from ("", *_table(tables.timings_table(report)))
+    yield from ("", *_table(tables.prices_table(report)))
     yield from ("", "## Recipe", "", markdown_text(HOW_TO_REPEAT), "")
     yield from ("```json", report.recipe, "```")
 
