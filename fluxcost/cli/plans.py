@@ -70,10 +70,11 @@ def plan(
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
+    _check_reports(report or [], beside=(replay, budget_usd_per_month, gpus))
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     if replay is not None:
-        found = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
-        _show_replay(found, replay, json=json)
+        again = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
+        _show_replay(again, replay, json=json)
         return
     if workload is None:
         raise fc.InputError("WORKLOAD is missing; give a workload file, or --replay PLAN.json.")

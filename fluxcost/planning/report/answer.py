@@ -79,13 +79,15 @@ def timing_rows(
     """Yield calibration, hash, days of the runs, machine and weights of each name."""
     for name in names:
         calibration = known[name]
-        days = sorted({f"{run.started_at:%Y-%m-%d}" for run in calibration.runs})
-        machines = dict.fromkeys(
-            f"{run.environment.gpu_name}, {run.environment.cpu_model}" for run in calibration.runs
-        )
-        weights = dict.fromkeys(run.environment.weights for run in calibration.runs)
-        told = ("; ".join(each) for each in (days, machines, weights))
-        yield name, calibration.content_hash[:12], *told
+        runs = calibration.runs
+        days = sorted(f"{run.started_at:%Y-%m-%d}" for run in runs)
+        machines = (f"{run.environment.gpu_name}, {run.environment.cpu_model}" for run in runs)
+        weights = (run.environment.weights for run in runs)
+        yield name, calibration.content_hash[:12], _each(days), _each(machines), _each(weights)
+
+
+def _each(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts))
 
 
 def price_rows(names: Iterable[str], catalog: Catalog) -> Iterator[tuple[str, str, str, str]]:

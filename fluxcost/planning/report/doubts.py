@@ -13,7 +13,7 @@ from fluxcost.planning.plans import Plan
 from fluxcost.units import percent, usd
 
 NOT_IN_IT = (
-    "Storage, traffic, taxes and people are not in the total; `fluxcost cost --extras` adds them."
+    "Storage, traffic, taxes and people are not in the total; fluxcost cost --extras adds them."
 )
 NO_PROMISE = (
     "An interval holds 90 % of the worlds drawn from what was measured and dated; it knows nothing "

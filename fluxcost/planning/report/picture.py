@@ -42,7 +42,7 @@ def to_svg(report: Report) -> str:
     kinds = {"chosen": CHOSEN, "other": OTHER, "not accepted": REFUSED}
     shown = {name: color for name, color in kinds.items() if any(r["kind"] == name for r in rows)}
     x_title = report.best.total.unit
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=alt.Y("name:N", sort=order, axis=None),
         color=alt.Color(
             "kind:N",

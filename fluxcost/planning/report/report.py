@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fluxcost.documents import write_atomically
+from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.fit import Fit
 from fluxcost.performance.library import load_calibration
-from fluxcost.planning.explain import Explanation, explain
+from fluxcost.planning.explain import Explanation, explain_fitted
 from fluxcost.planning.legs import Leg
 from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plan, Plans
@@ -22,6 +24,7 @@ from fluxcost.planning.report.doubts import risks_of
 from fluxcost.planning.report.question import Line, asked_lines, constraint_lines
 from fluxcost.planning.report.rivals import Losers, Rival, losers_of, rivals_of
 from fluxcost.planning.report.stacks import StackAnswer, stacks_beside
+from fluxcost.planning.search import fits_of
 from fluxcost.units import interval, percent
 from fluxcost.workload import Workload
 
@@ -185,13 +188,17 @@ def report(
 
     best, recipe = plans.best, plans.recipe
     given = None if calibrations is None else list(calibrations)
-    asked = workload if best.choice is None else asking_for(workload, best.choice)
-    own = given and [each for each in given if each.model == asked.model]
-    told = explain(asked, plans, recipe.catalog, own)
+    asked = _asked_for(workload, best)
+    fits = _fits_for(asked, recipe.catalog, given)
+    told = explain_fitted(asked, plans, fits, recipe.catalog)
     rivals = rivals_of(plans)
     shown = [best, *(rival.plan for rival in rivals)]
     rented = next((each for each in plans if each.gpu is not None), None)
-    stacks = () if rented is None else tuple(stacks_beside(rented, workload, plans, given))
+    stacks: tuple[StackAnswer, ...] = ()
+    if rented is not None:
+        its = _asked_for(workload, rented)
+        fits_here = fits if its.model == asked.model else _fits_for(its, recipe.catalog, given)
+        stacks = tuple(stacks_beside(rented, its, plans, fits_here))
     named = [each.calibration for each in shown if each.calibration is not None]
     timed = tuple(dict.fromkeys([*named, *(stack.calibration for stack in stacks)]))
     mine = {name_of(each): each for each in given or ()}
@@ -204,7 +211,7 @@ def report(
         constraints=tuple(constraint_lines(workload.constraints)),
         facts=tuple(facts_of(best)),
         rivals=rivals,
-        stacks_on=rented and rented.option,
+        stacks_on=None if rented is None else rented.option,
         stacks=stacks,
         losers=tuple(losers_of(plans)),
         told=told,
@@ -212,3 +219,12 @@ def report(
         timings=tuple(timing_rows(timed, known)),
         prices=tuple(price_rows(dict.fromkeys(legs), recipe.catalog)),
     )
+
+
+def _asked_for(workload: Workload, plan: Plan) -> Workload:
+    return workload if plan.choice is None else asking_for(workload, plan.choice)
+
+
+def _fits_for(asked: Workload, catalog: Catalog, given: Sequence[Calibration] | None) -> list[Fit]:
+    own = None if given is None else [each for each in given if each.model == asked.model]
+    return fits_of(asked, catalog, own)

@@ -9,13 +9,11 @@ from typing import Any
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
 from fluxcost.planning.comparison import Picture, picture_of
 from fluxcost.planning.paces import broken_by_stack, name_of
 from fluxcost.planning.plans import Plan, Plans
-from fluxcost.planning.quality import asking_for
-from fluxcost.planning.search import fits_of, plan_fitted
+from fluxcost.planning.search import plan_fitted
 from fluxcost.workload import Workload
 
 
@@ -52,10 +50,7 @@ class StackAnswer:
 
 
 def stacks_beside(
-    plan: Plan,
-    workload: Workload,
-    plans: Plans,
-    calibrations: Iterable[Calibration] | None,
+    plan: Plan, asked: Workload, plans: Plans, fits: Iterable[Fit]
 ) -> Iterator[StackAnswer]:
     """Yield every stack that was timed on the GPU of a plan, each planned alone on its offer.
 
@@ -64,16 +59,11 @@ def stacks_beside(
 
     Args:
         plan: One that rents GPUs.
-        workload: What it was made for.
+        asked: What it was made for, of one model.
         plans: Among which it stands: their day, depth, seed and prices are used.
-        calibrations: The timings they were made with, where they were given.
+        fits: Of the model.
     """
-    asked = workload if plan.choice is None else asking_for(workload, plan.choice)
-    prices = plans.recipe.catalog
-    timed = None
-    if calibrations is not None:
-        timed = [each for each in calibrations if each.model == asked.model]
-    for fitted in fits_of(asked, prices, timed):
+    for fitted in fits:
         calibration = fitted.calibration
         if calibration.gpu.key == plan.gpu and calibration.source is not Source.PUBLISHED:
             yield _alone(fitted, plan, asked, plans)

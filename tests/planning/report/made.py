@@ -12,15 +12,17 @@ from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import LOSSY, Machine, make_calibration
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>|[x](javascript:alert(1))\n# h'
-EAGER = make_calibration(gpu="h200-sxm")
+GRID = tuple((side, side, 4, batch) for side in (512, 1024) for batch in (1, 2, 4))
+EAGER = make_calibration(gpu="h200-sxm", grid=GRID)
 FASTER = dataclasses.replace(Machine(), step_s_per_kilotoken=0.011, text_launch_s=0.01)
 FASTEST = dataclasses.replace(FASTER, step_s_per_kilotoken=0.0085)
 COMPILED = make_calibration(
     FASTER,
     gpu="h200-sxm",
+    grid=GRID,
     stack=Stack(alias="compiled-bf16", settings={"dtype": "bfloat16", "compile": "blocks"}),
 )
-TIMED = [EAGER, COMPILED, make_calibration(FASTEST, gpu="h200-sxm", stack=LOSSY)]
+TIMED = [EAGER, COMPILED, make_calibration(FASTEST, gpu="h200-sxm", grid=GRID, stack=LOSSY)]
 SHOP = catalog(
     offer(source=f"=cmd {HOSTILE}"[:200].replace("\n", " ")),
     offer("other", usd=5.0),
