@@ -46,6 +46,7 @@ def _own_calibrations(own: Own) -> Mapping[str, fc.Calibration]:
     return {f"{YOURS}{each.alias} {each.content_hash[:8]}": each for each in found}
 
 
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
 def calibrations(own: Own) -> Mapping[str, fc.Calibration]:
     """Return every calibration by the name it is chosen by: shipped ones first."""
     shipped = {each.alias: fc.load_calibration(each.alias) for each in fc.shipped_calibrations()}
@@ -123,7 +124,7 @@ def simulation(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulatio
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Sizing the fleet")
 def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
-    """Return the fewest replicas that meet the workload's objective, as simulated."""
+    """Return the fewest replicas that meet the workload's objective, and how they serve it."""
     return fc.smallest_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
 
 

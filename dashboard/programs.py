@@ -55,8 +55,9 @@ def break_even(asked: dict[str, object], images: int, today: dt.date, own: Own) 
     )
 
 
-def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> str:
-    """Return a program that simulates the same fleet and prints what requests saw."""
+def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own, *, is_sized: bool) -> str:
+    """Return a program that sizes or simulates the same fleet and prints what requests saw."""
+    ask = "smallest_fleet" if is_sized else "simulate"
     document = fleet.model_dump(mode="json", exclude_defaults=True)
     return _joined(
         _imports(own),
@@ -64,8 +65,8 @@ def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> str:
         _asked(workload),
         [
             f"fleet = fc.Fleet.parse({_plain(document)}, 'a page')",
-            "answer = fc.simulate(workload, fleet, calibration=fit)",
-            "print(answer.verdict, answer.reason)",
+            f"answer = fc.{ask}(workload, fleet, calibration=fit)",
+            "print(answer.fleet.replicas, answer.verdict, answer.reason)",
             "for name, seconds in answer.response.items():",
             '    print(f"{name}: {seconds.value:.3f} s")',
         ],
