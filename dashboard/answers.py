@@ -67,6 +67,15 @@ def models(today: dt.date, own: Own) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*timed, *sold)))
 
 
+def is_only_yours(calibration: str | None, own: Own) -> bool:
+    """Return whether nothing but an upload times what a plan rests on."""
+    if calibration is None:
+        return False
+    known = calibrations(own)
+    given = {each.alias for name, each in known.items() if name.startswith(YOURS)}
+    return calibration in given and calibration not in known
+
+
 def _timed(own: Own, *models: str) -> tuple[fc.Calibration, ...] | None:
     # None lets the library use its own fits of the shipped ones, which it keeps.
     if not own.calibrations:
@@ -80,11 +89,22 @@ def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
     return fc.plan(workload, catalog(own), _timed(own, workload.model), today)
 
 
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
+def qualities(own: Own) -> tuple[fc.Quality, ...]:
+    """Return every quality record: shipped ones first."""
+    found = (fc.parse_quality(each.data, each.where) for each in own.qualities)
+    return (*fc.shipped_qualities(), *found)
+
+
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
-def comparison(workloads: tuple[fc.Workload, ...], today: dt.date, own: Own) -> fc.Comparison:
-    """Return the ways to make the images of workloads that differ in their model."""
+def comparison(
+    workloads: tuple[fc.Workload, ...], metric: str | None, today: dt.date, own: Own
+) -> fc.Comparison:
+    """Return the ways to make the images of workloads that differ in their model and steps."""
     timed = _timed(own, *(workload.model for workload in workloads))
-    return fc.compare(workloads, catalog(own), timed, today)
+    return fc.compare(
+        workloads, catalog(own), timed, today, metric=metric, qualities=qualities(own)
+    )
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,13 @@ def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own, *, is_sized: bool
     )
 
 
-def compare(workloads: Iterable[fc.Workload], today: dt.date, own: Own) -> str:
+def compare(workloads: Iterable[fc.Workload], metric: str | None, today: dt.date, own: Own) -> str:
     """Return a program that sets the same ways side by side and prints those nothing beats."""
     asked = tuple(workloads)
     timed = _own_timings(own, *(workload.model for workload in asked))
     more = ", calibrations=calibrations" if timed else ""
+    if metric is not None:
+        more += f", metric={metric!r}" + (", qualities=qualities" if own.qualities else "")
     lines = ["workloads = ["]
     for workload in asked:
         lines += [f"    fc.Workload.parse({_document(workload)}, 'a page'),"]
@@ -86,6 +88,7 @@ def compare(workloads: Iterable[fc.Workload], today: dt.date, own: Own) -> str:
         _imports(own, dates=True),
         _prices(own),
         timed,
+        _own_qualities(own) if metric is not None else [],
         lines,
         [
             f"answer = fc.compare(workloads, catalog=catalog{more}, today={_day(today)})",
@@ -151,6 +154,15 @@ def _own_timings(own: Own, *models: str) -> list[str]:
         f"names = [*(entry.alias for entry in fc.shipped_calibrations()), {files}]",
         "loaded = [fc.load_calibration(name) for name in names]",
         f"calibrations = [each for each in loaded if each.model in {models!r}]",
+    ]
+
+
+def _own_qualities(own: Own) -> list[str]:
+    if not own.qualities:
+        return []
+    files = ", ".join(f"{upload.name!r}" for upload in own.qualities)
+    return [
+        f"qualities = [*fc.shipped_qualities(), *(fc.load_quality(name) for name in [{files}])]"
     ]
 
 

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
     from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
-    from fluxcost.performance.quality.record import Quality
+    from fluxcost.performance.quality.record import Quality, parse_quality
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.comparison import Alternative, Comparison, compare
@@ -173,6 +173,7 @@ __all__ = [
     "load_workload",
     "parse_calibration",
     "parse_prices",
+    "parse_quality",
     "parse_workload",
     "plan",
     "price_file",
@@ -326,7 +327,7 @@ _ROOMS = {
         "quality",
         "shipped_qualities",
     ),
-    "fluxcost.performance.quality.record": ("Quality",),
+    "fluxcost.performance.quality.record": ("Quality", "parse_quality"),
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": (
         "Transferred",

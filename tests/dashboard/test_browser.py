@@ -212,10 +212,9 @@ def test_sizing_a_service_takes_four_interactions(seen: Seen, address: str):
     asked = serving.workload(
         arrivals={"requests_per_s": 12.0}, objective={"percentile": 95, "within_s": 1.5}
     )
-    sized = fc.smallest_fleet(asked, serving.fleet(), calibration=serving.FIT).fleet
-    found = fc.simulate(asked, sized, calibration=serving.FIT)
+    found = fc.smallest_fleet(asked, serving.fleet(), calibration=serving.FIT)
     assert answer["simulation"] == json.loads(json.dumps(found.to_dict()))
-    assert seen.number("GPUs, one replica each") == str(sized.replicas)
+    assert seen.number("GPUs, one replica each") == str(found.fleet.replicas)
     assert "'requests_per_s': 12" in program
 
 
