@@ -115,18 +115,30 @@ def _answer(asked: Question, today: dt.date, own: Own) -> None:
 def _said(found: fc.Comparison) -> None:
     ways = len(found.alternatives)
     first = found.alternatives[0]
-    name = f"{first.plan.option}{f' with {first.stack}' if first.stack else ''}"
-    lines = [f"{ways} ways, {len(found.rejected)} candidates rejected. Cheapest: {name}."]
+    lines = [
+        f"{ways} ways, {len(found.rejected)} candidates rejected. Cheapest: {_way(first)}.",
+    ]
     if found.front:
-        quick = found.front[-1]
-        lines.append(f"Quickest that nothing beats: {quick.plan.option} with {quick.stack}.")
+        lines.append(f"Quickest that nothing beats: {_way(_quickest(found))}.")
     st.markdown(show.plain(" ".join(lines)))
     cheap, fast = st.columns(2)
     with cheap:
         show.metric("Cheapest, USD an image", first.plan.usd_per_image)
-    if found.front and found.front[-1].plan.latency is not None:
+    if found.front and (latency := _quickest(found).plan.latency) is not None:
         with fast:
-            show.metric("Quickest unbeaten, a call", found.front[-1].plan.latency)
+            show.metric("Quickest unbeaten, a call", latency)
+
+
+def _way(way: fc.Alternative) -> str:
+    with_stack = f" with {way.stack}" if way.stack else ""
+    return f"{way.plan.option}{with_stack}, {way.model} at {way.steps} steps"
+
+
+def _quickest(found: fc.Comparison) -> fc.Alternative:
+    return min(
+        (each for each in found.front if each.plan.latency is not None),
+        key=lambda each: each.plan.latency.value if each.plan.latency else 0.0,
+    )
 
 
 def _frame(found: fc.Comparison) -> pd.DataFrame:
@@ -280,7 +292,7 @@ def _tables(frame: pd.DataFrame) -> None:
 
 def _evidence(found: fc.Comparison) -> None:
     numbers: dict[str, fc.Estimate] = {}
-    for each in (found.alternatives[0], *found.front[-1:]):
+    for each in (found.alternatives[0], *([_quickest(found)] if found.front else [])):
         name = f"{each.plan.option}, batch {each.plan.batch}"
         numbers[f"{name}, USD an image"] = each.plan.usd_per_image
         if each.plan.latency is not None:
