@@ -89,6 +89,12 @@ def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
     return fc.plan(workload, catalog(own), _timed(own, workload.model), today)
 
 
+def report(workload: fc.Workload, today: dt.date, own: Own) -> str:
+    """Return the plans of a workload told in full, as a page."""
+    told = fc.report(workload, plans(workload, today, own), _timed(own, workload.model))
+    return told.to_html()
+
+
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
 def qualities(own: Own) -> tuple[fc.Quality, ...]:
     """Return every quality record: shipped ones first."""

@@ -114,4 +114,5 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date, own: Own) -
         shown.to_frame,
         charts.picture(chart, rows=charts.ROW),
         programs.plan(workload, today, own),
+        lambda: answers.report(workload, today, own),
     )

@@ -235,6 +235,9 @@ def test_a_view_is_shared_by_its_address(seen: Seen, browser: Browser, address: 
     seen.type("Images", 54_321)
     seen.type("Ready within, hours", 3)
     assert "images=54321" in page.url
+    report = seen.download("Report").decode()
+    assert report.startswith("<!doctype html>")
+    assert "54,321 images, ready within 3 h of renting" in report
     other = Seen(browser)
     other.open(page.url)
     assert other.number("Total, USD") == seen.number("Total, USD")
