@@ -47,6 +47,7 @@ def _own_calibrations(own: Own) -> Mapping[str, fc.Calibration]:
     return {f"{YOURS}{each.alias} {each.content_hash[:8]}": each for each in found}
 
 
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
 def calibrations(own: Own) -> Mapping[str, fc.Calibration]:
     """Return every calibration by the name it is chosen by.
 
@@ -72,6 +73,15 @@ def models(today: dt.date, own: Own) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*timed, *sold)))
 
 
+def is_only_yours(calibration: str | None, own: Own) -> bool:
+    """Return whether nothing but an upload times what a plan rests on."""
+    if calibration is None:
+        return False
+    known = calibrations(own)
+    given = {each.alias for name, each in known.items() if name.startswith(YOURS)}
+    return calibration in given and calibration not in known
+
+
 def _timed(own: Own, *models: str) -> tuple[fc.Calibration, ...] | None:
     # None lets the library use its own fits of the shipped ones, which it keeps.
     if not own.calibrations:
@@ -85,11 +95,28 @@ def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
     return fc.plan(workload, catalog(own), _timed(own, workload.model), today)
 
 
+def report(workload: fc.Workload, today: dt.date, own: Own) -> str:
+    """Return the plans of a workload told in full, as a page."""
+    told = fc.report(workload, plans(workload, today, own), _timed(own, workload.model))
+    return told.to_html()
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)
+def qualities(own: Own) -> tuple[fc.Quality, ...]:
+    """Return every quality record: shipped ones first."""
+    found = (fc.parse_quality(each.data, each.where) for each in own.qualities)
+    return (*fc.shipped_qualities(), *found)
+
+
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
-def comparison(workloads: tuple[fc.Workload, ...], today: dt.date, own: Own) -> fc.Comparison:
-    """Return the ways to make the images of workloads that differ in their model."""
+def comparison(
+    workloads: tuple[fc.Workload, ...], metric: str | None, today: dt.date, own: Own
+) -> fc.Comparison:
+    """Return the ways to make the images of workloads that differ in their model and steps."""
     timed = _timed(own, *(workload.model for workload in workloads))
-    return fc.compare(workloads, catalog(own), timed, today)
+    return fc.compare(
+        workloads, catalog(own), timed, today, metric=metric, qualities=qualities(own)
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +156,7 @@ def simulation(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulatio
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Sizing the fleet")
 def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
-    """Return the fewest replicas that meet the workload's objective, as simulated."""
+    """Return the fewest replicas that meet the workload's objective, and how they serve it."""
     return fc.smallest_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
 
 

@@ -63,6 +63,10 @@ def _question() -> Question:
 def _answer(asked: Question, own: Own) -> None:
     calibration = answers.calibrations(own)[asked.calibration]
     st.markdown(show.plain(_what(calibration)))
+    if asked.calibration.startswith(answers.YOURS) and answers.is_only_yours(
+        calibration.alias, own
+    ):
+        show.only_yours(calibration.alias)
     document: dict[str, object] = {
         "calibration": calibration.alias,
         "content_hash": calibration.content_hash,

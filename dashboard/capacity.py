@@ -73,10 +73,10 @@ def _question(today: dt.date, own: Own) -> Question:
 
 
 def _answer(asked: Question, today: dt.date, own: Own) -> None:
-    fleet = asked.fleet
-    if asked.is_sized:
-        fleet = answers.smallest(asked.workload, fleet, own).fleet
-    found = answers.simulation(asked.workload, fleet, own)
+    # What sized a fleet has simulated it: its numbers are those that the count was chosen by.
+    ask = answers.smallest if asked.is_sized else answers.simulation
+    found = ask(asked.workload, asked.fleet, own)
+    fleet = found.fleet
     rent = fc.rent_of_fleet(answers.catalog(own).offer(asked.offer), fleet.replicas, today)
     _numbers(asked, found, rent)
     show.evidence({"Response": found.response[_named(asked.workload)], "Rent": rent})
@@ -87,7 +87,7 @@ def _answer(asked: Question, today: dt.date, own: Own) -> None:
     parts: dict[str, Any] = {"simulation": found, "rent": rent, "curve": curve}
     with show.refusals():
         parts |= {"day": _day(asked, own)}
-    program = programs.simulate(asked.workload, fleet, own)
+    program = programs.simulate(asked.workload, asked.fleet, own, is_sized=asked.is_sized)
 
     def document() -> dict[str, Any]:
         return {name: part.to_dict() for name, part in parts.items()}

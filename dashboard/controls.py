@@ -36,6 +36,7 @@ ALL_MONTH = "all month"
 SESSIONS = "while there is work"
 FEWEST = "the fewest in time"
 CHOSEN = "as many as I say"
+NO_METRIC = "their stack alone"
 EXAMPLE_DAY = "1 1 1 1 1 2 4 8 12 14 15 15 14 14 14 15 15 14 12 9 6 4 2 1"
 
 
@@ -59,8 +60,23 @@ def models(today: dt.date, own: Own) -> list[str]:
         default=known[:1],
         key="models",
         bind="query-params",
-        help="Pictures of different models are not comparable here, so each has its own front.",
+        help="Pictures of different models compare only by a quality record of both; without one "
+        "each has its own front.",
     )
+
+
+def metric(own: Own) -> str | None:
+    """Ask what pictures compare by: a metric that some record holds, or none."""
+    held = {name for record in answers.qualities(own) for name in record.metrics}
+    chosen = st.selectbox(
+        "Pictures compare by",
+        [NO_METRIC, *sorted(held)],
+        key="metric",
+        bind="query-params",
+        help="What records say of each model at each step count; the step counts that were judged "
+        "are compared too. accepted is a share of pictures that people accepted.",
+    )
+    return None if chosen == NO_METRIC else chosen
 
 
 def calibration(own: Own) -> str:
@@ -243,11 +259,40 @@ def constraints() -> dict[str, Any]:
         bind="query-params",
         help="Whose prices move from day to day.",
     )
+    spot = st.checkbox(
+        "Use spot",
+        key="spot",
+        bind="query-params",
+        help="Offers that the vendor may take back in the middle of a job; only with the rate at "
+        "which you see it happen.",
+    )
+    interruptions = st.number_input(
+        "Interruptions an hour",
+        0.0,
+        value=0.05,
+        step=0.05,
+        format="%g",
+        key="interruptions",
+        bind="query-params",
+        disabled=not spot,
+        help="Of one spot instance, as you see them: 0.05 is one in 20 hours.",
+    )
+    regions = st.text_input(
+        "Regions",
+        "",
+        placeholder="Anywhere",
+        key="regions",
+        bind="query-params",
+        help="Words of which an offer's region must hold one, with spaces between, such as us eu. "
+        "What states no region, as APIs do not, is then left out.",
+    )
     return {
         "least_grade": grade,
         "allow_sources": sources or None,
         "allow_stale": stale,
         "allow_marketplace": marketplace,
+        "spot_interruptions_per_hour": interruptions if spot else None,
+        "allow_regions": regions.replace(",", " ").split() or None,
     }
 
 

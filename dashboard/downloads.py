@@ -16,6 +16,7 @@ def offer(
     frame: Callable[[], pd.DataFrame] | None = None,
     picture: Callable[[], bytes] | None = None,
     program: str | None = None,
+    report: Callable[[], str] | None = None,
 ) -> None:
     """Show the buttons, and the program to copy; files are made once they are asked for.
 
@@ -25,6 +26,7 @@ def offer(
         frame: Gives the answer as a table.
         picture: Draws the chart as PNG.
         program: Python that gives the same answer.
+        report: Tells the answer in full, as an HTML page.
     """
 
     def text() -> str:
@@ -38,6 +40,8 @@ def offer(
             _button("PNG", picture, f"{name}.png", "image/png")
         if program is not None:
             _button("Python", program, f"{name.replace('-', '_')}.py", "text/x-python")
+        if report is not None:
+            _button("Report", report, f"{name}.html", "text/html")
     if program is not None:
         with st.expander("The same in Python"):
             st.code(program, language="python")

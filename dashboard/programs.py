@@ -55,8 +55,9 @@ def break_even(asked: dict[str, object], images: int, today: dt.date, own: Own) 
     )
 
 
-def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> str:
-    """Return a program that simulates the same fleet and prints what requests saw."""
+def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own, *, is_sized: bool) -> str:
+    """Return a program that sizes or simulates the same fleet and prints what requests saw."""
+    ask = "smallest_fleet" if is_sized else "simulate"
     document = fleet.model_dump(mode="json", exclude_defaults=True)
     return _joined(
         _imports(own),
@@ -64,19 +65,21 @@ def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> str:
         _asked(workload),
         [
             f"fleet = fc.Fleet.parse({_plain(document)}, 'a page')",
-            "answer = fc.simulate(workload, fleet, calibration=fit)",
-            "print(answer.verdict, answer.reason)",
+            f"answer = fc.{ask}(workload, fleet, calibration=fit)",
+            "print(answer.fleet.replicas, answer.verdict, answer.reason)",
             "for name, seconds in answer.response.items():",
             '    print(f"{name}: {seconds.value:.3f} s")',
         ],
     )
 
 
-def compare(workloads: Iterable[fc.Workload], today: dt.date, own: Own) -> str:
+def compare(workloads: Iterable[fc.Workload], metric: str | None, today: dt.date, own: Own) -> str:
     """Return a program that sets the same ways side by side and prints those nothing beats."""
     asked = tuple(workloads)
     timed = _own_timings(own, *(workload.model for workload in asked))
     more = ", calibrations=calibrations" if timed else ""
+    if metric is not None:
+        more += f", metric={metric!r}" + (", qualities=qualities" if own.qualities else "")
     lines = ["workloads = ["]
     for workload in asked:
         lines += [f"    fc.Workload.parse({_document(workload)}, 'a page'),"]
@@ -85,6 +88,7 @@ def compare(workloads: Iterable[fc.Workload], today: dt.date, own: Own) -> str:
         _imports(own, dates=True),
         _prices(own),
         timed,
+        _own_qualities(own) if metric is not None else [],
         lines,
         [
             f"answer = fc.compare(workloads, catalog=catalog{more}, today={_day(today)})",
@@ -150,6 +154,15 @@ def _own_timings(own: Own, *models: str) -> list[str]:
         f"names = [*(entry.alias for entry in fc.shipped_calibrations()), {files}]",
         "loaded = [fc.load_calibration(name) for name in names]",
         f"calibrations = [each for each in loaded if each.model in {models!r}]",
+    ]
+
+
+def _own_qualities(own: Own) -> list[str]:
+    if not own.qualities:
+        return []
+    files = ", ".join(f"{upload.name!r}" for upload in own.qualities)
+    return [
+        f"qualities = [*fc.shipped_qualities(), *(fc.load_quality(name) for name in [{files}])]"
     ]
 
 

@@ -67,6 +67,15 @@ def caveats(lines: Iterable[str]) -> None:
     sentences("To know before deciding", lines)
 
 
+def only_yours(calibration: str) -> None:
+    """Say that an answer rests on an upload alone."""
+    with st.container(horizontal=True):
+        st.badge("Your calibration only", icon=":material/person:", color="orange")
+        st.caption(
+            plain(f"Nothing that ships times {calibration}: the answer is as good as your file.")
+        )
+
+
 def evidence(numbers: Mapping[str, fc.Estimate]) -> None:
     """Show, behind a click, what each number rests on and where it comes from."""
     with st.expander("What these numbers rest on"):

@@ -20,7 +20,7 @@ MOST_MB = 8
 MOST_FILES = 8
 """Files of a kind kept in a session."""
 
-Kind = Literal["calibrations", "prices", "workload"]
+Kind = Literal["calibrations", "prices", "qualities", "workload"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Own:
 
     calibrations: tuple[Upload, ...] = ()
     prices: tuple[Upload, ...] = ()
+    qualities: tuple[Upload, ...] = ()
 
 
 def made(name: str, data: bytes) -> Upload:
@@ -59,7 +60,7 @@ def kept(kind: Kind) -> tuple[Upload, ...]:
 
 def own() -> Own:
     """Return what this session's reader has brought along."""
-    return Own(kept("calibrations"), kept("prices"))
+    return Own(kept("calibrations"), kept("prices"), kept("qualities"))
 
 
 def keep(kind: Kind, upload: Upload, check: Callable[[bytes, str], object]) -> None:

@@ -62,7 +62,7 @@ def _answer(workload: fc.Workload, today: dt.date, own: Own) -> None:
     plans = answers.plans(workload, today, own)
     st.markdown(show.plain(_asked(workload)))
     with show.refusals():
-        _best(plans.best)
+        _best(plans.best, own)
         _ranking(workload, plans, today, own)
     with st.expander(f"{len(plans.rejected)} candidates rejected"):
         tables.rejected(plans)
@@ -76,7 +76,7 @@ def _asked(workload: fc.Workload) -> str:
     return f"{images}, ready within {workload.deadline.hours:g} hours of renting"
 
 
-def _best(plan: fc.Plan) -> None:
+def _best(plan: fc.Plan, own: Own) -> None:
     total, image, gpus, hours = st.columns(4)
     with total:
         show.metric(f"Total, {plan.total.unit}", plan.total)
@@ -88,6 +88,8 @@ def _best(plan: fc.Plan) -> None:
         if plan.hours is not None:
             show.metric("Billed hours of each GPU", plan.hours)
     st.markdown(f"**{show.plain(plan.option)}**: {show.plain(plan.why)}")
+    if answers.is_only_yours(plan.calibration, own):
+        show.only_yours(str(plan.calibration))
     timing = f"{plan.timing_source}, {plan.calibration}" if plan.calibration else "none"
     st.caption(f"Timing: {timing}. Price: {plan.price_source}, as of {plan.priced_as_of}.")
     show.caveats(plan.caveats)
@@ -112,4 +114,5 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date, own: Own) -
         shown.to_frame,
         charts.picture(chart, rows=charts.ROW),
         programs.plan(workload, today, own),
+        lambda: answers.report(workload, today, own),
     )

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.fit import Fit, fit
     from fluxcost.performance.library import load_calibration, shipped_calibrations
     from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
-    from fluxcost.performance.quality.record import Quality
+    from fluxcost.performance.quality.record import Quality, parse_quality
     from fluxcost.performance.room import largest_batch
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.comparison import Alternative, Comparison, compare
@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from fluxcost.planning.plans import Plan, Plans, Rejected
     from fluxcost.planning.reconciling import reconcile
     from fluxcost.planning.replay import replay
+    from fluxcost.planning.report.report import report
     from fluxcost.planning.search import plan
     from fluxcost.planning.sensitivity import sensitivity
     from fluxcost.planning.sharing import SharedPlans, plan_shared
@@ -176,6 +177,7 @@ __all__ = [
     "load_workload",
     "parse_calibration",
     "parse_prices",
+    "parse_quality",
     "parse_workload",
     "plan",
     "plan_shared",
@@ -185,6 +187,7 @@ __all__ = [
     "reconcile",
     "rent_of_fleet",
     "replay",
+    "report",
     "sensitivity",
     "shipped_calibrations",
     "shipped_qualities",
@@ -334,7 +337,7 @@ _ROOMS = {
         "quality",
         "shipped_qualities",
     ),
-    "fluxcost.performance.quality.record": ("Quality",),
+    "fluxcost.performance.quality.record": ("Quality", "parse_quality"),
     "fluxcost.performance.room": ("largest_batch",),
     "fluxcost.performance.transfer.transferred": (
         "Transferred",
@@ -360,6 +363,7 @@ _ROOMS = {
     ),
     "fluxcost.planning.reconciling": ("reconcile",),
     "fluxcost.planning.replay": ("replay",),
+    "fluxcost.planning.report.report": ("report",),
     "fluxcost.planning.search": ("plan",),
     "fluxcost.planning.sensitivity": ("sensitivity",),
     "fluxcost.planning.sharing": (

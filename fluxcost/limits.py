@@ -75,8 +75,10 @@ class Objective(Record):
 class Constraints(Record):
     """What a plan must never do. None, or an empty list of denials, constrains nothing."""
 
-    allow_providers: tuple[Name, ...] | None = Field(default=None, min_length=1)
-    deny_providers: tuple[Name, ...] = ()
+    allow_providers: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="Who may be bought from; anyone unless stated."
+    )
+    deny_providers: tuple[Name, ...] = Field(default=(), description="Who must not be bought from.")
     allow_billing: tuple[Name, ...] | None = Field(
         default=None, min_length=1, description="Billing kinds of GPU offers, such as on-demand."
     )

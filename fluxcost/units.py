@@ -19,8 +19,10 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def usd(value: float) -> str:
-    """Return such as '$1,234.56', or '$0.000412' below ten cents."""
-    return f"${value:,.2f}" if abs(value) >= 0.1 else f"${significant(value)}"
+    """Return such as '$1,234.56' or '-$5.00', or '$0.000412' below ten cents."""
+    sign = "-" if value < 0 else ""
+    size = abs(value)
+    return f"{sign}${size:,.2f}" if size >= 0.1 else f"{sign}${significant(size)}"
 
 
 def seconds(value: float) -> str:
@@ -37,6 +39,11 @@ def seconds(value: float) -> str:
 def percent(share: float) -> str:
     """Return such as '60 %' or '4.2 %'."""
     return f"{significant(share * 100, 2)} %"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return such as '1 GPU' or '2 GPUs'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def quantity(value: float, unit: str) -> str:

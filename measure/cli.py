@@ -385,10 +385,10 @@ def serve(
     seed: Annotated[int, typer.Option(help="Of synthetic weights.")] = 0,
 ) -> None:
     """Serve images over an OpenAI-compatible endpoint, batched as the simulator assumes."""
-    from measure.serving.server import ServeRequest
+    from measure.serving.server import Pipelines, ServeRequest
     from measure.serving.server import serve as run_server
 
-    asked = ServeRequest(
+    pipelines = Pipelines(
         model=model,
         stack=stack,
         weights=weights,
@@ -398,11 +398,9 @@ def serve(
         queue_limit=queue_limit,
         warm=tuple(warm or ()),
         batch_sizes=batch_sizes,
-        host=host,
-        port=port,
-        log=log,
         seed=seed,
     )
+    asked = ServeRequest(pipelines, host, port, log)
     run_server(asked, lambda line: typer.echo(line, err=True))
 
 

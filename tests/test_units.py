@@ -21,10 +21,23 @@ def test_three_significant_digits_and_never_an_exponent(value: float, text: str)
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234.567, "$1,234.57"), (0.1, "$0.10"), (0.000412, "$0.000412"), (0.0, "$0")],
+    [
+        (1234.567, "$1,234.57"),
+        (0.1, "$0.10"),
+        (0.000412, "$0.000412"),
+        (0.0, "$0"),
+        (-5.01, "-$5.01"),
+    ],
 )
 def test_dollars_have_cents_or_digits_enough(value: float, text: str):
     assert units.usd(value) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 GPUs"), (1, "1 GPU"), (2, "2 GPUs"), (1200, "1,200 GPUs")]
+)
+def test_one_is_not_many(count: int, text: str):
+    assert units.counted(count, "GPU") == text
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class To(StrEnum):
     """The tools a plan can be written for."""
 
     KUBERNETES = "kubernetes"
+    RAY_SERVE = "ray-serve"
     SKYPILOT = "skypilot"
 
 

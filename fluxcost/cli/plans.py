@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,8 @@ from fluxcost.cli.sharing import IdleBy, show_shared
 from fluxcost.cli.stacks import show_stacks
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
+from fluxcost.planning.replay import Replay
+from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
 from fluxcost.units import percent, significant, usd
 
@@ -77,12 +79,20 @@ def plan(
         Path | None,
         typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
     ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also write the answer in full: FILE.html, .md or .csv; repeatable."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images, with their cost."""
+    _check_reports(
+        report or [], beside=(replay, budget_usd_per_month, gpus, shared or None, stacks_on)
+    )
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     if replay is not None:
-        _replayed(replay, fc.load_catalog(prices), timed, json=json)
+        again = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
+        _show_replay(again, replay, json=json)
         return
     catalog = fc.load_catalog(prices)
     if shared:
@@ -114,6 +124,7 @@ def plan(
     best = plans.best
     _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
+    _write_reports(report or [], asked, plans, timed)
     told = fc.explain(asked, plans, calibrations=timed) if explain else None
     if json:
         more = {} if told is None else {"explanation": told.to_dict()}
@@ -145,6 +156,28 @@ def _only(workloads: Sequence[Path]) -> Path:
     return workloads[0]
 
 
+def _check_reports(paths: Sequence[Path], beside: Iterable[object]) -> None:
+    for path in paths:
+        check_form(path)
+    if paths and any(option is not None for option in beside):
+        raise fc.InputError(
+            "--report tells of the plans of a workload; leave out --replay, --budget-usd-per-month, "
+            "--gpus, --shared and --stacks-on."
+        )
+
+
+def _write_reports(
+    paths: Sequence[Path],
+    asked: fc.Workload,
+    plans: fc.Plans,
+    timed: list[fc.Calibration] | None,
+) -> None:
+    if paths:
+        written = fc.report(asked, plans, calibrations=timed)
+        for path in paths:
+            written.save(path)
+
+
 def _show_explanation(told: Explanation) -> None:
     show_text(f"   What would halve the cost? {told.halving}")
     for lever in told.levers:
@@ -155,10 +188,7 @@ def _show_explanation(told: Explanation) -> None:
     show_table(plan_rows(told.pareto))
 
 
-def _replayed(
-    path: Path, catalog: fc.Catalog, timed: list[fc.Calibration] | None, *, json: bool
-) -> None:
-    found = fc.replay(path, catalog, timed)
+def _show_replay(found: Replay, path: Path, *, json: bool) -> None:
     if json:
         show_json(found.to_dict())
     elif found.reproduced:

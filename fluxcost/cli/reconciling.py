@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,23 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.risk import Timings, plan_named
+from fluxcost.economics.reconcile import Reconciliation
 from fluxcost.units import percent, seconds, significant, usd
 
 
 def reconcile(
     *,
-    plan: Annotated[str, typer.Option(help="WORKLOAD.yaml, its best plan, or WORKLOAD#OPTION.")],
-    bill: Annotated[Path, typer.Option(help="FOCUS CSV of the month.")],
+    plan: Annotated[
+        str,
+        typer.Option(
+            help="WORKLOAD.yaml, its best plan, or WORKLOAD#OPTION, or WORKLOAD#OPTION:overflow."
+        ),
+    ],
+    bill: Annotated[
+        list[Path], typer.Option(help="FOCUS CSV of the month; repeatable: GPUs and API.")
+    ],
     requests: Annotated[
-        Path, typer.Option(help="CSV of calls: images, gpu_s (GPU seconds), accepted.")
+        Path, typer.Option(help="CSV of the GPUs' calls: images, gpu_s (GPU seconds), accepted.")
     ],
     prices: options.Prices = None,
     calibration: Timings = None,
@@ -39,21 +48,29 @@ def reconcile(
     if json:
         show_json(result.to_dict())
         return
-    rows = {
-        "USD a GPU-hour": [usd(month.usd_per_gpu_hour) for month in (result.planned, result.real)],
-        "images": [significant(month.images, 6) for month in (result.planned, result.real)],
-        "GPU time of an image": [seconds(month.image_s) for month in (result.planned, result.real)],
-        "GPU hours paid": [significant(m.gpu_hours, 4) for m in (result.planned, result.real)],
-        "utilization": [percent(month.utilization) for month in (result.planned, result.real)],
-        "total": [usd(month.total_usd) for month in (result.planned, result.real)],
-        "an accepted image": [
-            usd(month.usd_per_accepted_image) for month in (result.planned, result.real)
-        ],
-    }
-    show_table([{"": name, "planned": pair[0], "real": pair[1]} for name, pair in rows.items()])
+    show_table([{"": name, "planned": a, "real": b} for name, (a, b) in _rows(result)])
     show_table(
         [{"because of": name, "USD": usd(part)} for name, part in result.variance_usd.items()]
     )
     show_text(result.sentence)
     for warning in result.warnings:
         show_text(f"Look again: {warning}.")
+
+
+def _rows(result: Reconciliation) -> Iterator[tuple[str, tuple[str, str]]]:
+    planned, real = result.planned, result.real
+    yield "USD a GPU-hour", (usd(planned.usd_per_gpu_hour), usd(real.usd_per_gpu_hour))
+    yield "images of the GPUs", (significant(planned.images, 6), significant(real.images, 6))
+    yield "GPU time of an image", (seconds(planned.image_s), seconds(real.image_s))
+    yield "GPU hours paid", (significant(planned.gpu_hours, 4), significant(real.gpu_hours, 4))
+    yield "utilization", (percent(planned.utilization), percent(real.utilization))
+    if result.planned_api.images:
+        meant, bought = result.planned_api, result.real_api
+        yield "images of the API", (significant(meant.images, 6), significant(bought.images, 6))
+        yield "share of the API", (percent(meant.share_of(planned)), percent(bought.share_of(real)))
+        yield "for the API", (usd(meant.usd), usd(bought.usd))
+    yield "total", (usd(result.planned_usd), usd(result.real_usd))
+    yield (
+        "an accepted image",
+        (usd(result.planned_usd_per_accepted_image), usd(result.real_usd_per_accepted_image)),
+    )

@@ -103,19 +103,21 @@ def diff(
 
 
 def plan_named(name: str, catalog: fc.Catalog, timed: list[fc.Calibration] | None) -> fc.Plan:
-    """Return the plan that WORKLOAD.yaml or WORKLOAD.yaml#OPTION names.
+    """Return the plan that WORKLOAD.yaml, WORKLOAD.yaml#OPTION or that with :MODE names.
 
     Raises:
         UnknownNameError: No plan of the workload uses the option.
     """
-    path, _, option = name.partition("#")
+    path, _, chosen = name.partition("#")
+    option, _, mode = chosen.partition(":")
     plans = fc.plan(fc.load_workload(path), catalog=catalog, calibrations=timed)
     if not option:
         return plans.best
     for each in plans.leaders:
-        if each.option == option:
+        if each.option == option and mode in {"", each.mode}:
             return each
-    raise UnknownNameError("option", option, {each.option for each in plans.leaders})
+    known = {f"{each.option}:{each.mode}" if mode else each.option for each in plans.leaders}
+    raise UnknownNameError("option", chosen, known)
 
 
 def _range(name: str, text: str) -> fc.Range:

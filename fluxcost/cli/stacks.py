@@ -31,7 +31,7 @@ def _row(each: fc.Alternative, dearest: fc.Alternative) -> dict[str, str]:
     plan, first = each.plan, dearest.plan
     title, time = ("a call", plan.latency)
     if plan.serving is not None:
-        title, time = f"p{plan.serving.percentile:g}", plan.serving.response
+        title, time = plan.serving.objective.label, plan.serving.response
     return {
         "stack": str(each.stack),
         "rented": f"{plan.gpus} x {plan.gpu}, {plan.mode}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from fluxcost.evidence.folds import HeldOut
 from fluxcost.evidence.memory_edge import EdgeReport
 from fluxcost.evidence.report import CellError, ValidationReport
 from fluxcost.evidence.validation import Validation
+from fluxcost.planning.tables import to_markdown
 from fluxcost.units import percent
 
 COMMAND = "fluxcost validate --page docs/accuracy.md"
@@ -70,7 +71,7 @@ def record_section(found: Validation) -> str:
     first = found.reports[0]
     lines = [f"## {first.calibration}", "", f"Record `{first.content_hash[:12]}`.", ""]
     rows = [_row(LEFT_OUT[report.held_out], report) for report in found.reports if report.held_out]
-    lines += _table(("left out", *_HEADINGS), rows)
+    lines += to_markdown(("left out", *_HEADINGS), rows)
     lines += ["", *_resources(found), *_unseen(found)]
     return "\n".join(lines) + "\n"
 
@@ -135,7 +136,7 @@ def _unseen(found: Validation) -> list[str]:
         ("a start it does not know", found.unseen.new_start),
     )
     rows = [_row(name, report) for name, report in scored if report is not None]
-    table = _table(("cells no fit ever sees", *_HEADINGS), rows)
+    table = to_markdown(("cells no fit ever sees", *_HEADINGS), rows)
     return ["", *table, "", *map(_edge, found.unseen.edges)]
 
 
@@ -186,14 +187,9 @@ def _transfers(reports: Sequence[ValidationReport]) -> str:
         for report in reports
         if report.against is not None
     ]
-    return intro + "\n".join([*_table(("from, to", *_HEADINGS), rows), "", *worst]) + "\n"
+    return intro + "\n".join([*to_markdown(("from, to", *_HEADINGS), rows), "", *worst]) + "\n"
 
 
 def _worst(cells: Sequence[CellError]) -> str:
     found = max(cells, key=lambda cell: abs(cell.relative_error))
     return f"{found.cell}, {percent(found.relative_error)}"
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]

@@ -22,6 +22,7 @@ from fluxcost.capacity.serving import Serving
 from fluxcost.errors import FluxcostError, InputError
 from fluxcost.planning.paces import Pace
 from fluxcost.planning.plans import Rejected, parted
+from fluxcost.units import counted
 from fluxcost.workload import Workload
 
 FINALISTS = 3
@@ -207,9 +208,10 @@ def _contest(
         fewest = min((crew.serving.fleet.replicas for crew in chosen), default=None)
         most = MUCH if len(chosen) >= FINALISTS else NEAR
         if fewest is not None and candidate.replicas > most * fewest:
+            needed = counted(candidate.replicas, "replica")
             reason = (
-                f"about {candidate.replicas} replicas by theory, where {fewest} of another stack "
-                "or batch on the same GPU do."
+                f"about {needed} by theory, where {fewest} of another stack or batch on the same "
+                "GPU do."
             )
             yield Rejected(candidate.name, "replicas", reason)
             continue

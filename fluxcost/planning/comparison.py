@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, MissingDataError
-from fluxcost.estimate import Source
+from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.library import load_calibration
-from fluxcost.planning.paces import rules_of
+from fluxcost.performance.quality.library import metric_of, shipped_qualities
+from fluxcost.performance.quality.metrics import Metric
+from fluxcost.performance.quality.record import Quality
+from fluxcost.planning.paces import name_of, rules_of
 from fluxcost.planning.plans import Plan, Rejected
+from fluxcost.planning.quality import judged
 from fluxcost.planning.search import plan
 from fluxcost.planning.tables import to_frame
 from fluxcost.workload import Workload
@@ -46,21 +50,27 @@ class Alternative:
 
     Attributes:
         plan: What is rented or bought, with its cost and latency.
-        model: What makes the pictures; those of different models are not comparable here.
+        model: What makes the pictures.
+        steps: Denoising steps; None where shapes differ in them.
         stack: Alias of the stack; None for an API.
         picture: How its pictures compare with eager bfloat16's.
         picture_error: Relative to float32 as measured, None where it was not.
-        beaten_by: A way of the same model that costs and takes no more, one of the two less, with
-            pictures no worse; None where there is none, or its latency is not known.
+        quality: What a record says of the pictures, where a metric was asked for; None where no
+            record does, or for a stack that changes the pictures.
+        beaten_by: A way that costs and takes no more, with pictures no worse, and is better in one
+            of these; None where there is none, or its latency is not known. Without a quality of
+            both, pictures compare only with those of the same model and steps.
         on_front: Whether its latency is known and nothing beats it.
         needs: Constraints that must accept the stack before a plan uses it.
     """
 
     plan: Plan
     model: str
+    steps: int | None
     stack: str | None
     picture: Picture
     picture_error: float | None
+    quality: Estimate | None
     beaten_by: str | None
     on_front: bool
     needs: tuple[str, ...] = ()
@@ -80,6 +90,8 @@ class Alternative:
             "picture": str(self.picture),
             "picture_error": self.picture_error,
             "needs": list(self.needs),
+            "steps": self.steps,
+            "quality": self.quality and self.quality.to_dict(),
             "on_front": self.on_front,
             "beaten_by": self.beaten_by,
             "timing_source": self.plan.timing_source and str(self.plan.timing_source),
@@ -105,7 +117,7 @@ class Comparison:
 
     @property
     def front(self) -> tuple[Alternative, ...]:
-        """The ways nothing beats, cheapest and slowest first in each model."""
+        """The ways nothing beats, cheapest first."""
         return tuple(each for each in self.alternatives if each.on_front)
 
     def stacks_on(self, offer: str) -> tuple[Alternative, ...]:
@@ -147,35 +159,46 @@ def compare(
     catalog: Catalog | None = None,
     calibrations: Iterable[Calibration] | None = None,
     today: dt.date | None = None,
+    *,
+    metric: Metric | str | None = None,
+    qualities: Iterable[Quality] | None = None,
 ) -> Comparison:
-    """Plan workloads, the same but for their model, and set all ways side by side.
+    """Plan workloads, the same but for their model and steps, and set all ways side by side.
+
+    With a metric, pictures of different models and steps compare by what records say of them; by
+    CLIP's word alone, fewer steps than a model was made for never beat more.
 
     Args:
-        workloads: One for each model to compare.
+        workloads: One for each model and step count to compare.
         catalog: Prices; the shipped ones unless given.
         calibrations: Timings of any of the models; every shipped one unless given.
         today: Day prices are judged on; the current day unless given.
+        metric: What pictures compare by; no quality unless given.
+        qualities: Records; the shipped ones unless given.
 
     Raises:
-        InputError: A constraint names something unknown.
+        InputError: A constraint names something unknown, or records hold scores of several judges.
+        UnknownNameError: No such metric.
+        MissingDataError: No record holds the metric for any of the models.
         InfeasibleError: No candidate of any model meets the constraints.
     """
     asked = [workloads] if isinstance(workloads, Workload) else list(workloads)
     timed = None if calibrations is None else list(calibrations)
-    known = {_name(each): each for each in timed or ()}
-    found: list[tuple[str, Plan]] = []
+    known = {name_of(each): each for each in timed or ()}
+    scores = _scores(metric, asked, qualities)
+    found: list[tuple[Workload, Plan]] = []
     rejected: list[Rejected] = []
     for workload in asked:
         own = None if timed is None else [each for each in timed if each.model == workload.model]
         plans = plan(workload, catalog, own, today)
-        found += [(workload.model, each) for each in plans]
+        found += [(workload, each) for each in plans]
         rejected += plans.rejected
     if not found:
         raise InfeasibleError(
             f"nothing to compare: all {len(rejected)} candidates were rejected; relax a constraint."
         )
     found.sort(key=lambda pair: pair[1].usd_per_image.value)
-    drawn = [_drawn(model, each, known) for model, each in found]
+    drawn = [_drawn(workload, each, known, scores) for workload, each in found]
     return Comparison(
         workload=asked[0].name,
         alternatives=tuple(_alternative(each, drawn) for each in drawn),
@@ -190,13 +213,30 @@ def any_stack(workload: Workload) -> Workload:
     return workload.model_copy(update={"constraints": constraints})
 
 
+Scores = Mapping[tuple[str, int | None], tuple[Estimate, bool]]
+"""Quality by model and steps, and whether it may argue for its steps."""
+
+
+def _scores(
+    metric: Metric | str | None, asked: Sequence[Workload], qualities: Iterable[Quality] | None
+) -> Scores:
+    if metric is None:
+        return {}
+    records = shipped_qualities() if qualities is None else tuple(qualities)
+    models = list(dict.fromkeys(workload.model for workload in asked))
+    return judged(metric_of(metric), models, records)
+
+
 @dataclass(frozen=True, eq=False)
 class _Drawn:
     model: str
+    steps: int | None
     plan: Plan
     picture: Picture
     error: float | None
     needs: tuple[str, ...]
+    quality: Estimate | None
+    argues: bool
 
     @property
     def label(self) -> str:
@@ -205,13 +245,41 @@ class _Drawn:
 
     def beats(self, other: _Drawn) -> bool:
         mine, its = self.plan, other.plan
-        if self.model != other.model or mine.latency is None or its.latency is None:
+        if mine.latency is None or its.latency is None or not self._comparable(other):
             return False
         worse = self.picture is not Picture.SAME and self.picture is not other.picture
+        better = False
+        if self.quality is not None and other.quality is not None:
+            worse = worse or self.quality.value < other.quality.value
+            better = self.quality.value > other.quality.value
         cost = mine.usd_per_image.value, its.usd_per_image.value
         time = mine.latency.value, its.latency.value
         no_more = cost[0] <= cost[1] and time[0] <= time[1]
-        return not worse and no_more and (cost[0] < cost[1] or time[0] < time[1])
+        return not worse and no_more and (better or cost[0] < cost[1] or time[0] < time[1])
+
+    def _comparable(self, other: _Drawn) -> bool:
+        if (self.model, self.steps) == (other.model, other.steps):
+            return True
+        return self.argues and self.quality is not None and other.quality is not None
+
+
+def _drawn(
+    workload: Workload, plan: Plan, known: Mapping[str, Calibration], scores: Scores
+) -> _Drawn:
+    steps = {share.steps for share in workload.shapes}
+    one = steps.pop() if len(steps) == 1 else None
+    picture, error = picture_of(plan.calibration, known)
+    # A record is of the model as it comes; what a lossy stack makes of it nobody has scored.
+    as_recorded = picture is Picture.SAME or plan.calibration is None
+    value, argues = scores.get((workload.model, one), (None, False))
+    quality = value if as_recorded else None
+    needs = () if plan.calibration is None else _needs(plan.calibration, known)
+    return _Drawn(workload.model, one, plan, picture, error, needs, quality, argues)
+
+
+def _needs(name: str, known: Mapping[str, Calibration]) -> tuple[str, ...]:
+    calibration = known.get(name) or load_calibration(name)
+    return tuple(rules_of(calibration.stack))
 
 
 def _alternative(each: _Drawn, everyone: Sequence[_Drawn]) -> Alternative:
@@ -220,29 +288,27 @@ def _alternative(each: _Drawn, everyone: Sequence[_Drawn]) -> Alternative:
     return Alternative(
         plan=each.plan,
         model=each.model,
+        steps=each.steps,
         stack=None if alias is None else alias.rsplit("/", 1)[-1],
         picture=each.picture,
         picture_error=each.error,
+        quality=each.quality,
         beaten_by=better,
         on_front=better is None and each.plan.latency is not None,
         needs=each.needs,
     )
 
 
-def _name(calibration: Calibration) -> str:
-    # As a plan names it: a published table and a measurement may share their alias.
-    prefix = "published/" if calibration.source is Source.PUBLISHED else ""
-    return prefix + calibration.alias
+def picture_of(name: str | None, known: Mapping[str, Calibration]) -> tuple[Picture, float | None]:
+    """Return how a calibration's pictures compare with eager bfloat16's, and their error.
 
-
-def _drawn(model: str, plan: Plan, known: Mapping[str, Calibration]) -> _Drawn:
-    if plan.calibration is None:
-        return _Drawn(model, plan, Picture.UNKNOWN, None, ())
-    calibration = known.get(plan.calibration) or load_calibration(plan.calibration)
-    return _Drawn(model, plan, *_picture(calibration), tuple(rules_of(calibration.stack)))
-
-
-def _picture(calibration: Calibration) -> tuple[Picture, float | None]:
+    Args:
+        name: As a plan names it; None for an API.
+        known: Calibrations by that name; others are the shipped ones.
+    """
+    if name is None:
+        return Picture.UNKNOWN, None
+    calibration = known.get(name) or load_calibration(name)
     if not calibration.sameness:
         same = calibration.stack.alias == YARDSTICK
         return (Picture.SAME if same else Picture.UNKNOWN), None

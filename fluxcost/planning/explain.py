@@ -117,9 +117,15 @@ def explain(
     Raises:
         InfeasibleError: No plan meets the constraints.
     """
-    best = plans.best
-    today, prices = plans.recipe.today, catalog or plans.recipe.catalog
-    fits = fits_of(workload, prices, calibrations)
+    prices = catalog or plans.recipe.catalog
+    return explain_fitted(workload, plans, fits_of(workload, prices, calibrations), prices)
+
+
+def explain_fitted(
+    workload: Workload, plans: Plans, fits: list[Fit], prices: Catalog
+) -> Explanation:
+    """Return why the best of plans is what it is, from fits that are at hand; see `explain`."""
+    best, today = plans.best, plans.recipe.today
     base = plan_fitted(workload, prices, fits, today, "analytic").best.total.high
     levers = [
         Lever(change, found, found.total.high / base)

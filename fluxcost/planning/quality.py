@@ -13,7 +13,7 @@ from typing import Any
 
 from fluxcost.economics.accepted import quality_adjusted_cost
 from fluxcost.errors import InputError, MissingDataError, UnknownNameError
-from fluxcost.estimate import Source
+from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import load_architecture
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.quality.figures import ALL, Figure, figures
@@ -27,6 +27,9 @@ from fluxcost.units import usd
 from fluxcost.workload import QualityFloor, Workload
 
 CONSTRAINT = "quality"
+
+LEAST = 1e-9
+"""A floor that every figure reaches."""
 
 
 def plan_for_quality(
@@ -61,7 +64,7 @@ def plan_for_quality(
     for choice in kept:
         here = timed and [each for each in timed if each.model == choice.model]
         try:
-            plans = plan(_asking_for(workload, choice), calibrations=here)
+            plans = plan(asking_for(workload, choice), calibrations=here)
         except UnknownNameError as error:
             rejected.append(Rejected(str(choice), "timing", str(error)))
             continue
@@ -96,6 +99,32 @@ def choices(
         for figure in _strongest(floor, metric, mine):
             choice = Choice(model, figure.steps, metric, figure.value, judge)
             yield _broken_by(choice, floor) or choice
+
+
+def judged(
+    metric: Metric, models: Sequence[str], records: Sequence[Quality]
+) -> dict[tuple[str, int | None], tuple[Estimate, bool]]:
+    """Return each figure of the models by model and steps, and whether it may argue for its steps.
+
+    CLIP may not where they are fewer than the model was made for.
+
+    Raises:
+        InputError: The records hold scores of several judges, which cannot be compared.
+        MissingDataError: No record holds the metric for any of the models.
+    """
+    floor = QualityFloor(metric=metric.value, at_least=LEAST)
+    held = [each for each in records if each.model in models and metric in each.metrics]
+    if not held:
+        raise MissingDataError(no_record(" or ".join(models), metric))
+    judge = _one_judge(floor, metric, held)
+    return {
+        (model, figure.steps): (
+            figure.value,
+            _too_few_steps(Choice(model, figure.steps, metric, figure.value, judge)) is None,
+        )
+        for model in models
+        for figure in _strongest(floor, metric, [each for each in held if each.model == model])
+    }
 
 
 def _one_judge(floor: QualityFloor, metric: Metric, records: Sequence[Quality]) -> str:
@@ -159,7 +188,8 @@ def _too_few_steps(choice: Choice) -> str | None:
     return None
 
 
-def _asking_for(workload: Workload, choice: Choice) -> Workload:
+def asking_for(workload: Workload, choice: Choice) -> Workload:
+    """Return a workload with a quality floor as one that asks for what was chosen."""
     shapes = workload.shapes
     if choice.steps is not None:
         shapes = tuple(each.model_copy(update={"steps": choice.steps}) for each in shapes)

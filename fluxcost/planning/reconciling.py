@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from fluxcost.capacity.demand import demand_of
 from fluxcost.economics.catalog import Catalog, load_catalog
-from fluxcost.economics.reconcile import Month, Reconciliation, read_month, reconciled
+from fluxcost.economics.month_files import read_month
+from fluxcost.economics.reconcile import Bought, Month, Reconciliation, reconciled
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import fit
+from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration
 from fluxcost.planning.plans import Plan
 from fluxcost.planning.sizing import image_seconds
@@ -21,54 +23,66 @@ def reconcile(
     workload: Workload,
     plan: Plan,
     *,
-    bill: Path | str,
+    bill: Path | str | Iterable[Path | str],
     requests: Path | str,
     catalog: Catalog | None = None,
     calibrations: Iterable[Calibration] = (),
 ) -> Reconciliation:
     """Return a month's bill and request log beside the plan they were to follow.
 
+    Where the plan sends to an API what its GPUs cannot answer in time, usage that the bills count
+    in images is the API's, and both legs are compared.
+
     Args:
         workload: What the plan is for.
         plan: A plan that rents GPUs.
-        bill: FOCUS CSV of the month.
-        requests: CSV of calls, with `images`, `gpu_s` and `accepted`.
+        bill: FOCUS CSV of the month, or several: of who rents the GPUs out and of the API.
+        requests: CSV of the GPUs' calls, with `images`, `gpu_s` and `accepted`.
         catalog: Prices the plan was made with; the shipped ones unless given.
         calibrations: Timings the plan was made with, where they are not shipped.
 
     Raises:
-        InputError: The plan buys from an API, or a cell of a file is wrong.
+        InputError: The plan buys from an API alone, or a cell of a file is wrong.
         DocumentError: A file cannot be read or lacks a column.
         MissingDataError: The bill holds no GPU time, or the log no image.
     """
     if plan.hours is None or plan.calibration is None or plan.batch is None:
         raise InputError(f"plan {plan.option} buys from an API; reconcile one that rents GPUs.")
+    demand = None if workload.arrivals is None else demand_of(workload)
+    images = workload.images if demand is None else demand.images_per_month
+    mix = workload.mix if demand is None else demand.mix
     offer = (catalog or load_catalog()).offer(plan.option)
-    planned = _planned(workload, plan, offer.usd_per_gpu_hour, calibrations)
-    return reconciled(planned, read_month(Path(bill), Path(requests), offer.gpu_count))
-
-
-def _planned(
-    workload: Workload, plan: Plan, usd_per_gpu_hour: float, calibrations: Iterable[Calibration]
-) -> Month:
-    assert plan.hours is not None  # noqa: S101 - checked by the caller, as are the next two
-    assert plan.calibration is not None  # noqa: S101
-    assert plan.batch is not None  # noqa: S101
-    own = {calibration.alias: calibration for calibration in calibrations}
-    timed = own.get(plan.calibration.removeprefix("published/"))
-    fitted = fit(timed or load_calibration(plan.calibration))
-    seconds = image_seconds(fitted, workload.mix, plan.batch).value
-    hours = plan.hours.value * plan.gpus
-    if not math.isclose(hours * usd_per_gpu_hour, plan.total.value, rel_tol=1e-6):
-        raise InputError(
-            f"plan {plan.option} costs {plan.total.value:.2f} USD and the catalog's price makes "
-            f"{hours * usd_per_gpu_hour:.2f}; give the catalog it was made with."
-        )
-    return Month(
-        usd_per_gpu_hour=usd_per_gpu_hour,
-        images=workload.images,
-        image_s=seconds,
-        gpu_hours=hours,
-        other_usd=0.0,
-        accepted=workload.images,
+    own, *others = plan.legs
+    api = Bought(
+        images=images * sum(leg.share for leg in others),
+        usd=sum(leg.total.value for leg in others),
     )
+    timed = _fitted(plan.calibration, calibrations)
+    planned = Month(
+        usd_per_gpu_hour=offer.usd_per_gpu_hour,
+        images=images * own.share,
+        image_s=image_seconds(timed, mix, plan.batch).value,
+        gpu_hours=_gpu_hours(plan, plan.hours.value, offer.usd_per_gpu_hour),
+        other_usd=0.0,
+        accepted=images * own.share,
+    )
+    bills = [bill] if isinstance(bill, Path | str) else list(bill)
+    paths = [Path(each) for each in bills]
+    real, bought = read_month(paths, Path(requests), offer.gpu_count, with_api=bool(others))
+    return reconciled(planned, real, api, bought)
+
+
+def _fitted(name: str, calibrations: Iterable[Calibration]) -> Fit:
+    own = {calibration.alias: calibration for calibration in calibrations}
+    return fit(own.get(name.removeprefix("published/")) or load_calibration(name))
+
+
+def _gpu_hours(plan: Plan, hours: float, usd_per_gpu_hour: float) -> float:
+    """Return the GPU hours of the rented leg, which must cost what the leg does."""
+    total_usd, gpu_hours = plan.legs[0].total.value, hours * plan.gpus
+    if not math.isclose(gpu_hours * usd_per_gpu_hour, total_usd, rel_tol=1e-6):
+        raise InputError(
+            f"plan {plan.option} costs {total_usd:.2f} USD and the catalog's price makes "
+            f"{gpu_hours * usd_per_gpu_hour:.2f}; give the catalog it was made with."
+        )
+    return gpu_hours

@@ -12,6 +12,7 @@ from fluxcost.documents import read_json
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import DocumentError
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.search import plan
 from fluxcost.units import usd
@@ -47,6 +48,7 @@ def replay(
     path: Path | str,
     catalog: Catalog | None = None,
     calibrations: Iterable[Calibration] | None = None,
+    qualities: Iterable[Quality] | None = None,
 ) -> Replay:
     """Make the plans of a file again, for the day and seed they were made for.
 
@@ -54,6 +56,7 @@ def replay(
         path: What `fluxcost plan --json` or `Plans.to_dict` gave.
         catalog: The prices it was made with, where they were your own.
         calibrations: The timings, where they were not those that ship.
+        qualities: The records a quality floor was judged by, where they were not those that ship.
 
     Raises:
         DocumentError: The file cannot be read or is not of plans.
@@ -71,7 +74,7 @@ def replay(
         raise DocumentError(
             f"{path}: not the JSON of a plan ({error}); give what `fluxcost plan --json` wrote."
         ) from None
-    plans = plan(asked, catalog, calibrations, today, depth=depth, seed=seed)
+    plans = plan(asked, catalog, calibrations, today, depth=depth, seed=seed, qualities=qualities)
     now = plans.to_dict()["recipe"]
     changes = (
         *_changed("calibration", timed, now["calibrations"]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fluxcost.errors import InputError
@@ -57,6 +58,17 @@ def to_html(caption: str, rows: Sequence[dict[str, str]]) -> str:
         f"<table><caption>{html.escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def to_markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table; the texts stand as they are."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def markdown_text(text: str) -> str:
+    """Return text on one line that Markdown shows as it is: no tag, link, emphasis or table."""
+    return re.sub(r"([\\`*_\[\]<>#|&~$])", r"\\\1", " ".join(text.split()))
 
 
 def to_frame(documents: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -29,17 +29,20 @@ Headers = Mapping[str, str] | None
 GENERATIONS = "/v1/images/generations"
 
 
-def make_app(service: Service, stop: Callable[[], None]) -> FastAPI:
+def make_app(service: Service, stop: Callable[[], None], *, built_first: bool = False) -> FastAPI:
     """Return the application.
 
     Args:
         service: What answers.
         stop: Told when the service has drained or could not be built.
+        built_first: Whether to start only once every replica is built, or to answer 503 meanwhile.
     """
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         service.start(asyncio.get_running_loop(), stop)
+        if built_first:
+            await service.until_built()
         yield
         service.close()
 

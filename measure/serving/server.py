@@ -11,9 +11,11 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from pydantic import Field
 
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
+from fluxcost.records import Name, Record
 from fluxcost.workload import Shape
 from measure.batch_sizes import batch_sizes
 from measure.blueprint import load_blueprint
@@ -37,23 +39,32 @@ SEND_S = 30
 """Longest that stopping waits for clients to read their answers."""
 
 
+class Pipelines(Record):
+    """What is served, as the command line or a cluster's file asks for it; see the command's help.
+
+    Devices are a replica each.
+    """
+
+    model: Name
+    stack: Name
+    weights: str | None = None
+    devices: tuple[str, ...] = Field(default=("cuda",), min_length=1)
+    max_batch: int = 1
+    max_wait_s: float = 0.0
+    queue_limit: int = 64
+    warm: tuple[str, ...] = ()
+    batch_sizes: str | None = None
+    seed: int = 0
+
+
 @dataclass(frozen=True)
 class ServeRequest:
     """What the command line asked for; see its help."""
 
-    model: str
-    stack: str
-    weights: str | None
-    devices: tuple[str, ...]
-    max_batch: int
-    max_wait_s: float
-    queue_limit: int
-    warm: tuple[str, ...]
-    batch_sizes: str | None
+    pipelines: Pipelines
     host: str
     port: int
     log: Path | None
-    seed: int
 
 
 def serve(request: ServeRequest, say: Callable[[str], None]) -> None:
@@ -63,40 +74,48 @@ def serve(request: ServeRequest, say: Callable[[str], None]) -> None:
         InputError: An option cannot be used.
         MeasurementError: The weights do not behave.
     """
-    blueprint = load_blueprint(request.model)
-    document = {"max_batch": request.max_batch, "max_wait_s": request.max_wait_s}
+    offered, builders = prepared(request.pipelines, say)
+    run(offered, builders, request.host, request.port, request.log, say)
+
+
+def prepared(asked: Pipelines, say: Callable[[str], None]) -> tuple[Offered, tuple[Builder, ...]]:
+    """Return what is served, and what builds each replica in the thread that is to drive it.
+
+    Raises:
+        InputError: An option cannot be used.
+    """
+    blueprint = load_blueprint(asked.model)
+    document = {"max_batch": asked.max_batch, "max_wait_s": asked.max_wait_s}
     batching = Batching.parse(document, "the batching asked for")
-    if request.queue_limit < 0:
-        raise InputError(f"--queue-limit is {request.queue_limit}; expected 0 or more images.")
-    shapes = tuple(parse_shape("--warm", each) for each in request.warm)
-    devices = [device_of(each) for each in request.devices]
-    recipes = [recipe(request.stack, each) for each in devices]
+    if asked.queue_limit < 0:
+        raise InputError(f"--queue-limit is {asked.queue_limit}; expected 0 or more images.")
+    shapes = tuple(parse_shape("--warm", each) for each in asked.warm)
+    devices = [device_of(each) for each in asked.devices]
+    recipes = [recipe(asked.stack, each) for each in devices]
     first = recipes[0]
     if first.compiles and not shapes:
         raise InputError(
-            f"stack {request.stack} compiles every shape before it can be served; add --warm, such "
+            f"stack {asked.stack} compiles every shape before it can be served; add --warm, such "
             "as --warm 1024x1024x4, for each shape to serve."
         )
     warmed = Warmed(
-        sizes=batch_sizes(request.batch_sizes, request.max_batch, compiles=first.compiles),
+        sizes=batch_sizes(asked.batch_sizes, asked.max_batch, compiles=first.compiles),
         shapes=shapes or (DEFAULT_SHAPE,),
         say=say,
     )
     builders = tuple(
-        functools.partial(
-            open_maker, blueprint, each, device, request.weights, request.seed, warmed
-        )
+        functools.partial(open_maker, blueprint, each, device, asked.weights, asked.seed, warmed)
         for each, device in zip(recipes, devices, strict=True)
     )
     offered = Offered(
         model=blueprint.document.name,
         stack=first.stack,
         batching=batching,
-        queue_limit=request.queue_limit,
+        queue_limit=asked.queue_limit,
         default=warmed.shapes[0],
         shapes=shapes if first.compiles else None,
     )
-    run(offered, builders, request.host, request.port, request.log, say)
+    return offered, builders
 
 
 def run(

@@ -86,6 +86,7 @@ class Service:
         self._wall = WallClock()
         self._open: set[Order] = set()
         self._built = 0
+        self._settled = asyncio.Event()
         self._failures = 0
         self._image_s = FIRST_IMAGE_S
         self._encoders = ThreadPoolExecutor(min(ENCODERS, os.cpu_count() or 1), "encode")
@@ -101,6 +102,12 @@ class Service:
         self._loop = loop
         self._stop = stop
         self._replicas.start(loop)
+
+    async def until_built(self) -> None:
+        """Wait until every replica takes calls, or raise what kept one from being built."""
+        await self._settled.wait()
+        if self.failure is not None:
+            raise self.failure
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Call a function on the event loop; for signal handlers and other threads."""
@@ -250,11 +257,13 @@ class Service:
         self._built += 1
         if self._built == self._replicas.count and self.state is State.STARTING:
             self.state = State.READY
+            self._settled.set()
             self._say("ready")
 
     def not_built(self, error: BaseException) -> None:
         """Stop: without a replica there is nothing to serve."""
         self.failure = error
+        self._settled.set()
         self._stop()
 
     def finished(self, made: Made) -> None:

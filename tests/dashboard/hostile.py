@@ -51,6 +51,17 @@ def _workload(**fields: object) -> bytes:
 
 
 FILES = (
+    Hostile(
+        "a YAML bomb of scores", "compare", "qualities", "bomb.yaml", BOMB.encode(), "has an alias"
+    ),
+    Hostile(
+        "a quality record edited after it was measured",
+        "compare",
+        "qualities",
+        "edited.json",
+        b'{"format": "fluxcost-quality", "version": 1, "source": "measured"}',
+        "model is missing",
+    ),
     Hostile("a YAML bomb", "prices", "prices", "bomb.yaml", BOMB.encode(), "has an alias"),
     Hostile(
         "code in a tag",

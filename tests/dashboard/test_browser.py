@@ -212,10 +212,9 @@ def test_sizing_a_service_takes_four_interactions(seen: Seen, address: str):
     asked = serving.workload(
         arrivals={"requests_per_s": 12.0}, objective={"percentile": 95, "within_s": 1.5}
     )
-    sized = fc.smallest_fleet(asked, serving.fleet(), calibration=serving.FIT).fleet
-    found = fc.simulate(asked, sized, calibration=serving.FIT)
+    found = fc.smallest_fleet(asked, serving.fleet(), calibration=serving.FIT)
     assert answer["simulation"] == json.loads(json.dumps(found.to_dict()))
-    assert seen.number("GPUs, one replica each") == str(sized.replicas)
+    assert seen.number("GPUs, one replica each") == str(found.fleet.replicas)
     assert "'requests_per_s': 12" in program
 
 
@@ -236,6 +235,9 @@ def test_a_view_is_shared_by_its_address(seen: Seen, browser: Browser, address: 
     seen.type("Images", 54_321)
     seen.type("Ready within, hours", 3)
     assert "images=54321" in page.url
+    report = seen.download("Report").decode()
+    assert report.startswith("<!doctype html>")
+    assert "54,321 images, ready within 3 h of renting" in report
     other = Seen(browser)
     other.open(page.url)
     assert other.number("Total, USD") == seen.number("Total, USD")

@@ -34,14 +34,13 @@ def fleet(replicas: int = 1, batch: int = 4, held: float = 0.0) -> fc.Fleet:
 
 
 def expected(asked: fc.Workload, served_by: fc.Fleet, *, sized: bool = True) -> dict[str, str]:
-    if sized:
-        served_by = fc.smallest_fleet(asked, served_by, calibration=FIT).fleet
-    found = fc.simulate(asked, served_by, calibration=FIT)
-    rent = fc.rent_of_fleet(OFFER, served_by.replicas, answers.today())
+    ask = fc.smallest_fleet if sized else fc.simulate
+    found = ask(asked, served_by, calibration=FIT)
+    rent = fc.rent_of_fleet(OFFER, found.fleet.replicas, answers.today())
     assert asked.objective is not None
     name = f"p{asked.objective.percentile:g}"
     return {
-        "GPUs, one replica each": str(served_by.replicas),
+        "GPUs, one replica each": str(found.fleet.replicas),
         f"Response, {name}": shown(found.response[name]),
         "Utilization": shown(found.utilization),
         "Rent, USD a month": shown(rent),
@@ -56,8 +55,7 @@ def page() -> AppTest:
 def test_it_opens_with_the_fewest_gpus_in_time(page: AppTest):
     assert numbers(page) == expected(workload(), fleet())
     said = texts(page)
-    sized = fc.smallest_fleet(workload(), fleet(), calibration=FIT).fleet
-    found = fc.simulate(workload(), sized, calibration=FIT)
+    found = fc.smallest_fleet(workload(), fleet(), calibration=FIT)
     assert show.plain(found.reason) in said
     for line in found.response["p95"].evidence:
         assert show.plain(line) in said
@@ -163,8 +161,10 @@ def test_what_cannot_be_answered_is_one_sentence(key: str, value: str, said: str
     assert show.plain(said) in sentence(opened("capacity", **{key: value}))
 
 
-def test_the_program_gives_the_same_answer():
+@pytest.mark.parametrize("is_sized", [True, False])
+def test_the_program_gives_the_same_answer(is_sized):
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(programs.simulate(workload(), fleet(2), Own()), names)  # noqa: S102 - the page wrote it
-    assert names["answer"].to_dict() == fc.simulate(workload(), fleet(2), calibration=FIT).to_dict()
+        exec(programs.simulate(workload(), fleet(2), Own(), is_sized=is_sized), names)  # noqa: S102 - the page wrote it
+    ask = fc.smallest_fleet if is_sized else fc.simulate
+    assert names["answer"].to_dict() == ask(workload(), fleet(2), calibration=FIT).to_dict()

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import fluxcost as fc
 from dashboard import answers, programs, show
-from dashboard.uploads import Own
+from dashboard.uploads import Own, made
 from tests.dashboard.opened import numbers, opened, sentence, settled, shown, texts
 
 
@@ -89,6 +90,32 @@ def test_models_stand_side_by_side(page: AppTest):
     assert {each.model for each in found.alternatives} == {"flux2-klein-4b", "flux2-dev"}
 
 
+def by_steps(*counts: int) -> list[fc.Workload]:
+    side = {"width": 1024, "height": 1024}
+    return [workload(shapes=[side | {"steps": steps}]) for steps in counts]
+
+
+def test_pictures_compare_by_a_record_at_every_step_count_it_judges(page: AppTest):
+    page.selectbox(key="metric").set_value("clip_by_steps")
+    found = fc.compare(by_steps(4, 2, 8, 12), metric="clip_by_steps")
+    assert matches(settled(page), found)
+    assert {each.steps for each in found.front} == {2, 4}
+    everyone = page.dataframe[1].value
+    told = [each.quality.value for each in found.alternatives if each.quality is not None]
+    assert list(everyone["quality"].dropna()) == told
+
+
+def test_a_record_of_one_s_own_is_a_further_metric():
+    record = Path(__file__).parents[2] / "examples" / "quality" / "flux2-klein-4b.yaml"
+    page = opened("compare")
+    assert "accepted" not in page.selectbox(key="metric").options
+    page.session_state["own qualities"] = (made(record.name, record.read_bytes()),)
+    settled(page).selectbox(key="metric").set_value("accepted")
+    records = [*fc.shipped_qualities(), fc.load_quality(record)]
+    assert matches(settled(page), fc.compare(workload(), metric="accepted", qualities=records))
+    assert "qualities = [*fc.shipped_qualities()" in page.code[0].value
+
+
 def test_no_model_is_one_sentence(page: AppTest):
     page.multiselect(key="models").set_value([])
     assert sentence(settled(page)).startswith("no model is chosen")
@@ -98,5 +125,5 @@ def test_the_program_gives_the_same_answer():
     today = answers.today()
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(programs.compare([workload()], today, Own()), names)  # noqa: S102 - the page wrote it
+        exec(programs.compare([workload()], None, today, Own()), names)  # noqa: S102 - the page wrote it
     assert names["answer"].to_dict() == fc.compare(workload(), today=today).to_dict()

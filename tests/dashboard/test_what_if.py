@@ -13,8 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 import fluxcost as fc
 from dashboard import programs, show
-from dashboard.uploads import Own
+from dashboard.uploads import Own, made
+from fluxcost.performance.calibration import Stack
 from fluxcost.units import usd
+from tests.synthetic import Machine, make_calibration
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = fc.load_workload(ROOT / "examples" / "ecommerce_catalog.yaml")
@@ -164,7 +166,7 @@ def test_every_control_is_always_there_and_in_the_address(page: AppTest):
         settled(page)
         kinds = (page.selectbox, page.number_input, page.radio, page.slider, page.multiselect)
         controls = [control for kind in (*kinds, page.checkbox) for control in kind]
-        assert len(controls) == 15
+        assert len([*controls, *page.text_input]) == 18
         assert all(control.proto.query_param_key == control.key for control in controls)
 
 
@@ -207,3 +209,41 @@ def test_the_program_makes_the_same_plans():
     plans = fc.plan(EXAMPLE, today=today)
     assert json.dumps(names["plans"].to_dict()) == json.dumps(plans.to_dict())
     assert printed.getvalue().splitlines()[1] == plans.best.why
+
+
+def test_spot_takes_the_rate_at_which_it_is_taken_back(page: AppTest):
+    assert page.number_input(key="interruptions").disabled
+    page.checkbox(key="spot").set_value(True)
+    settled(page).number_input(key="interruptions").set_value(0.2)
+    plans = asked(constraints={"allow_stale": True, "spot_interruptions_per_hour": 0.2})
+    assert answer(settled(page)) == expected(plans)
+    assert ways(page) == expected_ways(plans)
+    assert any("spot" in option for option, _ in ways(page))
+
+
+def test_regions_leave_out_what_is_elsewhere(page: AppTest):
+    page.text_input(key="regions").set_value("us-east, eu")
+    plans = asked(constraints={"allow_stale": True, "allow_regions": ["us-east", "eu"]})
+    assert ways(settled(page)) == expected_ways(plans)
+    assert 0 < len(plans.leaders) < len(asked().leaders)
+
+
+def test_a_plan_that_only_an_upload_times_says_so(tmp_path: Path):
+    machine = Machine(
+        text_launch_s=0.01,
+        step_launch_s=0.01,
+        step_s_per_kilotoken=0.0075,
+        attention_s_per_square=0.5e-9,
+        vae_s_per_megapixel=0.03,
+    )
+    mine = make_calibration(machine, stack=Stack(alias="mine", settings={"dtype": "bfloat16"}))
+    mine.save(tmp_path / "mine.json")
+    page = opened()
+    assert "Your calibration only" not in texts(page)
+    upload = made("mine.json", (tmp_path / "mine.json").read_bytes())
+    page.session_state["own calibrations"] = (upload,)
+    settled(page)
+    assert mine.alias == "h100-sxm/flux2-klein-4b/mine"
+    assert "Your calibration only" in texts(page)
+    told = show.plain(f"Nothing that ships times {mine.alias}")
+    assert any(told in caption.value for caption in page.caption)

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import fluxcost as fc
 from fluxcost.economics.bills import bill
-from fluxcost.economics.reconcile import Month, read_month, reconciled
+from fluxcost.economics.month_files import read_month
+from fluxcost.economics.reconcile import (
+    NOTHING_BOUGHT,
+    Bought,
+    Month,
+    reconciled,
+)
 from fluxcost.economics.uses import AlwaysOn
 from fluxcost.errors import DocumentError, InputError, MissingDataError
 from tests.commands import Files, refused, shown, shown_json
@@ -79,6 +85,28 @@ def test_the_parts_add_up_whatever_changed(price, images, seconds, hours, other)
     assert result.variance_usd["price"] * math.log(price) >= -1e-9
 
 
+def test_an_api_beside_the_gpus_is_split_into_price_and_volume():
+    meant = Bought(images=80_000, usd=160.0)
+    dearer = reconciled(PLAN, PLAN, meant, Bought(80_000, 200.0)).variance_usd
+    assert (dearer["API price"], dearer["API volume"]) == pytest.approx((40.0, 0.0))
+    more = reconciled(PLAN, PLAN, meant, Bought(120_000, 240.0)).variance_usd
+    assert (more["API price"], more["API volume"]) == pytest.approx((0.0, 80.0))
+    none = reconciled(PLAN, PLAN, meant, NOTHING_BOUGHT)
+    assert (none.variance_usd["API price"], none.variance_usd["API volume"]) == (0.0, -160.0)
+    assert none.warnings[0].startswith("no row of the bill counts images")
+    assert "0 % of the images went to the API, 10 % planned," in none.sentence
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e4), factor)
+def test_with_an_api_the_parts_add_up_too(images: float, paid: float, price: float):
+    real = replace(PLAN, usd_per_gpu_hour=3.6 * price)
+    result = reconciled(PLAN, real, Bought(80_000, 160.0), Bought(images, paid))
+    change = result.real_usd - result.planned_usd
+    assert sum(result.variance_usd.values()) == pytest.approx(change, abs=1e-6)
+    assert result.planned_usd == 880.0
+    assert result.planned_usd_per_accepted_image == pytest.approx(0.0011)
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
@@ -93,7 +121,8 @@ def log(tmp_path: Path) -> Path:
 
 def test_a_bill_and_a_log_are_read(tmp_path: Path, log: Path):
     rows = "8,7.20,Usage,2,Hours,USD\n1,,Tax,,,USD\n-0.5,-0.5,Credit,,,USD\n"
-    month = read_month(write(tmp_path / "bill.csv", HEAD + rows), log, gpus_per_instance=1)
+    month, api = read_month([write(tmp_path / "bill.csv", HEAD + rows)], log, gpus_per_instance=1)
+    assert api == NOTHING_BOUGHT
     assert month.gpu_hours == 2
     assert month.usd_per_gpu_hour == 3.6  # effective, not billed
     assert month.other_usd == 0.5
@@ -115,13 +144,13 @@ def test_a_bill_and_a_log_are_read(tmp_path: Path, log: Path):
 )
 def test_units_of_time(tmp_path: Path, log: Path, unit, quantity, gpus, hours):
     rows = f"7.2,7.2,Usage,{quantity},{unit},USD\n"
-    month = read_month(write(tmp_path / "bill.csv", HEAD + rows), log, gpus)
+    month, _ = read_month([write(tmp_path / "bill.csv", HEAD + rows)], log, gpus)
     assert month.gpu_hours == pytest.approx(hours)
 
 
 def test_gigabyte_hours_are_not_hours(tmp_path: Path, log: Path):
     rows = "7.2,7.2,Usage,2,Hours,USD\n0.3,0.3,Usage,500,GB-Hours,USD\n"
-    month = read_month(write(tmp_path / "bill.csv", HEAD + rows), log, 1)
+    month, _ = read_month([write(tmp_path / "bill.csv", HEAD + rows)], log, 1)
     assert (month.gpu_hours, month.other_usd) == (2, 0.3)
 
 
@@ -152,20 +181,20 @@ def test_more_work_than_time_is_pointed_out():
 )
 def test_a_wrong_cell_is_named_with_its_line(tmp_path: Path, log: Path, rows, reason):
     with pytest.raises(InputError, match=reason):
-        read_month(write(tmp_path / "bill.csv", HEAD + rows), log, 1)
+        read_month([write(tmp_path / "bill.csv", HEAD + rows)], log, 1)
 
 
 def test_files_without_what_is_needed_are_refused(tmp_path: Path, log: Path):
     bill_file = write(tmp_path / "bill.csv", HEAD + "1,1,Tax,,,USD\n")
     with pytest.raises(MissingDataError, match="no usage is billed by time"):
-        read_month(bill_file, log, 1)
+        read_month([bill_file], log, 1)
     with pytest.raises(DocumentError, match="column ChargeCategory, ConsumedQuantity"):
-        read_month(write(tmp_path / "no.csv", "a,b\n1,2\n"), log, 1)
+        read_month([write(tmp_path / "no.csv", "a,b\n1,2\n")], log, 1)
     good = write(tmp_path / "good.csv", HEAD + "7.2,7.2,Usage,2,Hours,USD\n")
     with pytest.raises(MissingDataError, match="0 images"):
-        read_month(good, write(tmp_path / "none.csv", "images,gpu_s,accepted\n"), 1)
+        read_month([good], write(tmp_path / "none.csv", "images,gpu_s,accepted\n"), 1)
     with pytest.raises(InputError, match="accepted is 5 of 4 images made"):
-        read_month(good, write(tmp_path / "odd.csv", "images,gpu_s,accepted\n4,1,5\n"), 1)
+        read_month([good], write(tmp_path / "odd.csv", "images,gpu_s,accepted\n4,1,5\n"), 1)
     with pytest.raises(InputError, match="images is 0; expected over 0"):
         replace(PLAN, images=0)
 
@@ -179,7 +208,7 @@ def test_an_invoice_of_ours_is_a_bill_to_reconcile(tmp_path: Path, log: Path):
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    month = read_month(path, log, 1)
+    month, _ = read_month([path], log, 1)
     assert month.gpu_hours == pytest.approx(730)
     assert month.gpu_usd == pytest.approx(2628)
 

@@ -8,7 +8,7 @@ import yaml
 
 import fluxcost as fc
 from fluxcost.economics.coldstart import ColdStart
-from fluxcost.economics.reconcile import read_month
+from fluxcost.economics.month_files import read_month
 from fluxcost.economics.usefile import UseFile, load_use
 from fluxcost.economics.uses import (
     AlwaysOn,
@@ -153,7 +153,7 @@ def test_the_command_bills_and_reconcile_reads_what_it_wrote(capsys, tmp_path: P
     assert f"FOCUS lines in {csv}" in text
     log = tmp_path / "log.csv"
     log.write_text("images,gpu_s,accepted\n100000,50000,90000\n")
-    month = read_month(csv, log, 1)
+    month, _ = read_month([csv], log, 1)
     assert month.total_usd == pytest.approx(expected.billed.value)
     assert month.gpu_hours == pytest.approx(44 * (8 + 1 / 12))
     assert month.usd_per_gpu_hour == pytest.approx(3.6)

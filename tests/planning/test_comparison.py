@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from fluxcost.errors import InfeasibleError, MissingDataError
+from fluxcost.errors import InfeasibleError, MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration, Sameness, Stack
+from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.comparison import Comparison, Picture, any_stack, compare
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import LOSSY, Machine, make_calibration
@@ -138,3 +139,64 @@ def test_stacks_stand_side_by_side_on_one_offer_whatever_the_workload_accepts():
     assert asked.constraints.allow_lossy is False
     with pytest.raises(MissingDataError, match="no way of made rents 'shop/h201'"):
         found.stacks_on("shop/h201")
+
+
+def record(metric: str, *figures: tuple[int, float]) -> Quality:
+    rows = [{"metric": metric, "steps": n, "value": v, "half_width": 0.001} for n, v in figures]
+    judge = {"name": "someone", "revision": "1"}
+    document = {
+        "model": "flux2-klein-4b",
+        "source": "assumed",
+        "reference": "a test",
+        "judges": {metric: judge},
+        "reported": rows,
+    }
+    return Quality.parse(document, "a made record")
+
+
+def by_steps(metric: str, *figures: tuple[int, float]) -> Comparison:
+    side = {"width": 1024, "height": 1024}
+    asked = [workload(shapes=[side | {"steps": steps}]) for steps, _ in figures]
+    scores = [record(metric, *figures)]
+    return compare(asked, PRICES, (EAGER,), TODAY, metric=metric, qualities=scores)
+
+
+def test_with_quality_the_front_is_what_every_pair_says_of_three():
+    found = by_steps("accepted", (4, 0.8), (8, 0.9), (12, 0.85))
+    timed = [each for each in found.alternatives if each.plan.latency is not None]
+    places = [
+        (-each.quality.value, each.plan.usd_per_image.value, each.plan.latency.value)
+        for each in timed
+        if each.quality is not None and each.plan.latency is not None
+    ]
+    assert len(places) == len(timed)
+    for each, place in zip(timed, places, strict=True):
+        beaten = any(
+            other != place and all(a <= b for a, b in zip(other, place, strict=True))
+            for other in places
+        )
+        assert each.on_front is not beaten
+    # 12 steps cost more and please less than 8.
+    assert {each.steps for each in found.front} == {4, 8}
+
+
+def test_by_clip_alone_fewer_steps_than_the_model_was_made_for_beat_nothing():
+    clip = by_steps("clip_by_steps", (2, 0.9), (4, 0.8))
+    people = by_steps("accepted", (2, 0.9), (4, 0.8))
+    assert {each.steps for each in clip.front} == {2, 4}
+    assert {each.steps for each in people.front} == {2}
+
+
+def test_what_a_lossy_stack_draws_no_record_judges():
+    both = (EAGER, stack("quick", 0.3))
+    scores = [record("accepted", (4, 0.8))]
+    found = compare(workload(), PRICES, both, TODAY, metric="accepted", qualities=scores)
+    judged = {each.stack: each.quality is not None for each in found.alternatives}
+    assert judged == {"eager-bf16": True, "quick": False, None: True}
+
+
+def test_a_metric_nobody_recorded_is_refused():
+    with pytest.raises(MissingDataError, match="holds accepted"):
+        compare(workload(), PRICES, [EAGER], TODAY, metric="accepted", qualities=[])
+    with pytest.raises(UnknownNameError, match="metric 'beauty'"):
+        compare(workload(), PRICES, [EAGER], TODAY, metric="beauty")

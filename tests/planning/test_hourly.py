@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fluxcost.capacity.smallest import fleet_by_hour
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Calibration, ColdStart
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.cold_start import ColdStart
 from fluxcost.planning.bursts import runs_of
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.search import plan

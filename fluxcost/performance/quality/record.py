@@ -24,7 +24,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import read_json, read_yaml, write_atomically
+from fluxcost.documents import (
+    decoded,
+    parse_json,
+    parse_yaml,
+    read_json,
+    read_yaml,
+    write_atomically,
+)
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
 from fluxcost.estimate import Source
 from fluxcost.performance.quality.metrics import MEANINGS, Metric
@@ -158,6 +165,13 @@ class Quality(Record):
         held = {row.metric for row in self.scores} | {row.metric for row in self.reported}
         return tuple(metric for metric in Metric if metric in held)
 
+    def judged_steps(self, metric: str) -> tuple[int, ...]:
+        """Return the step counts at which it holds figures of a metric, rising."""
+        steps = {each.id: each.steps for each in self.pictures}
+        scored = {steps[score.pictures[0]] for score in self.scores if str(score.metric) == metric}
+        printed = {row.steps for row in self.reported if str(row.metric) == metric}
+        return tuple(sorted(each for each in scored | printed if each is not None))
+
     @property
     def content_hash(self) -> str:
         """SHA-256 of the canonical JSON of everything in the record, 64 hex digits."""
@@ -189,21 +203,42 @@ def read_quality(path: Path) -> Quality:
         InputError: A field is missing or out of range.
     """
     is_json = path.suffix == ".json"
-    document = read_json(path) if is_json else read_yaml(path)
+    return _checked(read_json(path) if is_json else read_yaml(path), str(path), is_json=is_json)
+
+
+def parse_quality(data: bytes, where: str) -> Quality:
+    """Check the bytes of one quality record, such as an upload's; nothing is opened by name.
+
+    Args:
+        data: The file's content, JSON as measured or YAML as typed in.
+        where: What it is called, for the message.
+
+    Raises:
+        DocumentError: Unreadable, of another format, or edited after it was measured.
+        FormatVersionError: Written in a newer format.
+        InputError: A field is missing or out of range.
+    """
+    is_json = data.lstrip()[:1] == b"{"
+    text = decoded(data, where)
+    document = parse_json(text, where) if is_json else parse_yaml(text, where)
+    return _checked(document, where, is_json=is_json)
+
+
+def _checked(document: Any, where: str, *, is_json: bool) -> Quality:  # noqa: ANN401 - as read
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise DocumentError(f"{path}: not a {FORMAT} file; its first line must be its format.")
+        raise DocumentError(f"{where}: not a {FORMAT} file; its first line must be its format.")
     version = document.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise FormatVersionError(
-            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
+            f"{where}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
         )
     stated = document.pop("content_hash", None)
-    quality = Quality.parse(document, str(path))
+    quality = Quality.parse(document, where)
     if not is_json and quality.source is Source.MEASURED:
-        raise InputError(f"{path}: source is measured; expected the .json file measure wrote.")
+        raise InputError(f"{where}: source is measured; expected the .json file measure wrote.")
     if is_json and stated != quality.content_hash:
         raise DocumentError(
-            f"{path}: content_hash is {stated!r} but the content hashes to "
+            f"{where}: content_hash is {stated!r} but the content hashes to "
             f"{quality.content_hash!r}; the file was edited or damaged: fetch it again."
         )
     return quality

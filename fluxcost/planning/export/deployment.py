@@ -80,7 +80,8 @@ class Deployment:
         model: Name of the model.
         stack: Alias of the stack.
         batching: How images are joined into calls.
-        queue_limit: Images of one server that may wait.
+        queue_limit: Images that may wait in all; None for any number.
+        images_per_request: Of the workload.
         shapes: What is served.
         scaling: When instances come and go; None where they are kept.
         server: What only the user can say.
@@ -95,7 +96,8 @@ class Deployment:
     model: str
     stack: str
     batching: Batching
-    queue_limit: int
+    queue_limit: int | None
+    images_per_request: int
     shapes: tuple[Shape, ...]
     scaling: Scaling | None
     server: Server
@@ -142,17 +144,23 @@ class Deployment:
             model=(plan.get("choice") or {}).get("model") or workload.model,
             stack=stack,
             batching=batching,
-            queue_limit=_each(leg.queue_limit, instances),
+            queue_limit=leg.queue_limit,
+            images_per_request=workload.images_per_request,
             shapes=_shapes(workload, (plan.get("choice") or {}).get("steps")),
             scaling=leg.scaling,
             server=server,
         )
 
     @property
+    def warm(self) -> tuple[str, ...]:
+        """The shapes as a server takes them: WIDTHxHEIGHTxSTEPS."""
+        return tuple(f"{each.width}x{each.height}x{each.steps}" for each in self.shapes)
+
+    @property
     def command(self) -> tuple[str, ...]:
         """The program of one instance and its arguments."""
         devices = (part for rank in range(self.offer.gpu_count) for part in _device(rank))
-        warm = (part for shape in self.shapes for part in ("--warm", _asked(shape)))
+        warm = (part for shape in self.warm for part in ("--warm", shape))
         weights = () if self.server.weights is None else ("--weights", self.server.weights)
         return (
             *("python", "-m", "measure", "serve", "--model", self.model, "--stack", self.stack),
@@ -160,7 +168,7 @@ class Deployment:
             *devices,
             *("--max-batch", str(self.batching.max_batch)),
             *("--max-wait", f"{self.batching.max_wait_s:g}"),
-            *("--queue-limit", str(self.queue_limit)),
+            *("--queue-limit", str(_each(self.queue_limit, self.instances))),
             *warm,
             *("--host", "0.0.0.0", "--port", str(PORT)),  # noqa: S104 - a cluster's own network
         )
@@ -172,12 +180,19 @@ class Deployment:
         gpus = self.instances * self.offer.gpu_count
         if gpus > self.replicas:
             told.append(f"{self.replicas} replicas suffice; instances are sold whole, all serve.")
-        if self.instances > 1:
-            told.append("The plan lets all replicas share one queue; here each instance has its")
-            told.append("own, so answers come somewhat later. Time it: python -m measure endpoint.")
         if self.server.weights is None:
             told.append("Synthetic weights: pictures mean nothing. Export again with --weights.")
         return tuple(told)
+
+
+def notes_on_queues(deployment: Deployment) -> tuple[str, ...]:
+    """Return what a reader must know where every instance has a queue of its own."""
+    if deployment.instances == 1:
+        return ()
+    return (
+        "The plan lets all replicas share one queue; here each instance has its",
+        "own, so answers come somewhat later. Time it: python -m measure endpoint.",
+    )
 
 
 def slug(name: str) -> str:
@@ -248,7 +263,3 @@ def _each(queue_limit: int | None, instances: int) -> int:
 
 def _device(rank: int) -> tuple[str, str]:
     return "--device", f"cuda:{rank}"
-
-
-def _asked(shape: Shape) -> str:
-    return f"{shape.width}x{shape.height}x{shape.steps}"

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from fluxcost.errors import InfeasibleError
-from fluxcost.planning.export.deployment import PORT, READY_WITHIN_S, Deployment
+from fluxcost.planning.export.deployment import PORT, READY_WITHIN_S, Deployment, notes_on_queues
 from fluxcost.planning.export.gpus import names_of
 
 CLOUDS = frozenset({"aws", "azure", "gcp", "lambda", "nebius", "oci", "runpod", "vast", "verda"})
@@ -17,6 +17,7 @@ def notes(deployment: Deployment) -> tuple[str, ...]:
     """Return what the reader of a task must know besides, a line each."""
     offer = deployment.offer
     told = [f"Priced as {offer.id}, tier {offer.tier}; SkyPilot takes the cheapest that fits."]
+    told += notes_on_queues(deployment)
     if offer.provider != "runpod":
         told.append(f"SkyPilot's name may cover other boards; see that you get {offer.gpu}.")
     return tuple(told)

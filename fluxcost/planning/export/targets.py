@@ -11,18 +11,25 @@ import yaml
 from fluxcost.documents import read_json
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.errors import DocumentError, UnknownNameError
-from fluxcost.planning.export.deployment import Deployment, Server
+from fluxcost.planning.export import ray_serve, skypilot
+from fluxcost.planning.export.deployment import Deployment, Server, notes_on_queues
 from fluxcost.planning.export.kubernetes import to_kubernetes
-from fluxcost.planning.export.skypilot import notes, to_skypilot
 from fluxcost.planning.plans import Plan
 from fluxcost.workload import Workload
 
-Target = Literal["kubernetes", "skypilot"]
+Target = Literal["kubernetes", "ray-serve", "skypilot"]
 """The tools a plan can be written for."""
 
 _WRITERS: dict[str, Callable[[Deployment], Sequence[Mapping[str, Any]]]] = {
     "kubernetes": to_kubernetes,
-    "skypilot": lambda deployment: [to_skypilot(deployment)],
+    "ray-serve": lambda deployment: [ray_serve.to_ray_serve(deployment)],
+    "skypilot": lambda deployment: [skypilot.to_skypilot(deployment)],
+}
+
+_NOTES: dict[str, Callable[[Deployment], tuple[str, ...]]] = {
+    "kubernetes": notes_on_queues,
+    "ray-serve": ray_serve.notes,
+    "skypilot": skypilot.notes,
 }
 
 
@@ -45,7 +52,7 @@ def export(
     """Return the YAML with which another tool runs a plan.
 
     Every instance of the plan becomes one server, `python -m measure serve`, with a replica on each
-    of its GPUs.
+    of its GPUs; on Ray every GPU becomes one.
 
     Args:
         plan: One plan, or the plain values that `Plan.to_dict` gives.
@@ -66,7 +73,7 @@ def export(
     line = plan.to_dict() if isinstance(plan, Plan) else plan
     server = Server(weights=weights, image=image)
     deployment = Deployment.of(workload, line, catalog or load_catalog(), server)
-    told = (*deployment.comments, *(notes(deployment) if to == "skypilot" else ()))
+    told = (*deployment.comments, *_NOTES[to](deployment))
     comments = "".join(f"# {comment}\n" for comment in told)
     return comments + yaml.dump_all(
         _WRITERS[to](deployment), Dumper=_Plain, sort_keys=False, width=100

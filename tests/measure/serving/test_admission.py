@@ -37,6 +37,8 @@ def replayed(times, lines, seconds, rules: Rules, shapes: list[Shape]) -> Happen
     door = Admission[tuple[int, int]](rules.batching, rules.queue_limit, rules.replicas)
     left: dict[int, int] = {}
     ends: dict[int, float] = {}
+    images = rules.images
+    assert isinstance(images, int)
     tick = count()
     through: list[tuple[float, int]] = []
     pending = list(zip(times, lines, range(len(times)), strict=True))[::-1]
@@ -52,8 +54,8 @@ def replayed(times, lines, seconds, rules: Rules, shapes: list[Shape]) -> Happen
             door.end()
         while pending and pending[-1][0] == now:
             _, line, index = pending.pop()
-            items = [(index, image) for image in range(rules.images)]
-            left[index], ends[index] = rules.images, 0.0
+            items = [(index, image) for image in range(images)]
+            left[index], ends[index] = images, 0.0
             happened.lost += not door.offer(items, shapes[line], rules.priorities[line], now)
         while call := door.begin(now):
             size, line = len(call), lines[call[0][0]]

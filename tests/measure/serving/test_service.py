@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fluxcost.capacity.trace import read_trace
-from fluxcost.economics.reconcile import read_month
+from fluxcost.economics.month_files import read_month
 from fluxcost.errors import FluxcostError
 from fluxcost.workload import Shape
 from measure.serving.log import COLUMNS
@@ -391,7 +391,7 @@ def test_the_log_is_read_by_reconcile_and_as_a_trace(tmp_path: Path):
         "BilledCost,ChargeCategory,ConsumedQuantity,ConsumedUnit,BillingCurrency\n"
         "3.6,Usage,1,Hours,USD\n"
     )
-    month = read_month(bill, log, gpus_per_instance=1)
+    month, _ = read_month([bill], log, gpus_per_instance=1)
     written = rows(log)
     assert (month.images, month.accepted) == (3, 3)
     assert month.image_s * 3 == pytest.approx(sum(float(row["gpu_s"]) for row in written))

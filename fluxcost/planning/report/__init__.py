@@ -1,0 +1,1 @@
+"""The report: one answer as a page, a text or a table that can be mailed and repeated."""
