@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         UnknownNameError,
         UntrustworthyError,
     )
-    from fluxcost.estimate import Estimate, Source
+    from fluxcost.estimate import Estimate, Source, derive
     from fluxcost.evidence.against import validate_against
     from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
@@ -154,6 +154,7 @@ __all__ = [
     "compare",
     "cost_of_mix",
     "cost_per_image",
+    "derive",
     "diff",
     "electricity_per_image",
     "explain",
@@ -281,6 +282,7 @@ _ROOMS = {
     "fluxcost.estimate": (
         "Estimate",
         "Source",
+        "derive",
     ),
     "fluxcost.evidence.against": ("validate_against",),
     "fluxcost.evidence.audit": ("audit",),
