@@ -69,7 +69,7 @@ def chart(plans: Sequence[fc.Plan]) -> alt.LayerChart:
     bills = base.mark_text(align="left", dx=10, fontSize=12).encode(
         x=alt.X("high:Q", scale=usd), text="bill:N", color=alt.value(INK)
     )
-    return (lines + dots + bills).properties(
+    whole: alt.LayerChart = (lines + dots + bills).properties(
         width=420,
         height=alt.Step(26),
         title=alt.Title(
@@ -78,6 +78,7 @@ def chart(plans: Sequence[fc.Plan]) -> alt.LayerChart:
             fontSize=15,
         ),
     )
+    return whole
 
 
 def svg() -> str:
