@@ -67,7 +67,8 @@ def test_its_stack_makes_the_eager_picture():
 
 def picture(made: stacks.Recipe) -> torch.Tensor:
     bench = open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
-    return bench.generate(POINT, output_type="pt").float()
+    drawn: torch.Tensor = bench.generate(POINT, output_type="pt").float()
+    return drawn
 
 
 @pytest.mark.parametrize(
