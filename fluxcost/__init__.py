@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         UnknownNameError,
         UntrustworthyError,
     )
-    from fluxcost.estimate import Estimate, Source
+    from fluxcost.estimate import Estimate, Source, derive
     from fluxcost.evidence.against import validate_against
     from fluxcost.evidence.audit import audit
     from fluxcost.evidence.batch_choice import choose_batches
@@ -159,6 +159,7 @@ __all__ = [
     "compare",
     "cost_of_mix",
     "cost_per_image",
+    "derive",
     "diff",
     "electricity_per_image",
     "explain",
@@ -294,6 +295,7 @@ _ROOMS = {
     "fluxcost.estimate": (
         "Estimate",
         "Source",
+        "derive",
     ),
     "fluxcost.evidence.against": ("validate_against",),
     "fluxcost.evidence.audit": ("audit",),

@@ -135,6 +135,12 @@ class Estimate:
         """Half the interval over the value; the value must not be 0."""
         return (self.high - self.low) / 2 / abs(self.value)
 
+    def __format__(self, spec: str) -> str:
+        """Return value and interval, each in a number's format: `f"{cost:.2f}"`."""
+        if not spec:
+            return str(self)
+        return f"{self.value:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
+
     def scaled(self, factor: float, unit: str) -> Estimate:
         """Return the estimate times a certain factor, in a new unit."""
         return derive(lambda value: value * factor, self, unit=unit)

@@ -1,16 +1,43 @@
-"""Runs the Python of README.md and writes what it prints behind its `# => ` marks."""
+"""Write into README.md what the records say: python scripts/refresh_readme.py.
+
+Its Python runs, and what it prints goes behind the `# => ` marks; each table between the comments
+`<!-- NAME ... -->` and `<!-- end -->` is made anew.
+"""
+
+from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import io
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+import fluxcost as fc
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+ACCURACY = ROOT / "docs" / "accuracy.md"
+TODAY = dt.date(2026, 11, 24)
 MARK = "# => "
 
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+TABLE = re.compile(r"(<!-- (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 
-def main() -> None:
-    """Rewrite the README in place."""
+ARTICLE = "published/h100-sxm/flux2-klein-4b/diffusers-bf16"
+STACKS = {
+    ARTICLE: "the published benchmark",
+    "h100-sxm/flux2-klein-4b/eager-bf16": "`eager-bf16`: diffusers as it comes",
+    "h100-sxm/flux2-klein-4b/compiled-bf16": "`compiled-bf16`: lossless",
+    "h100-sxm/flux2-klein-4b/compiled-fp8": "`compiled-fp8`: 8-bit linears, lossy",
+}
+SHAPE = fc.Shape(1024, 1024, steps=4)
+OFFER = "runpod/h100-sxm-secure"
+UTILIZATION = 0.6
+
+
+def ran(text: str) -> str:
+    """Return the page with its Python run and what that prints."""
     names: dict[str, object] = {}
 
     def refreshed(block: re.Match[str]) -> str:
@@ -23,9 +50,67 @@ def main() -> None:
         ]
         return "```python\n" + "\n".join(lines) + "```"
 
-    text = README.read_text(encoding="utf-8")
-    README.write_text(re.sub(r"```python\n(.*?)```", refreshed, text, flags=re.DOTALL), "utf-8")
+    return PYTHON.sub(refreshed, text)
 
+
+def tabled(text: str) -> str:
+    """Return the page with its tables made anew."""
+    return TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
+def comparison() -> str:
+    """Return the stacks side by side: seconds of a call, USD of an image on one offer."""
+    offer = fc.load_catalog().offer(OFFER)
+    price = offer.price_estimate(TODAY).value
+    intro = (
+        f"FLUX.2-klein-4B on an H100 80GB, 1024x1024 in {SHAPE.steps} steps, one image a call; USD "
+        f"on `{OFFER}`\nat {price:.2f} USD an hour (as of {offer.as_of}) with the GPU busy "
+        f"{UTILIZATION:.0%} of the time.\n\n"
+    )
+    return intro + _table(
+        ("stack", "seconds a call", "USD an image", "images a dollar"),
+        [_stack_row(name, words, offer) for name, words in STACKS.items()],
+    )
+
+
+def _stack_row(name: str, words: str, offer: fc.Offer) -> tuple[str, ...]:
+    fit = fc.fit(fc.load_calibration(name))
+    cost = fc.cost_per_image(fit, offer, SHAPE, utilization=UTILIZATION, today=TODAY)
+    return (
+        words,
+        f"{fit.latency(SHAPE):.3f}",
+        f"{cost.total:.6f}",
+        f"{cost.images_per_usd.value:,.0f}",
+    )
+
+
+def accuracy() -> str:
+    """Return how far off each record's fit is on cells left out of it, from docs/accuracy.md."""
+    return _table(
+        ("fit", "cells left out", "median error", "95th percentile", "inside 90 % intervals"),
+        list(_accuracy_rows(ACCURACY.read_text("utf-8"))),
+    )
+
+
+def _accuracy_rows(page: str) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each record: whole groups left out, and cells of starts no fit has seen."""
+    for section in page.split("\n## ")[1:]:
+        alias = section.splitlines()[0]
+        for words in ("each size and batch", "other starts"):
+            found = re.search(rf"^\| {words}[ *]* \| (.*) \|$", section, re.MULTILINE)
+            if found is None:
+                continue
+            cells, median, p95, _, inside, *_ = found[1].split(" | ")
+            kind = ", another start" if words == "other starts" else ""
+            yield f"`{alias}`{kind}", cells, median, p95, inside
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+TABLES = {"accuracy": accuracy, "comparison": comparison}
 
 if __name__ == "__main__":
-    main()
+    README.write_text(tabled(ran(README.read_text("utf-8"))), "utf-8")

@@ -30,6 +30,14 @@ def test_the_ratio_of_an_estimate_with_itself_is_exactly_one(value: float, sigma
     assert (ratio.low, ratio.value, ratio.high) == (1.0, 1.0, 1.0)
 
 
+def test_a_format_is_that_of_the_value_and_both_ends():
+    exact = Estimate.exact(1234.5, "USD", Source.MEASURED, "a bill")
+    assert f"{exact:,.0f}" == "1,234 (1,234 to 1,234)"
+    spread = timing(2.0, noise=0.1)
+    assert f"{spread:.3f}" == f"2.000 ({spread.low:.3f} to {spread.high:.3f})"
+    assert f"{spread}" == str(spread)
+
+
 def test_a_shared_error_cancels_in_a_ratio():
     ratio = derive(lambda a, b: a / b, timing(2.0, machine=0.1), timing(1.0, machine=0.1), unit="1")
     assert ratio.high - ratio.low == pytest.approx(0.0, abs=1e-12)

@@ -1,15 +1,21 @@
 """The README is code: its blocks run, and what it says they print is what they print."""
 
 import contextlib
+import datetime as dt
 import io
 import re
+import runpy
 from pathlib import Path
 
 import pytest
+import yaml
 
+import fluxcost as fc
 from fluxcost.cli.app import app
 from tests.commands import shown
 
+TODAY = dt.date(2026, 11, 24)
+WAITS_FOR_NOBODY = {"deadline", "utilization", "startup_minutes"}
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -39,6 +45,24 @@ def test_its_python_prints_what_it_says(monkeypatch: pytest.MonkeyPatch):
             line.removeprefix("# => ") for line in block.splitlines() if line.startswith("# => ")
         ]
         assert printed.getvalue().splitlines() == said, "run scripts/refresh_readme.py"
+
+
+def test_its_tables_and_its_picture_are_what_the_records_say():
+    page = runpy.run_path(str(ROOT / "scripts" / "refresh_readme.py"))
+    assert page["tabled"](TEXT) == TEXT, "run scripts/refresh_readme.py"
+    picture = runpy.run_path(str(ROOT / "scripts" / "answer_picture.py"))
+    drawn = picture["PICTURE"].read_text(encoding="utf-8")
+    for plan in picture["ways"]():
+        assert f">{picture['label'](plan)}<" in drawn, "run scripts/answer_picture.py"
+        assert f">{picture['told'](plan)}<" in drawn, "run scripts/answer_picture.py"
+
+
+def test_its_workloads_are_planned():
+    volume, someone_waits = map(yaml.safe_load, blocks("yaml"))
+    assert fc.plan(fc.Workload.parse(volume, "the README's"), today=TODAY).best.gpus > 0
+    kept = {key: volume[key] for key in volume if key not in WAITS_FOR_NOBODY}
+    waited_for = fc.Workload.parse(kept | someone_waits, "the README's")
+    assert fc.plan(waited_for, today=TODAY).best.serving is not None
 
 
 def test_every_command_is_in_the_table_with_its_help(capsys):

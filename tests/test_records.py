@@ -63,6 +63,37 @@ def test_an_unknown_field_is_refused():
         Everything.parse({"prise": 1}, "test.yaml")
 
 
+class Outer(Record):
+    inner: Everything
+    utilization: Fraction
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (
+            {"inner": {}, "utilisation": 0.5},
+            "utilisation is not a known field; did you mean utiliza",
+        ),
+        (
+            {"inner": {"fractoin": 1}, "utilization": 1},
+            "inner.fractoin is not a known field; did you",
+        ),
+        ({"inner": {}, "utilization": 1, "use": 1}, "use is not a known field; remove it."),
+        ({"inner": {}, "utilization": 1, "\n": 1}, "'\\n' is not a known field; remove it."),
+        (
+            {"inner": {}, "utilization": 1, "u" * 10**6: 1},
+            f"'{'u' * 76}... is not a known field; re",
+        ),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_by_the_name_it_is_near(document: object, told: str):
+    with pytest.raises(InputError) as caught:
+        Outer.parse(document, "x.yaml")
+    assert str(caught.value).startswith(f"x.yaml: {told}")
+    assert "\n" not in str(caught.value)
+
+
 def test_further_problems_are_counted():
     with pytest.raises(InputError, match=r"\(and 1 more field to correct\)\.$"):
         Everything.parse({"positive": -1, "count": 0}, "test.yaml")

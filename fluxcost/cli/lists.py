@@ -25,6 +25,9 @@ NOTHING = "-"
 SOURCE_WIDTH = 40
 """Characters of a source in a table."""
 
+SPARE = ("source", "days old", "sold", "status")
+"""Columns that a narrow terminal does without, first to go first."""
+
 
 def prices(
     action: Annotated[
@@ -90,7 +93,7 @@ def prices(
         return
     for rows in (list(map(_offer_row, offers)), list(map(_tariff_row, tariffs))):
         if rows:
-            show_table(rows)
+            show_table(rows, spare=SPARE)
     if catalog.own:
         show_text(f"{len(catalog.own)} of your own win over the shipped ones.")
 

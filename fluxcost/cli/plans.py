@@ -22,6 +22,9 @@ from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
 from fluxcost.units import percent, significant, usd
 
+SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
+"""Columns that a narrow terminal does without, first to go first."""
+
 
 def plan(
     *,
@@ -132,7 +135,7 @@ def plan(
         return
     model = best.choice or asked.model
     show_text(f"{plans.workload}: {_images(asked)} of {model}, {_volume(asked)}")
-    show_table(plan_rows(shown))
+    show_table(plan_rows(shown), spare=SPARE)
     show_text(f"1: {best.why}")
     if best.serving is not None:
         show_text(f"   Why not fewer GPUs? {best.serving.why_not_fewer}")
@@ -161,8 +164,8 @@ def _check_reports(paths: Sequence[Path], beside: Iterable[object]) -> None:
         check_form(path)
     if paths and any(option is not None for option in beside):
         raise fc.InputError(
-            "--report tells of the plans of a workload; leave out --replay, --budget-usd-per-month, "
-            "--gpus, --shared and --stacks-on."
+            "--report tells of the plans of a workload; leave out --replay, "
+            "--budget-usd-per-month, --gpus, --shared and --stacks-on."
         )
 
 
@@ -185,7 +188,7 @@ def _show_explanation(told: Explanation) -> None:
     cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
     show_text(f"   CPU cores each replica needs: {cores}.")
     show_text("No plan beats these in both cost and latency:")
-    show_table(plan_rows(told.pareto))
+    show_table(plan_rows(told.pareto), spare=SPARE)
 
 
 def _show_replay(found: Replay, path: Path, *, json: bool) -> None:
@@ -217,7 +220,7 @@ def _show_largest(found: Largest, *, json: bool) -> None:
     per_s = found.requests_per_s
     rate = "" if per_s is None else f", {significant(per_s)} requests/s"
     show_text(f"{found.workload.name}: {found.workload.images:,} images for {found.limit}{rate}")
-    show_table(plan_rows([found.plan]))
+    show_table(plan_rows([found.plan]), spare=SPARE)
     show_text(found.plan.why)
 
 

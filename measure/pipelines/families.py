@@ -10,7 +10,7 @@ import torch
 
 from measure.blueprint import Document
 from measure.pipelines import flux1, flux2_klein, sd3, sdxl
-from measure.pipelines.parts import networks
+from measure.pipelines.parts import denoiser, networks
 from measure.pipelines.quiet import quiet_libraries
 from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
 
@@ -44,7 +44,7 @@ def build(document: Document, seed: int, device: torch.device, dtype: torch.dtyp
         module.to(dtype).eval().requires_grad_(requires_grad=False)
         fill_synthetic(module, seed + offset, scale=1.0)
     pipeline.register_to_config(**{SYNTHETIC_MARK: f"seed {seed}"})
-    return pipeline
+    return _with_own_attention(pipeline)
 
 
 def pipeline_class(family: str) -> Any:  # noqa: ANN401 - diffusers is untyped
@@ -57,7 +57,17 @@ def pipeline_class(family: str) -> Any:  # noqa: ANN401 - diffusers is untyped
 
 def load(family: str, weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Load a checkpoint of a family from a folder or the hub onto the device."""
-    return pipeline_class(family).from_pretrained(weights, dtype=dtype).to(device)
+    kind = pipeline_class(family)
+    return _with_own_attention(kind.from_pretrained(weights, dtype=dtype).to(device))
+
+
+def _with_own_attention(pipeline: Any) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """Name PyTorch's own choice of attention kernel, until a stack names another.
+
+    diffusers lets a pipeline that names none follow the last one in the process that did.
+    """
+    denoiser(pipeline).set_attention_backend("native")
+    return pipeline
 
 
 def call_arguments(document: Document) -> dict[str, Any]:

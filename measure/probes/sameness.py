@@ -56,8 +56,6 @@ def measure_sameness(bench: Bench, point: Point, run: str) -> Sameness:
     draw = _Drawing(bench, point)
     stack = draw(bench.pipeline)
     rebuilt = build(bench.blueprint.document, bench.seed, bench.device, torch.bfloat16)
-    # A stack's choice of attention is the process's default from then on; eager's is PyTorch's own.
-    rebuilt.transformer.set_attention_backend("native")
     eager = draw(rebuilt)
     faults = {fault: plant(draw, rebuilt) for fault, plant in FAULTS.items()}
     # The truth starts from the same bfloat16 weights: only the arithmetic on them is exact.

@@ -1,7 +1,7 @@
 """Optimization stacks, one small file each; a stack is known by its resolved settings.
 
 A stack file gives its recipe for a device: settings, the dtype weights load in, and one function
-that prepares a freshly built pipeline. Adding a stack is adding a file and its line in `recipe`.
+that prepares a freshly built pipeline. CONTRIBUTING.md says how to add one.
 """
 
 from __future__ import annotations

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from fluxcost.performance.calibration import Stack
-from measure.pipelines.parts import denoiser
-from measure.stacks.recipe import Recipe, Release, keep_nothing
+from measure.stacks.recipe import Recipe, leave_as_built
 
 SETTINGS: dict[str, str | int | float | bool] = {
     "attention": "sdpa-default",
@@ -27,14 +24,4 @@ SETTINGS: dict[str, str | int | float | bool] = {
 def recipe(device: torch.device) -> Recipe:
     """Return the recipe; it is the same on every device."""
     del device
-    return Recipe(Stack(alias="eager-bf16", settings=SETTINGS), torch.bfloat16, _prepare)
-
-
-def _prepare(pipeline: Any) -> Release:  # noqa: ANN401 - diffusers is untyped
-    """Leave the pipeline as diffusers builds it.
-
-    Attention is named all the same: diffusers lets a pipeline that names none follow the last one
-    in the process that did.
-    """
-    denoiser(pipeline).set_attention_backend("native")
-    return keep_nothing
+    return Recipe(Stack(alias="eager-bf16", settings=SETTINGS), torch.bfloat16, leave_as_built)

@@ -41,5 +41,11 @@ class Recipe:
         return self.stack.settings["compile"] != "none"
 
 
+def leave_as_built(pipeline: Any) -> Release:  # noqa: ANN401 - diffusers is untyped
+    """Prepare nothing."""
+    del pipeline
+    return keep_nothing
+
+
 def keep_nothing() -> None:
     """Free nothing: the release of a stack that keeps nothing for a shape."""

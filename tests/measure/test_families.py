@@ -17,7 +17,7 @@ from fluxcost.performance.work import (
     vae_decode,
 )
 from fluxcost.workload import Shape
-from measure.bench import open_bench
+from measure.bench import Bench, open_bench
 from measure.blueprint import FAMILIES, load_blueprint
 from measure.pipelines import families
 from measure.pipelines.parts import denoiser, networks, text_encoders
@@ -26,6 +26,7 @@ from measure.probes.sameness import measure_sameness
 from measure.stacks import recipe
 from measure.suites import Point
 from measure.telemetry import NullTelemetry
+from tests.measure.conftest import TINY_MODEL
 
 DATA = Path(__file__).parent.parent / "data"
 CPU = torch.device("cpu")
@@ -200,3 +201,14 @@ def test_a_stack_made_for_one_family_refuses_another(tiny):
 
 def test_the_families_that_can_be_built_are_those_named():
     assert tuple(sorted(families.FAMILIES)) == FAMILIES
+
+
+def test_a_model_comes_with_pytorch_s_own_attention_whatever_ran_before(bench: Bench):
+    bench.pipeline.transformer.set_attention_backend("flex")
+    try:
+        other = families.build(load_blueprint(TINY_MODEL).document, 0, CPU, torch.float32)
+    finally:
+        bench.pipeline.transformer.set_attention_backend("native")
+    processors = [getattr(each, "processor", None) for each in other.transformer.modules()]
+    named = {each._attention_backend.value for each in processors if each is not None}
+    assert named == {"native"}

@@ -113,7 +113,7 @@ def test_every_option_of_the_command_is_one_of_the_server(made):
 
 
 def test_the_stacks_are_those_that_can_be_served():
-    assert set(stacks._RECIPES) == SERVED_STACKS
+    assert set(stacks._RECIPES) == SERVED_STACKS, "say so in planning/export/deployment.py"
 
 
 def test_a_scaled_plan_keeps_its_least_and_most(made):
