@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+
 import fluxcost as fc
 
 ROOMS = {
@@ -30,12 +34,23 @@ def _room_of(public: object) -> str:
 
 def _page(room: str, names: list[str]) -> str:
     question, what = ROOMS[room]
-    functions = [name for name in names if name[0].islower()]
-    records = [name for name in names if name[0].isupper()]
-    lines = [f"# {question}", "", f"{what} All of it is imported as `import fluxcost as fc`.", ""]
-    for heading, listed in (("Functions", functions), ("Classes", records)):
+    functions = [name for name in names if inspect.isfunction(getattr(fc, name))]
+    returned = dict.fromkeys(path for name in functions for path in _returned(getattr(fc, name)))
+    sections = {
+        "Functions": [f"fluxcost.{name}" for name in functions],
+        "Classes": [f"fluxcost.{name}" for name in names if name not in functions],
+        "What functions return": list(returned),
+    }
+    lines = [f"# {question}", "", what, "All of it is imported as `import fluxcost as fc`.", ""]
+    for heading, listed in sections.items():
         if listed:
-            lines += [f"## {heading}", ""]
-        for name in listed:
-            lines += [f"::: fluxcost.{name}", ""]
+            lines += [f"## {heading}", "", *(f"::: {path}\n" for path in listed)]
     return "\n".join(lines)
+
+
+def _returned(function: Callable[..., object]) -> Iterator[str]:
+    """Yield the paths of fluxcost's classes a function returns that are no public names."""
+    hint = typing.get_type_hints(function)["return"]
+    for each in filter(inspect.isclass, (hint, *typing.get_args(hint))):
+        if each.__module__.startswith("fluxcost.") and each.__name__ not in fc.__all__:
+            yield f"{each.__module__}.{each.__name__}"
