@@ -6,8 +6,11 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from fluxcost.economics.extras import Extras
 from fluxcost.economics.rows import STALE_AFTER_DAYS, Grade
 from fluxcost.economics.schema import price_file_schema
+from fluxcost.economics.usefile import UseFile
+from fluxcost.records import Record
 from fluxcost.workload import Workload
 
 Schema = Mapping[str, Any]
@@ -32,13 +35,31 @@ stale: it counts as assumed, and a plan uses it only where the workload allows i
 """
 
 
+USES = """# Files of use and of extras
+
+Two files that say how rented time is used and what is beside it. This page is written from the
+records that read them; `examples/costs/` has one of each.
+"""
+
+
 def workload_page() -> str:
     """Return the page of workload files."""
-    schema = Workload.model_json_schema()
+    return "\n".join([WORKLOAD, *_record("A workload", Workload)])
+
+
+def use_page() -> str:
+    """Return the page of the files that `fluxcost bill` and `fluxcost cost --extras` read."""
+    uses = _record("A use, for `fluxcost bill`", UseFile)
+    extras = _record("Extras, for `fluxcost cost --extras`", Extras)
+    return "\n".join([USES, *uses, *extras])
+
+
+def _record(title: str, record: type[Record]) -> list[str]:
+    """Return the sections of a record and of the records in it."""
+    schema = record.model_json_schema()
     definitions = schema.pop("$defs")
-    sections = [_section("A workload", schema, 2)]
-    sections += [_section(name, definitions[name], 2) for name in _order(schema, definitions)]
-    return "\n".join([WORKLOAD, *sections])
+    nested = [_section(name, definitions[name], 3) for name in _order(schema, definitions)]
+    return [_section(title, schema, 2), *nested]
 
 
 def price_page() -> str:

@@ -8,12 +8,14 @@ import yaml
 import fluxcost as fc
 import measure.cli
 from fluxcost.cli.app import app
+from fluxcost.economics.extras import Extras
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.schema import OF_THE_FILE
 from fluxcost.economics.tariffs import Tariff
+from fluxcost.economics.usefile import UseFile
 from fluxcost.workload import Constraints, Workload
 from scripts.docs.commands import command_page
-from scripts.docs.formats import price_page, workload_page
+from scripts.docs.formats import price_page, use_page, workload_page
 from scripts.docs.hooks import boundaries_page
 from scripts.docs.reference import reference_pages
 from scripts.docs.running import ROOT
@@ -42,6 +44,8 @@ def test_every_command_has_its_help():
         (workload_page(), Constraints),
         (price_page(), Offer),
         (price_page(), Tariff),
+        (use_page(), UseFile),
+        (use_page(), Extras),
     ],
 )
 def test_every_field_of_a_file_is_listed(page: str, record: type[Workload]):
@@ -50,7 +54,7 @@ def test_every_field_of_a_file_is_listed(page: str, record: type[Workload]):
 
 
 def test_links_of_a_page_of_fields_lead_to_its_sections():
-    for page in (workload_page(), price_page()):
+    for page in (workload_page(), price_page(), use_page()):
         sections = {title.lower() for title in re.findall(r"^##+ (\w+)$", page, re.MULTILINE)}
         assert set(re.findall(r"\]\(#(\w+)\)", page)) <= sections
 
