@@ -143,6 +143,9 @@ def _plain(field: Schema) -> str:
         values = field.get("additionalProperties")
         return f"names to {_kind(values)}" if isinstance(values, Mapping) else "names to values"
     word = "date" if field.get("format") == "date" else _WORDS[str(kind)]
+    least, most = field.get("minimum"), field.get("maximum")
+    if least is not None and most is not None:
+        return _literal(least) if least == most else f"{word} {_literal(least)} to {_literal(most)}"
     return word + "".join(
         f" {sign} {_literal(field[key])}" for key, sign in _BOUNDS.items() if key in field
     )

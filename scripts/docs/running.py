@@ -31,6 +31,10 @@ BESIDE = ("examples", "tests")
 MARK = "# =>"
 PROMPT = "$ "
 LEFT_OUT = "..."
+GOES_ON = "\\\n"
+TYPED = re.compile(r"^\$ (?:.*\\\n)*.*\n", flags=re.MULTILINE)
+"""A command, which goes on in the next line after a backslash."""
+
 BLOCK = re.compile(
     r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<body>.*?)^```$",
     flags=re.DOTALL | re.MULTILINE,
@@ -99,7 +103,7 @@ def _python(body: str, names: dict[str, object]) -> str:
 
 
 def _shows_output(body: str) -> bool:
-    return any(not line.startswith(PROMPT) for line in body.splitlines())
+    return bool(TYPED.sub("", body))
 
 
 class _Shell:
@@ -111,9 +115,11 @@ class _Shell:
     def transcript(self, body: str) -> Iterator[str]:
         """Yield the lines of a transcript with what its commands print now."""
         for entry in re.split(rf"^(?={re.escape(PROMPT)})", body, flags=re.MULTILINE)[1:]:
-            typed, *shown = entry.splitlines()
-            yield f"{typed}\n"
-            printed = self._run(typed.removeprefix(PROMPT))
+            typed = TYPED.match(entry)
+            assert typed is not None  # noqa: S101 - an entry begins with its command
+            yield typed[0]
+            printed = self._run(typed[0].replace(GOES_ON, " ").removeprefix(PROMPT).strip())
+            shown = entry[typed.end() :].splitlines()
             yield from (f"{line}\n" for line in _shortened(printed, shown))
 
     def _run(self, typed: str) -> list[str]:

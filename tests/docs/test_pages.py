@@ -5,22 +5,26 @@ from pathlib import Path
 import pytest
 
 from scripts.docs.constants import constants, with_constants
-from scripts.docs.running import ROOT, count, pages, refreshed
+from scripts.docs.running import DAY, ROOT, count, pages, refreshed
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text("utf-8") for page in pages()}
-CODE = [name for name, text in PAGES.items() if count(text) and name != "README.md"]
+OF_DOCS = [name for name in PAGES if name != "README.md"]
 
 
-@pytest.mark.parametrize("name", CODE)
+@pytest.mark.parametrize("name", OF_DOCS)
 def test_a_page_prints_what_it_says(name: str, tmp_path: Path):
     assert refreshed(PAGES[name], tmp_path) == PAGES[name], (
         f"python -m scripts.refresh_pages {name}"
     )
 
 
-def test_every_tutorial_runs_code():
-    tutorials = {str(page.relative_to(ROOT)) for page in (ROOT / "docs/tutorials").glob("*.md")}
-    assert tutorials <= set(CODE)
+@pytest.mark.parametrize("name", [name for name in OF_DOCS if name.count("/") == 2])
+def test_every_tutorial_and_how_to_runs_code(name: str):
+    assert count(PAGES[name]) >= 2
+
+
+def test_the_day_of_the_prices_is_told():
+    assert f"at the prices of {DAY}" in PAGES["docs/index.md"]
 
 
 def test_a_number_that_is_not_what_is_printed_is_seen(tmp_path: Path):
@@ -42,6 +46,13 @@ def test_lines_left_out_stay_left_out(tmp_path: Path):
     assert lines[2] == "..."
     assert lines[3].endswith("Show this message and exit.")
     assert len(lines) == 5
+
+
+def test_a_command_goes_on_after_a_backslash(tmp_path: Path):
+    page = "```console\n$ fluxcost latency \\\n    --help\n...\n```\n"
+    assert count(page) == 1
+    assert refreshed(page, tmp_path) == page
+    assert count(page.replace("...\n", "")) == 0
 
 
 def test_a_program_that_cannot_run_here_is_refused(tmp_path: Path):
