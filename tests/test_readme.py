@@ -28,7 +28,7 @@ def test_it_opens_with_exactly_two_shell_commands():
 
 
 def test_its_python_prints_what_it_says(tmp_path: Path):
-    assert refreshed(TEXT, tmp_path) == TEXT, "run python -m scripts.refresh_pages README.md"
+    assert refreshed(TEXT, tmp_path) == TEXT, "run python -m scripts.refresh_readme"
 
 
 def test_every_command_is_in_the_table_with_its_help(capsys):

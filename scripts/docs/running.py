@@ -42,8 +42,8 @@ BLOCK = re.compile(
 
 
 def pages() -> list[Path]:
-    """Return the README and every page of docs/."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """Return every page of docs/ that someone wrote."""
+    return sorted((ROOT / "docs").rglob("*.md"))
 
 
 def refreshed(text: str, folder: Path) -> str:

@@ -8,17 +8,16 @@ from scripts.docs.constants import constants, with_constants
 from scripts.docs.running import DAY, ROOT, count, pages, refreshed
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text("utf-8") for page in pages()}
-OF_DOCS = [name for name in PAGES if name != "README.md"]
 
 
-@pytest.mark.parametrize("name", OF_DOCS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_prints_what_it_says(name: str, tmp_path: Path):
     assert refreshed(PAGES[name], tmp_path) == PAGES[name], (
         f"python -m scripts.refresh_pages {name}"
     )
 
 
-@pytest.mark.parametrize("name", [name for name in OF_DOCS if name.count("/") == 2])
+@pytest.mark.parametrize("name", [name for name in PAGES if name.count("/") == 2])
 def test_every_tutorial_and_how_to_runs_code(name: str):
     assert count(PAGES[name]) >= 2
 
