@@ -1,4 +1,4 @@
-"""Write into README.md what the records say: python scripts/refresh_readme.py.
+"""Write into README.md what the records say: python -m scripts.refresh_readme.
 
 Its Python runs, and what it prints goes behind the `# => ` marks; each table between the comments
 `<!-- NAME ... -->` and `<!-- end -->` is made anew.
@@ -6,22 +6,16 @@ Its Python runs, and what it prints goes behind the `# => ` marks; each table be
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import io
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import fluxcost as fc
+from scripts.docs.running import DAY, ROOT, refreshed
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 ACCURACY = ROOT / "docs" / "accuracy.md"
-TODAY = dt.date(2026, 11, 24)
-MARK = "# => "
-
-PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TABLE = re.compile(r"(<!-- (\w+)[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 
 ARTICLE = "published/h100-sxm/flux2-klein-4b/diffusers-bf16"
@@ -38,19 +32,8 @@ UTILIZATION = 0.6
 
 def ran(text: str) -> str:
     """Return the page with its Python run and what that prints."""
-    names: dict[str, object] = {}
-
-    def refreshed(block: re.Match[str]) -> str:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(block[1], names)  # noqa: S102 - the README is ours
-        said = iter(printed.getvalue().splitlines())
-        lines = [
-            MARK + next(said) if line.startswith(MARK) else line for line in block[1].split("\n")
-        ]
-        return "```python\n" + "\n".join(lines) + "```"
-
-    return PYTHON.sub(refreshed, text)
+    with tempfile.TemporaryDirectory() as folder:
+        return refreshed(text, Path(folder))
 
 
 def tabled(text: str) -> str:
@@ -61,7 +44,7 @@ def tabled(text: str) -> str:
 def comparison() -> str:
     """Return the stacks side by side: seconds of a call, USD of an image on one offer."""
     offer = fc.load_catalog().offer(OFFER)
-    price = offer.price_estimate(TODAY).value
+    price = offer.price_estimate(DAY).value
     intro = (
         f"FLUX.2-klein-4B on an H100 80GB, 1024x1024 in {SHAPE.steps} steps, one image a call; USD "
         f"on `{OFFER}`\nat {price:.2f} USD an hour (as of {offer.as_of}) with the GPU busy "
@@ -75,7 +58,7 @@ def comparison() -> str:
 
 def _stack_row(name: str, words: str, offer: fc.Offer) -> tuple[str, ...]:
     fit = fc.fit(fc.load_calibration(name))
-    cost = fc.cost_per_image(fit, offer, SHAPE, utilization=UTILIZATION, today=TODAY)
+    cost = fc.cost_per_image(fit, offer, SHAPE, utilization=UTILIZATION, today=DAY)
     return (
         words,
         f"{fit.latency(SHAPE):.3f}",
@@ -96,12 +79,12 @@ def _accuracy_rows(page: str) -> Iterator[tuple[str, ...]]:
     """Yield a row for each record: whole groups left out, and cells of starts no fit has seen."""
     for section in page.split("\n## ")[1:]:
         alias = section.splitlines()[0]
-        for words in ("each size and batch", "other starts"):
+        for words in ("each size and batch", "a start it does not know"):
             found = re.search(rf"^\| {words}[ *]* \| (.*) \|$", section, re.MULTILINE)
             if found is None:
                 continue
             cells, median, p95, _, inside, *_ = found[1].split(" | ")
-            kind = ", another start" if words == "other starts" else ""
+            kind = ", another start" if words.startswith("a start") else ""
             yield f"`{alias}`{kind}", cells, median, p95, inside
 
 

@@ -1,8 +1,6 @@
 """The README is code: its blocks run, and what it says they print is what they print."""
 
-import contextlib
 import datetime as dt
-import io
 import re
 import runpy
 from pathlib import Path
@@ -12,6 +10,7 @@ import yaml
 
 import fluxcost as fc
 from fluxcost.cli.app import app
+from scripts.docs.running import refreshed
 from tests.commands import shown
 
 TODAY = dt.date(2026, 11, 24)
@@ -34,17 +33,8 @@ def test_it_opens_with_exactly_two_shell_commands():
     assert not re.search(r"index-url|--find-links", TEXT)
 
 
-def test_its_python_prints_what_it_says(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(ROOT)
-    names: dict[str, object] = {}
-    for block in blocks("python"):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - the README is ours
-        said = [
-            line.removeprefix("# => ") for line in block.splitlines() if line.startswith("# => ")
-        ]
-        assert printed.getvalue().splitlines() == said, "run scripts/refresh_readme.py"
+def test_its_python_prints_what_it_says(tmp_path: Path):
+    assert refreshed(TEXT, tmp_path) == TEXT, "run python -m scripts.refresh_readme"
 
 
 def test_its_tables_and_its_picture_are_what_the_records_say():

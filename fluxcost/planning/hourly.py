@@ -122,7 +122,7 @@ def _startup(workload: Workload, pace: Pace) -> tuple[float, str]:
     if workload.startup_minutes is not None:
         stated_s = workload.startup_minutes * 60
         return stated_s, f"{seconds(stated_s)} of start-up, stated in the workload"
-    measured_s = measured_cold_start_s(pace.fit.calibration)
+    measured_s = measured_cold_start_s(pace.fit.calibration, workload.compile_cache)
     told = f"{seconds(measured_s)} of start-up as measured: weights loaded and the first call made"
     return measured_s, f"{told}, finding a GPU and fetching the weights not in it"
 

@@ -32,9 +32,10 @@ def asked_lines(workload: Workload, demand: Demand | None) -> Iterator[Line]:
         yield from _volume(workload)
     if (objective := workload.objective) is not None:
         may = f"; {percent(objective.may_reject)} may be turned away"
+        those = "that came answered" if objective.counts_all else "answered"
         yield (
             "Objective",
-            f"{objective.percentile:g} of 100 requests answered within {objective.within_s:g} s"
+            f"{objective.rank:g} of 100 requests {those} within {objective.within_s:g} s"
             + (may if objective.may_reject else ""),
         )
     if (floor := workload.quality) is not None:

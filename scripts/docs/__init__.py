@@ -1,0 +1,1 @@
+"""The documentation site: the pages that are written from code when it is built."""
