@@ -7,10 +7,13 @@ silently wins), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refu
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +26,9 @@ MAX_BYTES = 32 * 2**20
 
 MAX_DEPTH = 40
 """Deepest nesting read; our own formats nest less than 10 levels."""
+
+ABANDONED_S = 3600
+"""Age of a temporary file that no writer can still be at; writing a document takes seconds."""
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -194,13 +200,16 @@ def _refuse_large(size: int, where: str) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
 
+    Temporary files of this very file that killed writers left over `ABANDONED_S` ago are removed.
+
     Raises:
         DocumentError: The folder is missing, read-only or full; an earlier file stays intact.
     """
     temporary = None
+    prefix, suffix = f".{path.name}.", ".part"
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+            "w", encoding="utf-8", dir=path.parent, prefix=prefix, suffix=suffix, delete=False
         ) as stream:
             temporary = Path(stream.name)
             stream.write(text)
@@ -208,11 +217,19 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         temporary.chmod(0o644)  # temporary files start private; this one is meant to be read
         temporary.replace(path)
+        _remove_abandoned(path.parent.glob(f"{glob.escape(prefix)}*{suffix}"))
     except OSError as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         raise DocumentError(f"{path}: could not be written: {error.strerror}.") from None
+
+
+def _remove_abandoned(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
 
 
 def content_hash(body: dict[str, Any]) -> str:

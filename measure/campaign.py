@@ -303,7 +303,9 @@ class Campaign:
             return
 
         def execute() -> None:
-            record = measure_cold_start(self.bench, seconds, self.scratch)
+            record = measure_cold_start(
+                self.bench, seconds, self.scratch, f"weights-{self.journal.key}"
+            )
             self.journal.append(Row(cold_start=record, of_run=self.run.id))
 
         yield Task("cold start", 0, execute)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def time_first_call(bench: Bench, point: Point) -> float:
     return bench.time_call(point).wall_s
 
 
-def measure_cold_start(bench: Bench, first_call_s: float, scratch: Path) -> ColdStart:
+def measure_cold_start(bench: Bench, first_call_s: float, scratch: Path, name: str) -> ColdStart:
     """Save the pipeline once, load it with a cold and a warm page cache, and remove the file.
 
     Args:
@@ -32,12 +31,15 @@ def measure_cold_start(bench: Bench, first_call_s: float, scratch: Path) -> Cold
         first_call_s: From `time_first_call`, taken before anything else ran.
         scratch: A folder with room for the weights; where it lacks room, only build and first call
             are recorded.
+        name: Of the folder made there, the campaign's own: what a killed start of the same campaign
+            left under it, as large as the weights, is removed first.
     """
+    folder = scratch / name
+    shutil.rmtree(folder, ignore_errors=True)
     size = _weight_bytes(bench)
     if shutil.disk_usage(scratch).free < _SPARE * size:
         return ColdStart(build_s=bench.build_s, first_call_s=first_call_s)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="weights-") as name:
-        folder = Path(name)
+    try:
         started_s = time.perf_counter()
         bench.pipeline.save_pretrained(folder, safe_serialization=True)
         _flush(folder)
@@ -51,6 +53,8 @@ def measure_cold_start(bench: Bench, first_call_s: float, scratch: Path) -> Cold
             load_cold_cache_s=_load_s(bench, folder),
             load_warm_cache_s=_load_s(bench, folder),
         )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _load_s(bench: Bench, folder: Path) -> float:

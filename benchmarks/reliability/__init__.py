@@ -1,0 +1,1 @@
+"""Programs that try to break fluxcost: kills, full disks, hostile files, extreme numbers."""
