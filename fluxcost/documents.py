@@ -1,7 +1,7 @@
 """Reading and writing files: one YAML loader, one JSON reader, one atomic writer, sealed records.
 
 YAML here is data, so aliases (which can expand without bound), duplicate keys (where the last
-silently wins), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refused.
+silently wins, in JSON too), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refused.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ MAX_BYTES = 32 * 2**20
 
 MAX_DEPTH = 40
 """Deepest nesting read; our own formats nest less than 10 levels."""
+
+MAX_KEYS = 10_000
+"""Most keys of one mapping; each that is not known becomes a complaint of a kilobyte."""
+
+MAX_EVENTS = 1_000_000
+"""Most values, lists and mappings of a YAML document, some 20,000 rows: 3 s of reading."""
 
 ABANDONED_S = 3600
 """Age of a temporary file that no writer can still be at; writing a document takes seconds."""
@@ -52,6 +58,8 @@ class _StrictLoader(yaml.CSafeLoader):
             if key in seen:
                 _refuse_at(key_node.start_mark, f"the key {key!r} twice; keep one")
             seen.add(key)
+        if len(seen) > MAX_KEYS:
+            _refuse_at(node.start_mark, f"a mapping of over {MAX_KEYS} keys")
         return super().construct_mapping(node, deep)
 
 
@@ -62,7 +70,9 @@ for _kind in ("int", "float"):
 def _refuse_bombs(text: str) -> None:
     """Walk the events before anything is built: the C composer has no hook of its own."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+        if count > MAX_EVENTS:
+            _refuse_at(event.start_mark, f"more than {MAX_EVENTS} values; split the document")
         if isinstance(event, yaml.AliasEvent):
             _refuse_at(event.start_mark, "an alias; write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
@@ -153,11 +163,24 @@ def parse_json(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the rec
         DocumentError: It is truncated, not JSON, or holds NaN or Infinity.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError) as error:
         raise DocumentError(
             f"{where}: not a whole JSON file ({error}); it may be truncated: fetch it again."
         ) from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:80]!r} twice; keep one")
+    if len(found) > MAX_KEYS:
+        raise ValueError(f"a mapping of over {MAX_KEYS} keys")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -172,9 +195,11 @@ def read_text(path: Path) -> str:
     """
     try:
         _refuse_large(path.stat().st_size, str(path))
-        return decoded(path.read_bytes(), str(path))
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
+        with path.open("rb") as stream:
+            # A device or a pipe has no size of its own, and some have no end.
+            return decoded(stream.read(MAX_BYTES + 1), str(path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be read"
         raise DocumentError(f"{path}: {reason}; give the path of a readable file.") from None
 
 

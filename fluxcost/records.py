@@ -2,25 +2,99 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+)
+from pydantic_core import CoreSchema
 
 from fluxcost.errors import InputError
 
+LARGEST = 1e30
+SMALLEST = 1e-30
+"""Bounds of every number read, in any unit: sums and products of several stay finite."""
+
+MOST = 10**15
+"""Largest count read; floats tell whole numbers apart up to 9e15."""
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of what is shown after them."""
+
+
+def unprintable(text: str) -> str | None:
+    """Return the first character that would spoil a line it is shown in; None if there is none.
+
+    Controls (a terminal obeys them), line ends, marks of direction and lone surrogates do.
+    """
+    spoils = {"Cc", "Cs", "Zl", "Zp"}
+    found = (each for each in text if each in _BIDI or unicodedata.category(each) in spoils)
+    return next(found, None)
+
+
+def _printable(text: str) -> str:
+    if (found := unprintable(text)) is not None:
+        raise ValueError(f"text without the character U+{ord(found):04X}, which is not shown")
+    return text
+
+
+def shown(value: object) -> str:
+    """Return a value as it can stand in a sentence: on one line, short, nothing invisible."""
+    text = "".join(
+        each if unprintable(each) is None else "\N{REPLACEMENT CHARACTER}"
+        for each in str(value)[:120]
+    )
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _in_range(value: float) -> float:
+    if value and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError(f"a number whose size is from {SMALLEST:g} to {LARGEST:g}")
+    return value
+
+
 # Strict, since YAML reads `yes` as true and `1e3` as text: neither is a number someone wrote.
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+_Number = Annotated[float, Field(allow_inf_nan=False, strict=True), AfterValidator(_in_range)]
+Positive = Annotated[_Number, Field(gt=0)]
+NonNegative = Annotated[_Number, Field(ge=0)]
+Finite = _Number
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
+def _fail_fast(schema: Any) -> None:  # noqa: ANN401 - a tree of dicts and lists
+    if isinstance(schema, list):
+        for each in schema:
+            _fail_fast(each)
+    elif isinstance(schema, dict):
+        if schema.get("type") in {"tuple", "list", "set", "frozenset"}:
+            schema["fail_fast"] = True
+        for key, each in schema.items():
+            # Another record's own tree was seen when that record was made; metadata is no schema.
+            if key not in {"metadata", "config", "default", "cls"}:
+                _fail_fast(each)
 
 
 class Record(BaseModel):
     """An immutable value whose unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Self], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let a list be refused at its first wrong entry: a million notes on one take 1.4 GB."""
+        schema = handler(source)
+        _fail_fast(schema)
+        return schema
 
     @classmethod
     def parse(cls, document: object, where: str) -> Self:
@@ -47,16 +121,23 @@ def refuse(error: ValidationError, where: str) -> NoReturn:
     """Turn a pydantic error into one sentence and raise it as InputError."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the whole record"
+    field = shown(".".join(str(part) for part in first["loc"])) or "the whole record"
     more = _count_further({problem["loc"] for problem in problems} - {first["loc"]}, first["loc"])
     if first["type"] == "missing":
         raise InputError(f"{where}: {field} is missing; add it{more}.") from None
     if first["type"] == "extra_forbidden":
         raise InputError(f"{where}: {field} is not a known field; remove it{more}.") from None
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    value = repr(first["input"])
-    shown = value if len(value) <= 80 else value[:77] + "..."
-    raise InputError(f"{where}: {field} is {shown}; expected: {expected}{more}.") from None
+    value = shown(_repr(first["input"]))
+    raise InputError(f"{where}: {field} is {value}; expected: {expected}{more}.") from None
+
+
+def _repr(value: object) -> str:
+    # Python refuses to print integers of over 4,300 digits.
+    try:
+        return repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} of too many digits to show"
 
 
 def _count_further(others: set[tuple[int | str, ...]], first: tuple[int | str, ...]) -> str:
