@@ -18,12 +18,18 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from fluxcost.text import printable
+
 if TYPE_CHECKING:
     from fluxcost.estimate import Estimate
 
 
 class FluxcostError(Exception):
     """Base of every error fluxcost raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message on one line: what it quotes of a file or a path may hold anything."""
+        return printable(super().__str__())
 
 
 class InputError(FluxcostError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import (
@@ -16,6 +15,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from fluxcost.errors import InputError
+from fluxcost.text import shown, unprintable
 
 LARGEST = 1e30
 SMALLEST = 1e-30
@@ -24,19 +24,6 @@ SMALLEST = 1e-30
 MOST = 10**15
 """Largest count read; floats tell whole numbers apart up to 9e15."""
 
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that turn the direction of what is shown after them."""
-
-
-def unprintable(text: str) -> str | None:
-    """Return the first character that would spoil a line it is shown in; None if there is none.
-
-    Controls (a terminal obeys them), line ends, marks of direction and lone surrogates do.
-    """
-    spoils = {"Cc", "Cs", "Zl", "Zp"}
-    found = (each for each in text if each in _BIDI or unicodedata.category(each) in spoils)
-    return next(found, None)
-
 
 def _printable(text: str) -> str:
     if (found := unprintable(text)) is not None:
@@ -44,13 +31,10 @@ def _printable(text: str) -> str:
     return text
 
 
-def shown(value: object) -> str:
-    """Return a value as it can stand in a sentence: on one line, short, nothing invisible."""
-    text = "".join(
-        each if unprintable(each) is None else "\N{REPLACEMENT CHARACTER}"
-        for each in str(value)[:120]
-    )
-    return text if len(text) <= 80 else text[:77] + "..."
+def _no_path(text: str) -> str:
+    if "/" in text or "\\" in text or text.endswith((".yaml", ".yml", ".json")):
+        raise ValueError("a name, not a path")
+    return text
 
 
 def _in_range(value: float) -> float:
@@ -67,6 +51,8 @@ Finite = _Number
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Count = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Key = Annotated[Name, AfterValidator(_no_path)]
+"""A name that other files are found by: never a path."""
 
 
 def _fail_fast(schema: Any) -> None:  # noqa: ANN401 - a tree of dicts and lists

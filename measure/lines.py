@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 from io import FileIO
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from fluxcost.documents import read_text
+from fluxcost.documents import parse_json, read_text
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.records import Record
 
@@ -178,8 +177,8 @@ def cut_torn_line(stream: FileIO) -> None:
 
 def _document(path: Path, number: int, line: str) -> object:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line, str(path))
+    except DocumentError:
         raise DocumentError(
             f"{path} line {number}: damaged; expected one JSON object a line; remove the line to "
             "measure its cell again."
