@@ -9,7 +9,6 @@ import csv
 import functools
 import io
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import yaml
 
 import fluxcost as fc
+from benchmarks.reliability.extremes import refuse_not_finite
 from fluxcost.capacity.trace import read_trace
 from fluxcost.performance.calibration import Calibration, GpuIdentity
 from fluxcost.text import unprintable
@@ -56,18 +56,6 @@ class Reader:
     read: Callable[[bytes, Path], object]
     gates: tuple[str, ...]
     measures: tuple[str, ...]
-
-
-def refuse_not_finite(value: object, where: str = "") -> None:
-    """Raise ArithmeticError where plain values hold NaN or infinity: nothing may carry one."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ArithmeticError(f"{where} is {value}")
-    if isinstance(value, dict):
-        for key, each in value.items():
-            refuse_not_finite(each, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for index, each in enumerate(value):
-            refuse_not_finite(each, f"{where}[{index}]")
 
 
 # --- how trees are written and read

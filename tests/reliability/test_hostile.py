@@ -59,6 +59,7 @@ def test_any_name_of_an_upload_can_be_shown(name: str):
 def test_what_would_spoil_a_line_is_replaced():
     assert printable("\u202egnp.\x1b[2J\x00a\nb\u2028c é 漢") == "�gnp.�[2J�a b c é 漢"
     assert str(InputError("a\nb\u202ec")) == "a b�c"
+    assert len(str(InputError(f"x is {'y' * 10_000}; expected less."))) < 1500
 
 
 @pytest.mark.parametrize("mark", ["\x1b[2J", "\u202e", "\n", "\u2028", "\x00", "\x85"])
