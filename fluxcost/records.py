@@ -75,7 +75,7 @@ class Record(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(
-        cls, source: type[Self], handler: GetCoreSchemaHandler
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Let a list be refused at its first wrong entry: a million notes on one take 1.4 GB."""
         schema = handler(source)

@@ -122,8 +122,8 @@ def load_csv(data: bytes) -> Any:  # noqa: ANN401
 
 def dump_parquet(tree: Any) -> bytes:  # noqa: ANN401
     """Return a list of rows, the first one of names, as Parquet; as CSV where it cannot be."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
         names, *rows = tree
