@@ -19,7 +19,7 @@ from fluxcost.text import shown, unprintable
 
 LARGEST = 1e30
 SMALLEST = 1e-30
-"""Bounds of every number read, in any unit: sums and products of several stay finite."""
+"""Bounds of every number read, in any unit, that is not 0: products and ratios stay finite."""
 
 MOST = 10**15
 """Largest count read; floats tell whole numbers apart up to 9e15."""
@@ -37,17 +37,22 @@ def _no_path(text: str) -> str:
     return text
 
 
-def _in_range(value: float) -> float:
-    if value and not SMALLEST <= abs(value) <= LARGEST:
-        raise ValueError(f"a number whose size is from {SMALLEST:g} to {LARGEST:g}")
+def _not_huge(value: float) -> float:
+    if abs(value) > LARGEST:
+        raise ValueError(f"a number whose size is at most {LARGEST:g}")
+    return value
+
+
+def _not_minute(value: float) -> float:
+    if value < SMALLEST:
+        raise ValueError(f"a number whose size is at least {SMALLEST:g}")
     return value
 
 
 # Strict, since YAML reads `yes` as true and `1e3` as text: neither is a number someone wrote.
-_Number = Annotated[float, Field(allow_inf_nan=False, strict=True), AfterValidator(_in_range)]
-Positive = Annotated[_Number, Field(gt=0)]
-NonNegative = Annotated[_Number, Field(ge=0)]
-Finite = _Number
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True), AfterValidator(_not_huge)]
+NonNegative = Annotated[Finite, Field(ge=0)]
+Positive = Annotated[Finite, Field(gt=0), AfterValidator(_not_minute)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Count = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]

@@ -139,7 +139,7 @@ def test_a_number_that_arithmetic_cannot_carry_is_refused(value: float):
     text = ROW.replace(
         "1.25", f"{value:e}".replace("e", ".0e") if "." not in f"{value:e}" else f"{value:e}"
     )
-    with pytest.raises(InputError, match=r"price.amount is .*size is from 1e-30 to 1e\+30"):
+    with pytest.raises(InputError, match=r"price.amount is .*size is at (least 1e-30|most 1e\+30)"):
         fc.parse_prices(text.encode(), "the file")
 
 
