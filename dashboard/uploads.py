@@ -11,6 +11,7 @@ from typing import Literal
 import streamlit as st
 
 import fluxcost as fc
+from fluxcost.text import printable
 
 from . import show
 
@@ -48,7 +49,7 @@ class Own:
 
 def made(name: str, data: bytes) -> Upload:
     """Return a file under the last part of its name, shortened; the rest is nobody's business."""
-    short = PurePath(name.replace("\\", "/")).name[:80] or "unnamed"
+    short = printable(PurePath(name.replace("\\", "/")).name[:80]).strip() or "unnamed"
     return Upload(short, hashlib.sha256(data).hexdigest(), data)
 
 

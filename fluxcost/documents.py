@@ -1,16 +1,19 @@
 """Reading and writing files: one YAML loader, one JSON reader, one atomic writer, sealed records.
 
 YAML here is data, so aliases (which can expand without bound), duplicate keys (where the last
-silently wins), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refused.
+silently wins, in JSON too), base-60 numbers (1:30 is 90) and files over `MAX_BYTES` are refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +26,15 @@ MAX_BYTES = 32 * 2**20
 
 MAX_DEPTH = 40
 """Deepest nesting read; our own formats nest less than 10 levels."""
+
+MAX_KEYS = 10_000
+"""Most keys of one mapping; each that is not known becomes a complaint of a kilobyte."""
+
+MAX_EVENTS = 1_000_000
+"""Most values, lists and mappings of a YAML document, some 20,000 rows: 3 s of reading."""
+
+ABANDONED_S = 3600
+"""Age of a temporary file that no writer can still be at; writing a document takes seconds."""
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -46,6 +58,8 @@ class _StrictLoader(yaml.CSafeLoader):
             if key in seen:
                 _refuse_at(key_node.start_mark, f"the key {key!r} twice; keep one")
             seen.add(key)
+        if len(seen) > MAX_KEYS:
+            _refuse_at(node.start_mark, f"a mapping of over {MAX_KEYS} keys")
         return super().construct_mapping(node, deep)
 
 
@@ -56,7 +70,9 @@ for _kind in ("int", "float"):
 def _refuse_bombs(text: str) -> None:
     """Walk the events before anything is built: the C composer has no hook of its own."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+        if count > MAX_EVENTS:
+            _refuse_at(event.start_mark, f"more than {MAX_EVENTS} values; split the document")
         if isinstance(event, yaml.AliasEvent):
             _refuse_at(event.start_mark, "an alias; write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
@@ -147,11 +163,24 @@ def parse_json(text: str, where: str) -> Any:  # noqa: ANN401 - typed by the rec
         DocumentError: It is truncated, not JSON, or holds NaN or Infinity.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError) as error:
         raise DocumentError(
             f"{where}: not a whole JSON file ({error}); it may be truncated: fetch it again."
         ) from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:80]!r} twice; keep one")
+    if len(found) > MAX_KEYS:
+        raise ValueError(f"a mapping of over {MAX_KEYS} keys")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -166,9 +195,11 @@ def read_text(path: Path) -> str:
     """
     try:
         _refuse_large(path.stat().st_size, str(path))
-        return decoded(path.read_bytes(), str(path))
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
+        with path.open("rb") as stream:
+            # A device or a pipe has no size of its own, and some have no end.
+            return decoded(stream.read(MAX_BYTES + 1), str(path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be read"
         raise DocumentError(f"{path}: {reason}; give the path of a readable file.") from None
 
 
@@ -194,13 +225,16 @@ def _refuse_large(size: int, where: str) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
 
+    Temporary files of this very file that killed writers left over `ABANDONED_S` ago are removed.
+
     Raises:
         DocumentError: The folder is missing, read-only or full; an earlier file stays intact.
     """
     temporary = None
+    prefix, suffix = f".{path.name}.", ".part"
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+            "w", encoding="utf-8", dir=path.parent, prefix=prefix, suffix=suffix, delete=False
         ) as stream:
             temporary = Path(stream.name)
             stream.write(text)
@@ -208,11 +242,19 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         temporary.chmod(0o644)  # temporary files start private; this one is meant to be read
         temporary.replace(path)
+        _remove_abandoned(path.parent.glob(f"{glob.escape(prefix)}*{suffix}"))
     except OSError as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         raise DocumentError(f"{path}: could not be written: {error.strerror}.") from None
+
+
+def _remove_abandoned(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
 
 
 def content_hash(body: dict[str, Any]) -> str:

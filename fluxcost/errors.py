@@ -18,12 +18,24 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from fluxcost.text import printable
+
 if TYPE_CHECKING:
     from fluxcost.estimate import Estimate
+
+LONGEST = 1200
+"""Characters of a message; of a longer one, which quotes what nobody can read, both ends stay."""
 
 
 class FluxcostError(Exception):
     """Base of every error fluxcost raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message on one line: what it quotes of a file or a path may hold anything."""
+        text = printable(super().__str__())
+        if len(text) <= LONGEST:
+            return text
+        return f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 4 :]}"
 
 
 class InputError(FluxcostError):

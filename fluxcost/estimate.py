@@ -113,7 +113,9 @@ class Estimate:
         logs = np.zeros(DRAWS)
         for key, sigma in relative_sigmas.items():
             logs = logs + sigma * standard_normal(key)
-        return cls(value, unit, source, (evidence,), value * np.exp(logs))
+        with np.errstate(over="ignore"):  # an infinite draw is refused in words
+            draws = value * np.exp(logs)
+        return cls(value, unit, source, (evidence,), draws)
 
     @property
     def level(self) -> float:

@@ -6,30 +6,95 @@ import difflib
 import functools
 from typing import Annotated, Any, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+)
+from pydantic_core import CoreSchema
 
 from fluxcost.errors import InputError
+from fluxcost.text import shown, unprintable
+
+LARGEST = 1e30
+SMALLEST = 1e-30
+"""Bounds of every number read, in any unit, that is not 0: products and ratios stay finite."""
+
+MOST = 10**15
+"""Largest count read; floats tell whole numbers apart up to 9e15."""
+
+
+def _printable(text: str) -> str:
+    if (found := unprintable(text)) is not None:
+        raise ValueError(f"text without the character U+{ord(found):04X}, which is not shown")
+    return text
+
+
+def _no_path(text: str) -> str:
+    if "/" in text or "\\" in text or text.endswith((".yaml", ".yml", ".json")):
+        raise ValueError("a name, not a path")
+    return text
+
+
+def _not_huge(value: float) -> float:
+    if abs(value) > LARGEST:
+        raise ValueError(f"a number whose size is at most {LARGEST:g}")
+    return value
+
+
+def _not_minute(value: float) -> float:
+    if value < SMALLEST:
+        raise ValueError(f"a number whose size is at least {SMALLEST:g}")
+    return value
+
 
 # Strict, since YAML reads `yes` as true and `1e3` as text: neither is a number someone wrote.
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True), AfterValidator(_not_huge)]
+NonNegative = Annotated[Finite, Field(ge=0)]
+Positive = Annotated[Finite, Field(gt=0), AfterValidator(_not_minute)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Key = Annotated[Name, AfterValidator(_no_path)]
+"""A name that other files are found by: never a path."""
+
+
+def _fail_fast(schema: Any) -> None:  # noqa: ANN401 - a tree of dicts and lists
+    if isinstance(schema, list):
+        for each in schema:
+            _fail_fast(each)
+    elif isinstance(schema, dict):
+        if schema.get("type") in {"tuple", "list", "set", "frozenset"}:
+            schema["fail_fast"] = True
+        for key, each in schema.items():
+            # Another record's own tree was seen when that record was made; metadata is no schema.
+            if key not in {"metadata", "config", "default", "cls"}:
+                _fail_fast(each)
 
 
 SLIP = 0.8
 """Likeness of two names, by difflib's ratio, from which one is a slip of the other."""
 
-LONGEST_SHOWN = 80
-"""Characters of a value or an unknown name in a sentence."""
+LONGEST_NAME = 80
+"""Characters of an unknown name from which it is no slip of any."""
 
 
 class Record(BaseModel):
     """An immutable value whose unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let a list be refused at its first wrong entry: a million notes on one take 1.4 GB."""
+        schema = handler(source)
+        _fail_fast(schema)
+        return schema
 
     @classmethod
     def parse(cls, document: object, where: str) -> Self:
@@ -68,7 +133,7 @@ def refuse(error: ValidationError, where: str, record: type[BaseModel]) -> NoRet
         error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden"
     )
     first = problems[0]
-    field = ".".join(_shown(part) for part in first["loc"]) or "the whole record"
+    field = ".".join(_named(part) for part in first["loc"]) or "the whole record"
     more = _count_further({problem["loc"] for problem in problems} - {first["loc"]}, first["loc"])
     if first["type"] == "missing":
         raise InputError(f"{where}: {field} is missing; add it{more}.") from None
@@ -78,13 +143,27 @@ def refuse(error: ValidationError, where: str, record: type[BaseModel]) -> NoRet
         ending = f"{more}." if more or not nearest else ""
         raise InputError(f"{where}: {field} is not a known field; {remedy}{ending}") from None
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    shown = _cut(repr(first["input"]))
-    raise InputError(f"{where}: {field} is {shown}; expected: {expected}{more}.") from None
+    value = shown(_repr(first["input"]))
+    raise InputError(f"{where}: {field} is {value}; expected: {expected}{more}.") from None
+
+
+def _named(part: int | str) -> str:
+    # A field's name may be anything where nobody knows it.
+    text = str(part)
+    return shown(text if text.isprintable() else repr(text))
+
+
+def _repr(value: object) -> str:
+    # Python refuses to print integers of over 4,300 digits.
+    try:
+        return repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} of too many digits to show"
 
 
 def _nearest(name: str, record: type[BaseModel]) -> str | None:
     """Return the field of a record, or of those in it, that a name is a slip of."""
-    known = () if len(name) > LONGEST_SHOWN else _fields_in(record)
+    known = () if len(name) > LONGEST_NAME else _fields_in(record)
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=SLIP)), None)
 
 
@@ -93,18 +172,6 @@ def _fields_in(record: type[BaseModel]) -> tuple[str, ...]:
     schema = record.model_json_schema()
     parts = (schema, *schema.get("$defs", {}).values())
     return tuple(sorted({field for part in parts for field in part.get("properties", ())}))
-
-
-def _shown(part: int | str) -> str:
-    """Return a field's name, which may be anything where nobody knows it, fit for a sentence."""
-    text = str(part)
-    if text.isprintable() and len(text) <= LONGEST_SHOWN:
-        return text
-    return _cut(repr(text))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 
 def _count_further(others: set[tuple[int | str, ...]], first: tuple[int | str, ...]) -> str:

@@ -2,18 +2,20 @@
 
 The first line says what the rows are of; a run of the same thing may append to it, anything else is
 refused. A last line without its newline was torn by a kill and is cut off when the file is next
-opened. A lock keeps a second writer out.
+opened; one that the disk had no room for is taken back at once. A lock keeps a second writer out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-import json
+import hashlib
 import os
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from fluxcost.documents import read_text
+from fluxcost.documents import parse_json, read_text
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.records import Record
 
@@ -45,7 +47,7 @@ class Lines(Generic[HeaderT, RowT]):
     header_type: ClassVar[type[LinesHeader]]
     row_type: ClassVar[type[Record]]
 
-    def __init__(self, stream: IO[bytes], header: HeaderT, rows: list[RowT]) -> None:
+    def __init__(self, stream: FileIO, header: HeaderT, rows: list[RowT]) -> None:
         self._stream = stream
         self.header = header
         self.rows = rows
@@ -61,7 +63,7 @@ class Lines(Generic[HeaderT, RowT]):
         path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            stream = path.open("a+b")
+            stream = path.open("a+b", buffering=0)
         except OSError as error:
             raise DocumentError(f"{path}: {error.strerror}; give a folder to write to.") from None
         try:
@@ -71,7 +73,7 @@ class Lines(Generic[HeaderT, RowT]):
             raise
 
     @classmethod
-    def _locked(cls, stream: IO[bytes], path: Path, header: HeaderT) -> Self:
+    def _locked(cls, stream: FileIO, path: Path, header: HeaderT) -> Self:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -89,6 +91,12 @@ class Lines(Generic[HeaderT, RowT]):
             )
         return cls(stream, old, rows)
 
+    @property
+    def key(self) -> str:
+        """Twelve hex digits that no other file on this machine has; for names of its own."""
+        path = str(Path(self._stream.name).resolve())
+        return hashlib.sha256(path.encode()).hexdigest()[:12]
+
     @classmethod
     def read(cls, path: Path) -> tuple[HeaderT, list[RowT]] | None:
         """Read a file's header and whole rows; None where it holds nothing.
@@ -98,7 +106,8 @@ class Lines(Generic[HeaderT, RowT]):
             InputError: A row's field is out of range.
         """
         text = read_text(path)
-        lines = text[: text.rfind("\n") + 1].splitlines()  # what follows was torn by a kill
+        # What follows the last newline was torn by a kill. Other line ends may stand inside a text.
+        lines = text.split("\n")[:-1]
         if not lines:
             return None
         documents = [_document(path, number, line) for number, line in enumerate(lines, 1)]
@@ -125,9 +134,7 @@ class Lines(Generic[HeaderT, RowT]):
         whole = isinstance(record, LinesHeader)
         line = record.model_dump_json(exclude_defaults=not whole) + "\n"
         try:
-            self._stream.write(line.encode())
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            append_whole(self._stream, line.encode(), to_disk=True)
         except OSError as error:
             raise DocumentError(
                 f"{self._stream.name}: {error.strerror}; the rows before are safe: free the disk "
@@ -135,7 +142,31 @@ class Lines(Generic[HeaderT, RowT]):
             ) from None
 
 
-def cut_torn_line(stream: IO[bytes]) -> None:
+def append_whole(stream: FileIO, data: bytes, *, to_disk: bool) -> None:
+    """Append bytes to an unbuffered file, or leave it as it was.
+
+    Args:
+        stream: Opened unbuffered: what a buffer could not write it would try again on closing.
+        data: All of it or none is in the file afterwards.
+        to_disk: Whether to return only once it is on the disk.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    length = stream.seek(0, os.SEEK_END)
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[stream.write(rest) :]
+        if to_disk:
+            os.fsync(stream.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            stream.truncate(length)
+        raise
+
+
+def cut_torn_line(stream: FileIO) -> None:
     """Drop what follows the last newline: a row that a kill cut short."""
     stream.seek(0)
     content = stream.read()
@@ -146,8 +177,8 @@ def cut_torn_line(stream: IO[bytes]) -> None:
 
 def _document(path: Path, number: int, line: str) -> object:
     try:
-        return json.loads(line)
-    except ValueError:
+        return parse_json(line, str(path))
+    except DocumentError:
         raise DocumentError(
             f"{path} line {number}: damaged; expected one JSON object a line; remove the line to "
             "measure its cell again."

@@ -48,9 +48,23 @@ def _refuse_others(path: Path, file: Any, names: Sequence[str], most_rows: int) 
         if count != 1:
             what = "is missing" if count == 0 else "is there twice"
             raise DocumentError(f"{path}: column {name} {what}; expected {', '.join(names)}.")
+        # Before its values: a few kilobytes of a file may hold millions of long texts.
+        _refuse_kind(path, name, file.schema_arrow.field(name).type, moments=name == names[0])
     rows = file.metadata.num_rows
     if rows > most_rows:
         raise DocumentError(f"{path}: {rows:,} rows; expected at most {most_rows:,}: cut it up.")
+
+
+def _refuse_kind(path: Path, name: str, kind: Any, *, moments: bool) -> None:  # noqa: ANN401
+    import pyarrow as pa
+
+    kinds = pa.types
+    usable = kinds.is_integer(kind)
+    if moments:
+        usable = usable or kinds.is_floating(kind) or kinds.is_timestamp(kind)
+    if not usable:
+        expected = "seconds or timestamps" if moments else "whole numbers"
+        raise DocumentError(f"{path}: column {name} holds {kind}; expected {expected}.")
 
 
 def _numbers(path: Path, name: str, column: Any, *, moments: bool) -> Array:  # noqa: ANN401
@@ -62,7 +76,4 @@ def _numbers(path: Path, name: str, column: Any, *, moments: bool) -> Array:  # 
     if moments and kinds.is_timestamp(column.type):
         since_1970 = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
         return np.asarray(since_1970.cast(pa.int64()).to_numpy()) / 1e6
-    if not (kinds.is_integer(column.type) or (moments and kinds.is_floating(column.type))):
-        expected = "seconds or timestamps" if moments else "whole numbers"
-        raise DocumentError(f"{path}: column {name} holds {column.type}; expected {expected}.")
     return np.asarray(column.to_numpy())

@@ -117,6 +117,8 @@ def mgc_wait(rate_per_s: float, service_s: float, servers: int, variation: float
     if squared >= 1:
         return (1 + squared) / 2 * exponential
     steady = mdc_wait(rate_per_s, service_s, servers)
+    if not (exponential and steady):
+        return 0.0  # so many servers that a wait is under the smallest number there is
     return (1 + squared) / (2 * squared / exponential + (1 - squared) / steady)
 
 

@@ -29,7 +29,7 @@ from fluxcost.documents import (
 from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.performance.cold_start import ColdStart
-from fluxcost.records import Count, Finite, Name, NonNegative, Positive, Record
+from fluxcost.records import Count, Finite, Key, Name, NonNegative, Positive, Record
 from fluxcost.workload import Shape
 
 FORMAT: Literal["fluxcost-calibration"] = "fluxcost-calibration"
@@ -39,7 +39,7 @@ VERSION = 1
 class GpuIdentity(Record):
     """Which GPU this is."""
 
-    key: Name = Field(description="Key in data/gpus.yaml, such as h100-sxm.")
+    key: Key = Field(description="Key in data/gpus.yaml, such as h100-sxm.")
     name: Name = Field(description="Name the driver reports.")
     memory_gib: Positive = Field(description="Device memory the driver reports, GiB.")
 
@@ -517,7 +517,7 @@ class Calibration(Record):
     format: Literal["fluxcost-calibration"] = FORMAT
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     gpu: GpuIdentity
-    model: Name
+    model: Key
     stack: Stack
     source: Literal[Source.MEASURED, Source.IMPORTED, Source.PUBLISHED] = Source.MEASURED
     reference: str | None = Field(

@@ -9,7 +9,6 @@ calls and are not read.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 
 from pydantic import Field
 
-from fluxcost.documents import read_json, read_text
-from fluxcost.errors import DocumentError, InputError
+from fluxcost.documents import parse_json, read_json, read_text
+from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.records import Record
 from measure.importers.record import Call, Ran, of_calls, shape_of
@@ -108,15 +107,11 @@ def _payloads(path: Path) -> dict[str, tuple[dict[str, Any], ...]]:
 
 
 def _requests(path: Path) -> Iterator[_Request]:
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            document = json.loads(line)
-        except ValueError as error:
-            raise DocumentError(f"{where}: not a JSON object ({error}).") from None
-        yield _Request.parse(document, where)
+    # Other line ends than this one may stand inside a text.
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield _Request.parse(parse_json(line, where), where)
 
 
 def _refuse_failures(path: Path, requests: Sequence[_Request]) -> None:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fluxcost.errors import InputError
 from fluxcost.estimate import Source
@@ -49,7 +50,7 @@ def of_calls(path: Path, ran: Ran, calls: Mapping[Call, Sequence[float]]) -> Cal
         InputError: There is no call, or one is quicker than the GPU's peak allows.
     """
     cells = [
-        Cell(**_head(call), run=RUN, reported_wall_s=tuple(calls_s))
+        Cell.parse(_head(call) | {"run": RUN, "reported_wall_s": tuple(calls_s)}, str(path))
         for call, calls_s in calls.items()
     ]
     return of_cells(path, ran, cells)
@@ -62,7 +63,7 @@ def of_figure(path: Path, ran: Ran, call: Call, latency_s: float) -> Calibration
         UnknownNameError: No such model.
         InputError: It is quicker than the GPU's peak allows.
     """
-    cell = Cell(**_head(call), run=RUN, reported_latency_s=latency_s)
+    cell = Cell.parse(_head(call) | {"run": RUN, "reported_latency_s": latency_s}, str(path))
     return of_cells(path, ran, [cell])
 
 
@@ -100,7 +101,7 @@ def shape_of(where: str, width: int, height: int, steps: int, references: int = 
         raise InputError(f"{where}: {error}") from None
 
 
-def _head(call: Call) -> dict[str, int]:
+def _head(call: Call) -> dict[str, Any]:
     shape, batch = call
     return {
         "width": shape.width,

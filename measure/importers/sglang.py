@@ -16,7 +16,7 @@ from pydantic import Field
 from fluxcost.documents import read_json
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.calibration import Calibration
-from fluxcost.records import Positive, Record
+from fluxcost.records import MOST, NonNegative, Positive, Record
 from fluxcost.workload import Shape
 from measure.importers.record import Ran, of_figure
 
@@ -35,10 +35,10 @@ class _Figures(Record, extra="ignore", frozen=True):
     """The figures used; the file holds others."""
 
     duration: Positive
-    completed_requests: int = Field(ge=0)
-    failed_requests: int = Field(ge=0)
-    latency_mean: float = Field(ge=0, allow_inf_nan=False)
-    latency_median: float = Field(ge=0, allow_inf_nan=False)
+    completed_requests: int = Field(ge=0, le=MOST)
+    failed_requests: int = Field(ge=0, le=MOST)
+    latency_mean: NonNegative
+    latency_median: NonNegative
 
 
 def read_sglang(path: Path, ran: Ran, shape: Shape) -> Calibration:

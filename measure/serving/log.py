@@ -11,13 +11,13 @@ import csv
 import datetime as dt
 import io
 import logging
+import os
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO
 
 from fluxcost.errors import DocumentError, InputError
-from measure.lines import cut_torn_line
+from measure.lines import append_whole, cut_torn_line
 
 _logger = logging.getLogger(__name__)
 
@@ -82,16 +82,26 @@ class RequestLog:
             InputError: It holds something else.
         """
         try:
-            self._stream: BinaryIO = path.open("a+b")
+            self._stream = path.open("a+b", buffering=0)
         except OSError as error:
             raise DocumentError(f"{path}: {error.strerror}; give a file to append to.") from None
-        cut_torn_line(self._stream)
-        self._stream.seek(0)
-        head = self._stream.readline().decode("utf-8", "replace").strip()
-        if head not in {"", ",".join(COLUMNS)}:
+        try:
+            self._continue(path)
+        except OSError as error:
             self._stream.close()
+            raise DocumentError(f"{path}: {error.strerror}; nothing was written.") from None
+        except InputError:
+            self._stream.close()
+            raise
+
+    def _continue(self, path: Path) -> None:
+        """Check whose file it is before a byte of it is changed; then cut what a kill tore."""
+        head = (",".join(COLUMNS) + "\n").encode()
+        self._stream.seek(0)
+        if not head.startswith(self._stream.read(len(head))):
             raise InputError(f"{path}: not a request log of this version; choose another file.")
-        if not head:
+        cut_torn_line(self._stream)
+        if self._stream.seek(0, os.SEEK_END) == 0:
             self._append(COLUMNS)
 
     def write(self, row: Row) -> None:
@@ -111,5 +121,4 @@ class RequestLog:
     def _append(self, values: tuple[object, ...]) -> None:
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(values)
-        self._stream.write(line.getvalue().encode())
-        self._stream.flush()
+        append_whole(self._stream, line.getvalue().encode(), to_disk=False)

@@ -11,6 +11,7 @@ device: each process has it for itself.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -104,11 +105,26 @@ def weights_on_disk(asked: Asked, save: Save = save_in_a_process) -> Iterator[Sa
             )
         yield Saved(folder=folder, label=asked.weights, file_gib=size_bytes(folder) / GIB)
         return
-    with tempfile.TemporaryDirectory(dir=asked.scratch, prefix="weights-") as name:
-        order = SaveOrder(
-            model=asked.model, device=asked.device, seed=asked.seed, folder=Path(name)
+    with _passing(asked, "weights") as folder:
+        yield save(
+            SaveOrder(model=asked.model, device=asked.device, seed=asked.seed, folder=folder)
         )
-        yield save(order)
+
+
+@contextmanager
+def _passing(asked: Asked, what: str) -> Iterator[Path]:
+    """Give an empty folder in the scratch folder, and remove it in the end.
+
+    It has one name for each device, so that what a killed start left there, as large as the
+    weights, is removed by the next.
+    """
+    folder = asked.scratch / f"{what}-{asked.device.replace(':', '-')}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure_cold_start(
@@ -120,8 +136,7 @@ def measure_cold_start(
         MeasurementError: A process failed; names the reason.
     """
     began = datetime.now(UTC)
-    with tempfile.TemporaryDirectory(dir=asked.scratch, prefix="compiled-") as name:
-        cache = Path(name)
+    with _passing(asked, "compiled") as cache:
         _drop_from_page_cache(weights.folder)
         nothing = begin(_order(asked, weights, cache, "empty"))
         again = begin(_order(asked, weights, cache, "filled"))

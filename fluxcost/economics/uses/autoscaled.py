@@ -75,17 +75,19 @@ class Autoscaled:
 
 def _stays(fleet: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     """Yield (periods, how many) of the stays of instances, the last started stopping first."""
-    for level in range(1, max(fleet) + 1):
+    below = 0
+    for level in sorted(set(fleet) - {0}):
+        alike, below = level - below, level  # instances that are up in the same periods
         up = [size >= level for size in fleet]
         if all(up):
-            yield len(fleet), 1
+            yield len(fleet), alike
             continue
         # The cycle closes: begin counting at a period in which this instance is down.
         first_down = up.index(False)
         turned = up[first_down:] + up[:first_down]
         for is_up, run in itertools.groupby(turned):
             if is_up:
-                yield len(list(run)), 1
+                yield len(list(run)), alike
 
 
 def _merged(spans: list[Span]) -> tuple[Span, ...]:

@@ -166,7 +166,7 @@ def test_other_files_are_refused(tmp_path: Path):
         read_aiperf(tmp_path / "profile_export_aiperf.json", RAN)
     path = written(tmp_path, [request(0, 510)])
     path.write_text("{torn")
-    with pytest.raises(DocumentError, match="line 1: not a JSON object"):
+    with pytest.raises(DocumentError, match="line 1: not a whole JSON file"):
         read_aiperf(path, RAN, steps=4)
     path.write_text('{"latency": 3}\n')
     with pytest.raises(InputError, match="line 1: metadata is missing"):

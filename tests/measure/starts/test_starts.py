@@ -208,3 +208,18 @@ def test_what_cannot_be_started_is_told_first(tmp_path: Path):
 def test_a_row_of_a_cold_start_reads_back(tmp_path: Path):
     row = Row(cold_start=made_up(4.0), of_run="r")
     assert Row.parse(json.loads(row.model_dump_json(exclude_defaults=True)), "a row") == row
+
+
+def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path: Path):
+    left = tmp_path / "weights-cpu" / "model.safetensors"
+    left.parent.mkdir()
+    left.write_bytes(b"as large as the weights")
+
+    def save(order: SaveOrder) -> Saved:
+        assert list(order.folder.iterdir()) == []
+        (order.folder / "model.safetensors").write_bytes(b"new")
+        return Saved(folder=order.folder, label="new", file_gib=0.1)
+
+    with weights_on_disk(asked(tmp_path), save):
+        assert [each.name for each in tmp_path.iterdir()] == ["weights-cpu"]
+    assert list(tmp_path.iterdir()) == []
