@@ -83,7 +83,7 @@ class Outer(Record):
         ({"inner": {}, "utilization": 1, "\n": 1}, "'\\n' is not a known field; remove it."),
         (
             {"inner": {}, "utilization": 1, "u" * 10**6: 1},
-            f"'{'u' * 76}... is not a known field; re",
+            f"{'u' * 77}... is not a known field; re",
         ),
     ],
 )
