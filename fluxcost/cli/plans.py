@@ -88,7 +88,7 @@ def plan(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Ranked ways to make a workload's images, with their cost."""
+    """Ranked ways to make a workload's images; `--shared`: one fleet for several workloads."""
     _check_reports(
         report or [], beside=(replay, budget_usd_per_month, gpus, shared or None, stacks_on)
     )

@@ -11,7 +11,7 @@ from fluxcost.workload import Workload
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import LOSSY, Machine, make_calibration
 
-HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>|[x](javascript:alert(1))\n# h'
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>|[x](javascript:alert(1)) # h'
 GRID = tuple((side, side, 4, batch) for side in (512, 1024) for batch in (1, 2, 4))
 EAGER = make_calibration(gpu="h200-sxm", grid=GRID)
 FASTER = dataclasses.replace(Machine(), step_s_per_kilotoken=0.011, text_launch_s=0.01)
@@ -24,7 +24,7 @@ COMPILED = make_calibration(
 )
 TIMED = [EAGER, COMPILED, make_calibration(FASTEST, gpu="h200-sxm", grid=GRID, stack=LOSSY)]
 SHOP = catalog(
-    offer(source=f"=cmd {HOSTILE}"[:200].replace("\n", " ")),
+    offer(source=f"=cmd {HOSTILE}"[:200]),
     offer("other", usd=5.0),
     tariff(note=HOSTILE, usd=0.01),
 )
