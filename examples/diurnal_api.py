@@ -27,30 +27,33 @@ API = {
 
 
 def main(today: dt.date | None = None) -> float:
-    """Print the kept fleet and the one that follows the day; return the kept one's USD a month."""
+    """Print the cheapest plan, the kept fleet and those that follow the day; return its USD a month."""
     workload = fc.Workload.parse(API, "the API")
-    best = fc.plan(workload, today=today).best
-    print(f"Kept, {best.option}: {best.why}")
-    if best.serving is not None:
-        print(f"One fewer: {best.serving.why_not_fewer}")
+    plans = fc.plan(workload, today=today)
+    best = plans.best
+    print(f"Cheapest, {best.option}: {best.why}")
+    kept = next(plan for plan in plans if plan.mode == "always-on")
+    print(f"Kept, {kept.option}: {kept.why}")
+    if kept.serving is not None:
+        print(f"One fewer: {kept.serving.why_not_fewer}")
 
-    by_hour = fc.fleet_by_hour(workload, best.fleet)
+    by_hour = fc.fleet_by_hour(workload, kept.fleet)
     counts = " ".join(str(hour.replicas) for hour in by_hour.hours)
-    saved = 1 - by_hour.replica_hours / (best.fleet.replicas * len(by_hour.hours))
+    saved = 1 - by_hour.replica_hours / (kept.fleet.replicas * len(by_hour.hours))
     print(f"GPUs that each hour takes by itself: {counts}; {saved:.0%} fewer GPU hours.")
 
     scaling = fc.Scaling(
         least=1, idle_timeout_s=600.0, cold_start_s=COLD_START_S, waiting_per_replica=4.0
     )
     most = {"replicas": by_hour.most, "scaling": scaling}
-    seen = fc.simulate(workload, best.fleet.model_copy(update=most))
+    seen = fc.simulate(workload, kept.fleet.model_copy(update=most))
     print(
         f"Started when images wait: {seen.replicas_rented.value:.1f} GPUs on average, "
         f"p95 {seen.response['p95'].value:.2f} s."
     )
     print(
-        f"Answer: {best.gpus} x {best.gpu} kept, {best.total:,.0f} USD a month; "
-        f"{saved:.0%} fewer GPU hours by the clock."
+        f"Answer: {best.gpus} x {best.gpu} {best.mode}, {best.total:,.0f} USD a month, where keeping "
+        f"{kept.gpus} takes {kept.total:,.0f}."
     )
     return best.total.value
 
