@@ -13,6 +13,8 @@ from fluxcost.performance.calibration import Replica, read_calibration
 from measure.journal import NAME
 from tests.measure.replicas.fleets import start, workers_of
 
+pytestmark = pytest.mark.alone
+
 OPTIONS = ("--gpus", "1,2", "--cores", "1,all", "--split-image")
 
 

@@ -8,6 +8,8 @@ import pytest
 from fluxcost.performance.calibration import Replica, read_calibration
 from tests.measure.replicas.fleets import SUITE, start
 
+pytestmark = pytest.mark.alone
+
 
 def free_port():
     with socket.socket() as probe:
