@@ -27,7 +27,7 @@ API = {
 
 
 def main(today: dt.date | None = None) -> float:
-    """Print the cheapest plan, the kept fleet and those that follow the day; return its USD a month."""
+    """Print the cheapest plan, and what keeping its GPUs takes; return its USD a month."""
     workload = fc.Workload.parse(API, "the API")
     plans = fc.plan(workload, today=today)
     best = plans.best
@@ -52,8 +52,8 @@ def main(today: dt.date | None = None) -> float:
         f"p95 {seen.response['p95'].value:.2f} s."
     )
     print(
-        f"Answer: {best.gpus} x {best.gpu} {best.mode}, {best.total:,.0f} USD a month, where keeping "
-        f"{kept.gpus} takes {kept.total:,.0f}."
+        f"Answer: {best.gpus} x {best.gpu} {best.mode}, {best.total:,.0f} USD a month, where "
+        f"keeping {kept.gpus} takes {kept.total:,.0f}."
     )
     return best.total.value
 

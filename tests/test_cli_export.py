@@ -11,7 +11,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "game_variations.yaml"
 
 def test_a_workload_and_its_json_give_the_same_file(capsys, tmp_path: Path):
     written, direct, again = (tmp_path / name for name in ("plans.json", "a.yaml", "b.yaml"))
-    written.write_text(shown(capsys, "plan", EXAMPLE, "--json"))
+    written.write_text(shown(capsys, "plan", EXAMPLE, "--top", "40", "--json"))
     offer = ["--option", "lambda/h100-sxm-2x", "--to", "skypilot", "--out"]
     assert shown(capsys, "export", EXAMPLE, *offer, direct).startswith(f"{direct}: 2 x h100-sxm, ")
     told = shown_json(capsys, "export", written, *offer, again)

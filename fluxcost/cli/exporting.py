@@ -32,7 +32,8 @@ def export(
     to: Annotated[To, typer.Option(help="The tool that is to run it.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
     option: Annotated[
-        str | None, typer.Option(help="Offer of the plan, such as lambda/h100-sxm-1x; the best.")
+        str | None,
+        typer.Option(help="Offer of the plan, such as lambda/h100-sxm-1x; the best kept one."),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Checkpoint folder or hub name; else synthetic weights.")
@@ -57,16 +58,16 @@ def export(
     if json:
         show_json({"option": chosen["option"], "to": to.value, "out": str(out)})
         return
-    show_text(f"{out}: {chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, for {to.value}")
+    show_text(
+        f"{out}: {chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, {chosen['mode']}, for {to.value}"
+    )
 
 
 def _chosen(plans: Sequence[dict[str, Any]], option: str | None, source: Path) -> dict[str, Any]:
     if not plans:
         raise fc.InfeasibleError(f"{source} holds no plan; relax what the workload asks.")
-    if option is None:
-        return plans[0]
     # An offer may be rented by the hour and around the clock; only the latter can be exported.
-    named = [plan for plan in plans if plan["option"] == option]
-    if not named:
+    named = [plan for plan in plans if option in {None, plan["option"]}]
+    if option is not None and not named:
         raise fc.UnknownNameError("plan", option, {plan["option"] for plan in plans})
     return min(named, key=lambda plan: plan["mode"] == "scheduled")

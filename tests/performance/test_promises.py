@@ -105,6 +105,7 @@ def noise_of(fitted: Fit) -> float:
     medians = {
         (cell.shape.pixels, cell.batch, cell.steps): fitted.latency(cell.shape, cell.batch).value
         for cell in fitted.calibration.ok_cells
+        if not cell.reference_images
     }
     drops = [
         1 - medians[more] / medians[less]
