@@ -58,9 +58,8 @@ def export(
     if json:
         show_json({"option": chosen["option"], "to": to.value, "out": str(out)})
         return
-    show_text(
-        f"{out}: {chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, {chosen['mode']}, for {to.value}"
-    )
+    rented = f"{chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, {chosen['mode']}"
+    show_text(f"{out}: {rented}, for {to.value}")
 
 
 def _chosen(plans: Sequence[dict[str, Any]], option: str | None, source: Path) -> dict[str, Any]:
