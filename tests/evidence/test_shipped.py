@@ -159,7 +159,7 @@ def test_intervals_from_one_start_hold_nine_in_ten_cells_of_another():
 
 
 def test_cells_no_fit_ever_saw_are_predicted_as_those_left_out():
-    """The aim is 1.5 % and 5 % of a start the fit knows, 3 % and 8 % of another. Missed: the first two."""
+    """The aim is 1.5 % and 5 % of a start the fit knows (missed), 3 % and 8 % of another."""
     fitted = fit(load_calibration(H100_EAGER))
     unseen = held_out_record(fitted.calibration)
     assert unseen is not None
