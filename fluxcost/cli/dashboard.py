@@ -17,12 +17,17 @@ PACKAGE = Path(__file__).resolve().parents[1]
 SETTINGS = {
     "client.toolbarMode": "minimal",
     "browser.gatherUsageStats": "false",
+    "browser.serverAddress": "localhost",
+    "server.address": "localhost",
     "server.showEmailPrompt": "false",
     "server.fileWatcherType": "none",
     "server.maxUploadSize": "8",
 }
 """A tool for its user: nothing is sent anywhere, asked for, or watched for edits.
-Uploads are megabytes at most."""
+Uploads are megabytes at most. Unless told where its readers find it, Streamlit asks a service on
+the internet for the address of this machine."""
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, bound by nobody here
 
 
 def dashboard(
@@ -41,6 +46,7 @@ def dashboard(
     settings = SETTINGS | {
         "server.port": str(port),
         "server.address": address,
+        "browser.serverAddress": "localhost" if address in EVERYWHERE else address,
         "server.headless": str(not browser).lower(),
     }
     options = [f"--{name}={value}" for name, value in settings.items()]

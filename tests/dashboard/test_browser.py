@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 import fluxcost as fc
 from fluxcost.cli.dashboard import SETTINGS
@@ -116,7 +117,13 @@ class Seen:
         self.problems: list[str] = []
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", self._asked)
         self.page.on("dialog", lambda dialog: self.problems.append(f"dialog {dialog.message}"))
+
+    def _asked(self, request: Request) -> None:
+        # Streamlit's own pages can send usage statistics and load maps, fonts and icons.
+        if urlsplit(request.url).hostname not in {"localhost", None}:
+            self.problems.append(f"the page asked for {request.url}")
 
     def _heard(self, message: ConsoleMessage) -> None:
         # Opened below the root, Streamlit first asks for its own service there, and learns by a 404

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit import config, net_util
+from streamlit.config_option import ConfigOption
+from streamlit.web import bootstrap
 
 from dashboard import uploads
 from fluxcost.cli import dashboard
@@ -37,6 +40,7 @@ def test_it_runs_the_pages_of_a_checkout(capsys, started: list[str]):
         "--browser.gatherUsageStats=false",
         "--server.port=8600",
         "--server.address=localhost",
+        "--browser.serverAddress=localhost",
         "--server.headless=true",
     } <= set(started)
 
@@ -71,6 +75,28 @@ def test_without_streamlit_it_names_the_extra(
         "dashboard needs streamlit, which is not installed; pip install 'fluxcost[dashboard]'."
     )
     assert not started
+
+
+@pytest.mark.parametrize("address", [*dashboard.EVERYWHERE, "192.0.2.7"])
+def test_no_service_is_asked_where_this_machine_is(
+    capsys, started: list[str], monkeypatch: pytest.MonkeyPatch, address: str
+):
+    shown(capsys, "dashboard", "--address", address, "--no-browser")
+    for option in started[3:]:
+        name, value = option.removeprefix("--").split("=")
+        monkeypatch.setitem(config.get_config_options(), name, _option(name, value))
+    monkeypatch.setattr(net_util, "get_external_ip", lambda: pytest.fail("asked the internet"))
+    monkeypatch.setattr(net_util, "get_internal_ip", lambda: pytest.fail("asked the network"))
+    bootstrap._print_url(is_running_hello=False)
+    found = "localhost" if address in dashboard.EVERYWHERE else address
+    assert f"--browser.serverAddress={found}" in started
+    assert f"URL: http://{found}:8501" in capsys.readouterr().out
+
+
+def _option(name: str, value: str) -> ConfigOption:
+    option = ConfigOption(name)
+    option.set_value(value, "command line")
+    return option
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "web"])

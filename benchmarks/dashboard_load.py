@@ -1,0 +1,183 @@
+"""Many readers of the dashboard at once: python -m benchmarks.dashboard_load [--sessions 50] ...
+
+Each reader holds a session over Streamlit's own protocol, waits as people do, changes a control to
+a value of its own and waits for the page drawn anew. Printed for each wave of readers: answers,
+errors, the time of an answer, the share of a core the server was busy, and its memory. The readers
+run on the same machine as the server, which listens on the loopback alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NumberInput_pb2 import NumberInput
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.dashboard.test_browser import PATHS, served
+
+CHANGES: dict[str, tuple[str, str, Callable[[random.Random], float]]] = {
+    "what_if": ("Images", "Total, USD", lambda draw: draw.randint(100_000, 400_000)),
+    "break_even": ("Images a month", "API, USD a month", lambda draw: draw.randint(10**5, 10**7)),
+    "capacity": ("Requests a second", "Utilization", lambda draw: draw.uniform(1.0, 12.0)),
+    "calibration": ("Denoising steps", "Latency, median", lambda draw: draw.randint(1, 12)),
+}
+"""Page to the control changed, the number waited for, and a value to change it to."""
+
+PATIENCE_S = 60.0
+"""An answer that takes longer is an error."""
+
+MIB = 2**20
+
+
+@dataclass
+class Tally:
+    """What readers saw."""
+
+    opened_s: list[float] = field(default_factory=list)
+    answered_s: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PATHS})
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Seen:
+    """What one drawing of a page sent."""
+
+    boxes: dict[str, NumberInput] = field(default_factory=dict)
+    metrics: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def hear(self, message: ForwardMsg) -> None:
+        """Keep the controls, the numbers and what went wrong."""
+        if message.WhichOneof("type") != "delta" or not message.delta.HasField("new_element"):
+            return
+        element = message.delta.new_element
+        kind = element.WhichOneof("type")
+        if kind == "number_input":
+            self.boxes[element.number_input.label] = element.number_input
+        elif kind == "metric":
+            self.metrics[element.metric.label] = element.metric.body
+        elif kind == "exception":
+            self.problems.append(f"{element.exception.type}: {element.exception.message}")
+        elif kind == "alert":
+            self.problems.append(element.alert.body)
+
+
+class Reader:
+    """One session on one page."""
+
+    def __init__(self, socket: ClientConnection, name: str) -> None:
+        self.socket, self.name = socket, name
+        self.boxes: dict[str, NumberInput] = {}
+
+    async def draw(self, value: float | None = None) -> Seen:
+        """Ask for the page, with its control at a value, and return it once it is whole."""
+        label, number, _ = CHANGES[self.name]
+        asked = BackMsg()
+        asked.rerun_script.page_name = PATHS[self.name]
+        if value is not None:
+            box = self.boxes[label]
+            state = asked.rerun_script.widget_states.widgets.add(id=box.id)
+            if box.data_type == NumberInput.DataType.INT:
+                state.int_value = int(value)
+            else:
+                state.double_value = value
+        await self.socket.send(asked.SerializeToString())
+        seen = Seen()
+        async for data in self.socket:
+            message = ForwardMsg()
+            message.ParseFromString(data)
+            seen.hear(message)
+            if message.WhichOneof("type") == "script_finished":
+                break
+        self.boxes |= seen.boxes
+        if number not in seen.metrics:
+            seen.problems.append(f"{self.name} was drawn without {number}")
+        return seen
+
+
+async def read(url: str, name: str, asked: argparse.Namespace, seed: int, tally: Tally) -> None:
+    """Open a page and change its control until the wave ends."""
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    ends_s = time.perf_counter() + asked.minutes * 60
+    await asyncio.sleep(draw.uniform(0, asked.think))  # readers do not come all at once
+    async with connect(url, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+        reader = Reader(socket, name)
+        value = None
+        while time.perf_counter() < ends_s:
+            started_s = time.perf_counter()
+            try:
+                seen = await asyncio.wait_for(reader.draw(value), PATIENCE_S)
+            except TimeoutError:
+                tally.errors.append(f"{name}: no answer within {PATIENCE_S:.0f} s")
+                return
+            taken_s = time.perf_counter() - started_s
+            (tally.opened_s if value is None else tally.answered_s[name]).append(taken_s)
+            tally.errors += [f"{name}: {problem}" for problem in seen.problems]
+            value = CHANGES[name][2](draw)
+            await asyncio.sleep(draw.uniform(0.5, 1.5) * asked.think)
+
+
+async def wave(url: str, asked: argparse.Namespace, seed: int) -> Tally:
+    """Let all readers come, read and go."""
+    tally, names = Tally(), itertools.cycle(asked.pages)
+    readers = [
+        read(url, next(names), asked, seed * 10_000 + number, tally)
+        for number in range(asked.sessions)
+    ]
+    for ended in await asyncio.gather(*readers, return_exceptions=True):
+        if ended is not None:
+            tally.errors.append(repr(ended))
+    return tally
+
+
+def told(taken_s: list[float]) -> str:
+    """Return the median and the 95th percentile of times."""
+    if len(taken_s) < 2:
+        return f"{len(taken_s)} answers"
+    p95 = statistics.quantiles(taken_s, n=20, method="inclusive")[-1]
+    middle = statistics.median(taken_s)
+    return (
+        f"{len(taken_s)} answers, median {middle:.2f} s, p95 {p95:.2f} s, most {max(taken_s):.2f} s"
+    )
+
+
+def main() -> None:
+    """Print what each wave of readers saw and what the server took."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--sessions", type=int, default=50)
+    options.add_argument("--minutes", type=float, default=2.0, help="of each wave")
+    options.add_argument("--think", type=float, default=10.0, help="mean seconds between changes")
+    options.add_argument("--waves", type=int, default=3)
+    options.add_argument("--pages", nargs="+", choices=list(CHANGES), default=list(CHANGES))
+    asked = options.parse_args()
+    with served() as address:
+        (server,) = psutil.Process().children()
+        url = address.replace("http", "ws", 1) + "/_stcore/stream"
+        print(f"before: {server.memory_info().rss / MIB:.0f} MiB", flush=True)
+        for number in range(1, asked.waves + 1):
+            before_s, started_s = sum(server.cpu_times()[:2]), time.perf_counter()
+            tally = asyncio.run(wave(url, asked, number))
+            busy = (sum(server.cpu_times()[:2]) - before_s) / (time.perf_counter() - started_s)
+            load = os.getloadavg()[0]
+            memory = server.memory_info().rss / MIB
+            print(f"wave {number}: server {busy:.0%} of a core, {memory:.0f} MiB, load {load:.1f}")
+            print(f"  a page opened: {told(tally.opened_s)}")
+            print(f"  a control changed: {told([*itertools.chain(*tally.answered_s.values())])}")
+            for name in asked.pages:
+                print(f"    {name}: {told(tally.answered_s[name])}")
+            print(f"  errors: {len(tally.errors)}", *sorted(set(tally.errors))[:5], flush=True)
+
+
+if __name__ == "__main__":
+    main()
