@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -44,7 +45,17 @@ class Target:
     timeout_s: float = 120.0
 
     def client(self) -> httpx.AsyncClient:
-        """Return a client that opens as many connections as there are requests."""
+        """Return a client that opens as many connections as there are requests.
+
+        Raises:
+            InputError: The address is no address; nobody is asked for it.
+        """
+        try:
+            host = urlsplit(self.url).hostname
+        except ValueError:
+            host = None
+        if not host:
+            raise InputError(f"the address is {self.url!r}; expected http://HOST:PORT.")
         return httpx.AsyncClient(
             base_url=self.url,
             headers=dict(self.headers),
