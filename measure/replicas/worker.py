@@ -136,6 +136,7 @@ class Worker:
         return start
 
     def _time_windows(self, bench: Bench, windows: list[Window], start: Start) -> None:
+        self._compile(bench, windows)
         progress = Progress(self.blueprint.document.name, self.protocol, windows)
         for window in windows:
             started_s = time.perf_counter()
@@ -148,6 +149,18 @@ class Worker:
                 done = [part for part in parts if part is not None]
                 _say(progress.line(window, done, time.perf_counter() - started_s))
         self.cores.hold(None)
+
+    def _compile(self, bench: Bench, windows: list[Window]) -> None:
+        """Make each shape twice with every core, before a window holds compilers to one.
+
+        Twice, since a graph is recorded in the call after the one that compiles.
+        """
+        for each in dict.fromkeys(window.point for window in windows):
+            for _ in range(2):
+                bench.time_call(each)
+            self.fleet.meet(None)
+            if self.fleet.rank == 0:
+                _say(f"every replica is ready for {each}")
 
     def _measure_links(self, start: Start) -> None:
         if self.fleet.local_rank == 0:
