@@ -112,12 +112,21 @@ class Bench:
         check_activations(activations)
 
 
-def open_instruments(device: torch.device) -> Instruments:
-    """Return the device's instruments; call before anything computes on it."""
+def open_instruments(device: torch.device, idle: int = 0) -> Instruments:
+    """Return the device's instruments; call before this process computes on it.
+
+    Args:
+        device: Whose.
+        idle: Other processes known to hold memory there and to compute nothing meanwhile.
+
+    Raises:
+        MeasurementError: More than those are there.
+    """
     if device.type != "cuda":
         return NullTelemetry()
     # NVML counts every GPU of the host; PyTorch only those CUDA_VISIBLE_DEVICES leaves.
-    return NvmlTelemetry(torch.cuda._get_nvml_device_index(device))  # noqa: SLF001 - no public way
+    index = torch.cuda._get_nvml_device_index(device)  # noqa: SLF001 - no public way
+    return NvmlTelemetry(index, idle)
 
 
 def open_bench(

@@ -60,6 +60,10 @@ def run(
     split_image: Annotated[
         bool, typer.Option(help="With --gpus: also make one image on all GPUs together.")
     ] = False,
+    threads: Annotated[
+        bool,
+        typer.Option(help="With --gpus: also time replicas that are threads of one process."),
+    ] = False,
     nodes: Annotated[int, typer.Option(help="With --gpus: hosts that share the GPUs.")] = 1,
     node_rank: Annotated[int, typer.Option(help="Which of the hosts this is, from 0.")] = 0,
     rendezvous: Annotated[
@@ -92,6 +96,7 @@ def run(
             node_rank=node_rank,
             rendezvous=rendezvous,
             split_image=split_image,
+            threads=threads,
         )
         (show_plan if dry_run else launch)(fleet, _out)
         return

@@ -85,17 +85,24 @@ class NvmlTelemetry:
 
     Create it before this process first computes on the GPU: every process seen then is another's.
     Comparing process ids would not do, since a container's differ from the driver's.
+
+    Args:
+        index: Of the GPU, as the driver counts.
+        idle: Other processes known to hold memory there and to compute nothing meanwhile.
+
+    Raises:
+        MeasurementError: More than those are there.
     """
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, idle: int = 0) -> None:
         import pynvml
 
         self._nvml: Any = pynvml
         pynvml.nvmlInit()
         self._handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        self._own_processes = 0
+        self._known_processes = idle
         self.refuse_company()
-        self._own_processes = 1
+        self._known_processes = idle + 1
 
     def snapshot(self) -> Telemetry:
         """Return clocks (MHz), temperature (°C), power (W) and throttle reasons now."""
@@ -145,7 +152,7 @@ class NvmlTelemetry:
         processes = self._read(
             lambda: self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
         )
-        others = len(processes or ()) - self._own_processes
+        others = len(processes or ()) - self._known_processes
         if others > 0:
             raise MeasurementError(
                 f"{others} other process(es) compute on this GPU; expected none; stop them or "

@@ -20,6 +20,7 @@ def fleet_calibration(
     second_gpu: float = 1.0,
     cpu_s: float = 0.0,
     cores: tuple[int, ...] = (),
+    loss_of_threads: float | None = None,
     seed: int = 5,
 ) -> Calibration:
     """Return a calibration in which two replicas together lose a share of their solo rates.
@@ -29,6 +30,7 @@ def fleet_calibration(
         second_gpu: Seconds of the second GPU's calls over the first's.
         cpu_s: CPU seconds of a call on one core; they divide over the cores.
         cores: Core counts measured beside all.
+        loss_of_threads: What two lose as threads of one process; None where those were not run.
         seed: Of the noise.
     """
     random = np.random.default_rng(seed)
@@ -44,6 +46,14 @@ def fleet_calibration(
                     replicas.append(
                         _replica((width, height), count, rank, len(ranks), walls * noise)
                     )
+        if loss_of_threads is not None:
+            for rank in (0, 1):
+                walls = (GPU_S + cpu_s / (ALL_CORES // 2)) / (1 - loss_of_threads)
+                walls *= second_gpu if rank else 1.0
+                noise = np.exp(NOISE * random.standard_normal(CALLS))
+                part = _replica((width, height), None, rank, 2, walls * noise)
+                named = {"window": f"{part.window} in one process", "in_one_process": True}
+                replicas.append(part.model_copy(update=named))
     return make_calibration().model_copy(update={"replicas": tuple(replicas)})
 
 

@@ -342,6 +342,9 @@ class Replica(Record):
     run: Name
     rank: int = Field(ge=0, description="Of the replica; one replica a GPU.")
     replicas: Count = Field(description="How many ran at once in this window.")
+    in_one_process: bool = Field(
+        default=False, description="Threads of one process; otherwise each is a process."
+    )
     width: Count
     height: Count
     steps: Count

@@ -43,6 +43,11 @@ class Window:
         return self.parts[0].cores
 
     @property
+    def in_one_process(self) -> bool:
+        """Whether its replicas were threads of one process."""
+        return self.parts[0].in_one_process
+
+    @property
     def asked(self) -> Asked:
         """Return what each call was."""
         return self.parts[0].shape, self.parts[0].batch
@@ -86,7 +91,9 @@ class Fleets:
     ) -> None:
         self._alias, self._key = calibration.alias, key
         self._work, self._moment = work, moment
-        self._windows = windows_of(calibration.replicas)
+        self._all_windows = windows_of(calibration.replicas)
+        # Plans give every replica a process, so no law rests on threads of one.
+        self._windows = tuple(each for each in self._all_windows if not each.in_one_process)
 
     def law(self, shape: Shape, batch: int) -> ReplicaLaw:
         """Return the law at a shape and batch: its own windows, or what all others' agree on.
@@ -158,8 +165,8 @@ class Fleets:
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """Every window, in the order taken."""
-        return self._windows
+        """Every window, those of threads in one process too, in the order taken."""
+        return self._all_windows
 
     def _efficiencies(self, asked: Asked, cores: int | None = None) -> dict[int, Estimate]:
         found: dict[int, list[Estimate]] = defaultdict(list)

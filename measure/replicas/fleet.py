@@ -67,11 +67,12 @@ class Fleet:
         self._state.destroy_process_group()
 
 
-def local_device(device_type: str) -> torch.device:
-    """Return the device that this process will have once it joins the fleet, touching none."""
+def local_device(device_type: str, local_rank: int | None = None) -> torch.device:
+    """Return the device of a replica of this host, by default of this process; touches none."""
     if device_type == "cpu":
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    own = int(os.environ["LOCAL_RANK"])
+    return torch.device("cuda", own if local_rank is None else local_rank)
 
 
 def shard(calls: int, part: int, parts: int) -> tuple[int, ...]:

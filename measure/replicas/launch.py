@@ -18,7 +18,7 @@ from measure.blueprint import load_blueprint
 from measure.errors import MeasurementError
 from measure.replicas.progress import Progress
 from measure.replicas.request import FleetRequest, check
-from measure.replicas.windows import all_windows
+from measure.replicas.windows import asked_windows
 from measure.suites import load_suite
 
 TERMINATED = -signal.SIGTERM
@@ -47,7 +47,7 @@ def show_plan(request: FleetRequest, console: Console) -> None:
     """Print every window of a request and how long they should take, and start nothing."""
     model = load_blueprint(request.model).document.name
     suites = tuple(load_suite(name) for name in request.suites)
-    windows = all_windows(suites, request.gpus, request.cores, request.seed)
+    windows = asked_windows(suites, request)
     for window in windows:
         console.print(str(window))
     seconds = Progress(model, suites[0].protocol, windows).expected_s
@@ -63,6 +63,8 @@ def _check_names(request: FleetRequest) -> None:
     if len({suite.protocol for suite in suites}) > 1:
         raise InputError("the suites ask for different protocols; run them one at a time.")
     load_blueprint(request.model)
+    if request.threads and not any(suite.scaling and suite.scaling.threads_at for suite in suites):
+        raise InputError("--threads is on and no suite has points of it; name scaling.threads_at.")
 
 
 def _check_devices(request: FleetRequest) -> None:

@@ -67,7 +67,7 @@ def _efficiency_table(fleets: Fleets) -> Table:
         table.add_row(
             f"{shape}, batch {batch}",
             str(window.cores or ALL),
-            str(len(window.parts)),
+            f"{len(window.parts)} {'threads' if window.in_one_process else 'processes'}",
             f"{window.rate('', 0.0).value:.3f}",
             f"{efficiency.value:.2%} ({efficiency.low:.2%}-{efficiency.high:.2%})",
             _published(len(window.parts)),
@@ -134,4 +134,5 @@ def _median_ms(parts: Sequence[Encoding]) -> str:
 
 
 def _order(window: Window) -> tuple[object, ...]:
-    return window.asked, window.cores is not None, window.cores or 0, len(window.parts)
+    cores = window.cores is not None, window.cores or 0
+    return window.asked, *cores, len(window.parts), window.in_one_process

@@ -30,6 +30,9 @@ class FleetRequest(Record):
     node_rank: int = Field(default=0, ge=0)
     rendezvous: str | None = Field(default=None, description="HOST:PORT of node 0.")
     split_image: bool = Field(default=False, description="Also make one image on all GPUs.")
+    threads: bool = Field(
+        default=False, description="Also time replicas that are threads of one process."
+    )
 
     @property
     def replicas(self) -> int:
@@ -84,6 +87,11 @@ def check(request: FleetRequest) -> None:
     if request.node_rank >= request.nodes:
         raise InputError(
             f"--node-rank is {request.node_rank}; expected 0 to {request.nodes - 1}, one a host."
+        )
+    if request.threads and (request.nodes > 1 or request.replicas < 2):
+        raise InputError(
+            f"--threads has {request.replicas} GPU(s) on {request.nodes} host(s); expected at "
+            "least 2 GPUs of one host, since a process has only those: see --gpus and --nodes."
         )
     most = max((count for count in request.cores if count is not None), default=0)
     share = len(os.sched_getaffinity(0)) // request.replicas_per_host

@@ -36,6 +36,77 @@ class Start:
     run: str
 
 
+class Turn:
+    """One replica's part in a window: it warms up, makes its calls, and tells of them.
+
+    Args:
+        bench: Of the replica.
+        window: The window it takes part in.
+        rank: Which of the window's replicas it is.
+        protocol: When it is warm, and how much is enough.
+    """
+
+    def __init__(self, bench: Bench, window: Window, rank: int, protocol: Protocol) -> None:
+        self.rank = rank
+        self._bench, self._window, self._protocol = bench, window, protocol
+        self._before, self._warm, self._taken = Telemetry(), WarmUp(), _Taken()
+
+    def free(self) -> None:
+        """Give up what earlier windows left in memory.
+
+        Raises:
+            MeasurementError: The GPU is not idle.
+        """
+        self._bench.instruments.refuse_company()
+        self._bench.release()
+        empty_caches()
+
+    def warm_up(self) -> float:
+        """Call until warm; return the seconds of a call.
+
+        Raises:
+            MeasurementError: A call did not do its work.
+        """
+        self._before = self._bench.instruments.snapshot()
+        self._warm = warm_up(self._bench, self._window.point, self._protocol)
+        return statistics.median(self._warm.calls_s[-2:])
+
+    def make(self, calls: int) -> None:
+        """Make this replica's share of the window's calls, as many as every other's."""
+        ranks = self._window.ranks
+        jobs = shard(calls, ranks.index(self.rank), len(ranks))
+        self._taken = _take(self._bench, self._window, jobs)
+
+    def told(self, held: Held, start: Start) -> Replica:
+        """Return what this replica did."""
+        window, taken = self._window, self._taken
+        shape = window.point.shape
+        lasted = taken.elapsed_s >= self._protocol.energy_window_s
+        return Replica(
+            window=f"{start.name}/{window}",
+            run=start.run,
+            rank=self.rank,
+            replicas=len(window.ranks),
+            in_one_process=window.in_one_process,
+            width=shape.width,
+            height=shape.height,
+            steps=shape.steps,
+            batch=window.point.batch,
+            cores=window.cores,
+            cpus=held.cpus,
+            threads=held.threads,
+            elapsed_s=taken.elapsed_s,
+            seeds=taken.seeds,
+            warmup_s=tuple(round(each, 6) for each in self._warm.calls_s),
+            stable=self._warm.stable,
+            samples=_columns(taken.samples),
+            energy=taken.energy if lasted else None,
+            before=self._before,
+            during=tuple(taken.telemetry),
+            after=self._bench.instruments.snapshot(),
+        )
+
+
 def run_window(
     fleet: Fleet, bench: Bench, window: Window, held: Held, protocol: Protocol, start: Start
 ) -> Replica | None:
@@ -45,45 +116,17 @@ def run_window(
         LostReplicaError: Another replica is gone.
         MeasurementError: The GPU is not idle, or a call did not do its work.
     """
-    part = window.ranks.index(fleet.rank) if fleet.rank in window.ranks else None
-    before, warm = Telemetry(), WarmUp()
-    if part is not None:
-        bench.instruments.refuse_company()
-        _free(bench)
-        before = bench.instruments.snapshot()
-        warm = warm_up(bench, window.point, protocol)
-    paces = fleet.meet(statistics.median(warm.calls_s[-2:]) if part is not None else 0.0)
-    calls = calls_for(max(paces), protocol)
+    turn = Turn(bench, window, fleet.rank, protocol) if fleet.rank in window.ranks else None
+    pace = 0.0
+    if turn is not None:
+        turn.free()
+        pace = turn.warm_up()
+    calls = calls_for(max(fleet.meet(pace)), protocol)
     fleet.meet(None)  # the common start
-    taken = None
-    if part is not None:
-        taken = _take(bench, window, shard(calls, part, len(window.ranks)))
+    if turn is not None:
+        turn.make(calls)
     fleet.meet(None)  # the slowest is done
-    if taken is None:
-        return None
-    shape = window.point.shape
-    return Replica(
-        window=f"{start.name}/{window}",
-        run=start.run,
-        rank=fleet.rank,
-        replicas=len(window.ranks),
-        width=shape.width,
-        height=shape.height,
-        steps=shape.steps,
-        batch=window.point.batch,
-        cores=window.cores,
-        cpus=held.cpus,
-        threads=held.threads,
-        elapsed_s=taken.elapsed_s,
-        seeds=taken.seeds,
-        warmup_s=tuple(round(each, 6) for each in warm.calls_s),
-        stable=warm.stable,
-        samples=_columns(taken.samples),
-        energy=taken.energy if taken.elapsed_s >= protocol.energy_window_s else None,
-        before=before,
-        during=tuple(taken.telemetry),
-        after=bench.instruments.snapshot(),
-    )
+    return None if turn is None else turn.told(held, start)
 
 
 def calls_for(call_s: float, protocol: Protocol) -> int:
@@ -91,6 +134,12 @@ def calls_for(call_s: float, protocol: Protocol) -> int:
     slow = call_s > protocol.slow_call_s
     least = protocol.min_samples_slow if slow else protocol.min_samples
     return max(least, math.ceil(protocol.min_duration_s / call_s))
+
+
+def empty_caches() -> None:
+    """Give back what nothing uses any more; without a GPU in use that is host memory."""
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 class _Taken:
@@ -131,10 +180,3 @@ def _columns(samples: list[Sample]) -> Samples:
         ),
         vae_decode_s=tuple(round(each.spans.vae_decode_s, 6) for each in samples),
     )
-
-
-def _free(bench: Bench) -> None:
-    bench.release()
-    gc.collect()
-    if bench.clock.is_cuda:
-        torch.cuda.empty_cache()

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fluxcost.performance.calibration import Replica
-from measure.replicas.request import ALL
+from measure.replicas.request import ALL, FleetRequest
 from measure.suites import Point, Scaling, Suite, point, points_by_suite
 
-Key = tuple[int, int, int, int, int | None, tuple[int, ...]]
-"""Width, height, steps, batch, cores and ranks: what makes two windows the same measurement."""
+Key = tuple[int, int, int, int, int | None, tuple[int, ...], bool]
+"""Width, height, steps, batch, cores, ranks and whether in one process: what makes two windows the
+same measurement."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,28 @@ class Window:
     point: Point
     cores: int | None
     ranks: tuple[int, ...]
+    in_one_process: bool = False
 
     @property
     def key(self) -> Key:
         """Return what makes two windows the same measurement."""
         shape = self.point.shape
         size = (shape.width, shape.height, shape.steps, self.point.batch)
-        return (*size, self.cores, self.ranks)
+        return (*size, self.cores, self.ranks, self.in_one_process)
 
     def __str__(self) -> str:
         who = f"replica {self.ranks[0]} alone" if len(self.ranks) == 1 else f"{len(self.ranks)}"
         who = who if len(self.ranks) == 1 else f"{who} replicas"
+        who = f"{who} in one process" if self.in_one_process else who
         return f"{self.point}, {who}, {self.cores or ALL} cores"
+
+
+def asked_windows(suites: Iterable[Suite], request: FleetRequest) -> list[Window]:
+    """Return every window of a request, those of threads in one process last."""
+    suites = tuple(suites)
+    windows = all_windows(suites, request.gpus, request.cores, request.seed)
+    threads = windows_in_one_process(suites, request.gpus) if request.threads else []
+    return windows + threads
 
 
 def all_windows(
@@ -60,6 +71,15 @@ def all_windows(
     return windows
 
 
+def windows_in_one_process(suites: Iterable[Suite], gpus: tuple[int, ...]) -> list[Window]:
+    """Return the windows whose replicas are threads of one process, one for each count above 1."""
+    asked = dict.fromkeys(each for s in suites if s.scaling for each in s.scaling.threads_at)
+    counts = [tuple(range(n)) for n in gpus if n > 1]
+    return [
+        Window(point(each), None, ranks, in_one_process=True) for each in asked for ranks in counts
+    ]
+
+
 def _swept_points(suites: tuple[Suite, ...]) -> set[Point]:
     found: set[Point] = set()
     for suite in suites:
@@ -76,7 +96,9 @@ def finished(rows_by_rank: list[list[Replica]]) -> set[Key]:
         ranks.setdefault(row.window, set()).add(row.rank)
         first.setdefault(row.window, row)
     return {
-        (row.width, row.height, row.steps, row.batch, row.cores, tuple(sorted(ranks[name])))
+        Window(
+            Point(row.shape, row.batch), row.cores, tuple(sorted(ranks[name])), row.in_one_process
+        ).key
         for name, row in first.items()
         if len(ranks[name]) == row.replicas
     }

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from measure.replicas.progress import Progress
 from measure.replicas.report import print_fleets
 from measure.replicas.request import FleetRequest
 from measure.replicas.split_image import measure_splits, pending_splits
-from measure.replicas.window import Start, run_window
-from measure.replicas.windows import Window, all_windows, finished
+from measure.replicas.threads import Threads
+from measure.replicas.window import Start, empty_caches, run_window
+from measure.replicas.windows import Window, asked_windows, finished
 from measure.stacks import recipe
 from measure.suites import Point, load_suite
 from measure.telemetry import Instruments
@@ -68,9 +70,12 @@ class Worker:
         windows, encodings, splits = self._pending()
         links_left = self._links_left()
         if windows or encodings or splits or links_left:
-            bench = self._open_bench()
+            bench = self._open_bench(self.fleet.device, self.instruments)
             start = self._start(bench)
-            self._time_windows(bench, windows, start)
+            progress = Progress(self.blueprint.document.name, self.protocol, windows)
+            own = [window for window in windows if not window.in_one_process]
+            self._time_windows(bench, own, start, progress)
+            self._time_threads(bench, windows[len(own) :], start, progress)
             for each in encodings:
                 for found in measure_encodings(
                     self.fleet, each, self.request.out, self.request.seed, start
@@ -92,7 +97,7 @@ class Worker:
         split = self.fleet.meet([row.split_image for row in rows if row.split_image])
         done = finished(replicas)
         request = self.request
-        windows = all_windows(self.suites, request.gpus, request.cores, request.seed)
+        windows = asked_windows(self.suites, request)
         sizes = [size for s in self.suites if s.scaling for size in s.scaling.encode]
         have = {(e.width, e.height, e.replicas) for each in encoded for e in each}
         asked = rounds(tuple(dict.fromkeys(sizes)), self.fleet.size)
@@ -110,12 +115,12 @@ class Worker:
         wants = self.fleet.device.type == "cuda" and self.fleet.local_size > 1
         return any(self.fleet.meet(wants and self.fleet.local_rank == 0 and not known))
 
-    def _open_bench(self) -> Bench:
+    def _open_bench(self, device: torch.device, instruments: Instruments) -> Bench:
         bench = open_bench(
             self.blueprint,
             self.recipe,
-            self.fleet.device,
-            self.instruments,
+            device,
+            instruments,
             self.request.weights,
             self.request.seed,
         )
@@ -135,9 +140,10 @@ class Worker:
         self.journal.append(Row(run=run))
         return start
 
-    def _time_windows(self, bench: Bench, windows: list[Window], start: Start) -> None:
+    def _time_windows(
+        self, bench: Bench, windows: list[Window], start: Start, progress: Progress
+    ) -> None:
         self._compile(bench, windows)
-        progress = Progress(self.blueprint.document.name, self.protocol, windows)
         for window in windows:
             started_s = time.perf_counter()
             held = self.cores.hold(window.cores)
@@ -161,6 +167,39 @@ class Worker:
             self.fleet.meet(None)
             if self.fleet.rank == 0:
                 _say(f"every replica is ready for {each}")
+
+    def _time_threads(
+        self, bench: Bench, windows: list[Window], start: Start, progress: Progress
+    ) -> None:
+        """Let the first replica run every replica of a window as threads; the others only wait."""
+        if not windows:
+            return
+        bench.release()
+        empty_caches()
+        self.fleet.meet(None)
+        if self.fleet.rank == 0:
+            with self._open_threads(bench) as threads:
+                for each in dict.fromkeys(window.point for window in windows):
+                    threads.compile(each)
+                    _say(f"every thread is ready for {each}")
+                for window in windows:
+                    started_s = time.perf_counter()
+                    found = threads.run(window, self.cores.hold(None), self.protocol, start)
+                    for part in found:
+                        self.journal.append(Row(replica=part))
+                    _say(progress.line(window, found, time.perf_counter() - started_s))
+        self.fleet.meet(None)
+
+    def _open_threads(self, bench: Bench) -> Threads:
+        """Return a thread a GPU of this host, the first with the bench this replica has."""
+        ranks = range(self.fleet.local_size)
+        devices = [local_device(self.request.device, rank) for rank in ranks]
+
+        def opener(device: torch.device) -> Callable[[], Bench]:
+            # The GPU's own replica waits there, its memory kept.
+            return lambda: self._open_bench(device, open_instruments(device, idle=1))
+
+        return Threads(devices, [lambda: bench, *(opener(each) for each in devices[1:])])
 
     def _measure_links(self, start: Start) -> None:
         if self.fleet.local_rank == 0:

@@ -77,22 +77,23 @@ class Recording:
 
 
 def capture_in_one_pool() -> Capture:
-    """Return a recorder of CUDA graphs that share their scratch memory.
+    """Return a recorder of CUDA graphs that share their scratch memory, on the current device.
 
     Sharing is safe here because a pipeline launches its graphs one after the other, and because
     every recording keeps its outputs, so that no other is given their memory.
     """
     pool = torch.cuda.graph_pool_handle()
+    # PyTorch's own stream for recording is one a process, of whichever device recorded first.
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
 
     def capture(function: Callable[[], Any]) -> Callable[[], Any]:
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARMUPS):
                 function()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
+        with torch.cuda.graph(graph, pool=pool, stream=stream):
             outputs = function()
 
         def replay() -> Any:  # noqa: ANN401 - passes through

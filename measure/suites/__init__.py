@@ -113,6 +113,9 @@ class Scaling(Record):
     cores_at: tuple[Quadruple, ...] = Field(
         default=(), description="Points at which core counts below all are measured; () for every."
     )
+    threads_at: tuple[Quadruple, ...] = Field(
+        default=(), description="Points of replicas that are threads of one process (`--threads`)."
+    )
     encode: tuple[Size, ...] = Field(default=(), description="Sizes of pictures to encode.")
     split: tuple[Quadruple, ...] = Field(
         default=(), description="Points of one image on all GPUs (`--split-image`)."

@@ -170,6 +170,16 @@ def test_efficiency_is_against_the_same_gpus_so_a_slow_one_costs_no_efficiency()
     assert efficiency.value == pytest.approx((2 / 1.1) / (1 + 1 / 1.1), abs=0.004)
 
 
+def test_threads_of_one_process_do_not_touch_what_plans_use():
+    beside = fleet_calibration(loss=0.02, loss_of_threads=0.5)
+    processes = tuple(each for each in beside.replicas if not each.in_one_process)
+    assert len(processes) < len(beside.replicas)
+    without = beside.model_copy(update={"replicas": processes})
+    for n in (2, 3):
+        answers = [fc.fit(each).replica_efficiency(SHAPE, 1, n).value for each in (beside, without)]
+        assert answers[0] == answers[1] > 0.9
+
+
 def test_beyond_what_was_measured_is_extrapolated_and_other_shapes_are_interpolated():
     fit = fc.fit(fleet_calibration(loss=0.02))
     assert fit.fleet_throughput(SHAPE, 1, replicas=4).source is Source.EXTRAPOLATED

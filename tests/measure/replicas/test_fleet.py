@@ -15,7 +15,7 @@ from tests.measure.replicas.fleets import start, workers_of
 
 pytestmark = pytest.mark.alone
 
-OPTIONS = ("--gpus", "1,2", "--cores", "1,all", "--split-image")
+OPTIONS = ("--gpus", "1,2", "--cores", "1,all", "--split-image", "--threads")
 
 
 def rows(out):
@@ -42,7 +42,7 @@ def kill_one_after(out, line):
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
     out = tmp_path_factory.mktemp("fleet") / "out"
-    said, code, seconds, victim = kill_one_after(out, "[2/9]")
+    said, code, seconds, victim = kill_one_after(out, "[2/10]")
     return out, said, code, seconds, victim, rows(out)
 
 
@@ -72,9 +72,12 @@ def test_what_was_measured_before_is_kept_and_not_measured_again(killed, resumed
     for row in before:
         assert list(after[row["window"], row["rank"]].samples.wall_s) == row["samples"]["wall_s"]
     assert len(resumed[2].runs) == 2
-    measured = Counter((r.rank, r.replicas, r.steps, r.cores) for r in resumed[2].replicas)
+    measured = Counter(
+        (r.rank, r.replicas, r.steps, r.cores, r.in_one_process) for r in resumed[2].replicas
+    )
     assert set(measured.values()) == {1}
-    assert len(measured) == 2 * 2 * 3  # replica, alone or together, three conditions
+    # Replica, alone or together, three conditions; and both as threads of one process.
+    assert len(measured) == 2 * 2 * 3 + 2
 
 
 def test_seeds_are_shared_out_without_duplicates_or_gaps(resumed):
@@ -97,6 +100,15 @@ def test_replicas_are_held_to_the_cores_asked_and_to_no_others(resumed):
             assert len(part.cpus) == part.cores == part.threads
     held = {part.rank: set(part.cpus) for part in resumed[2].replicas if part.cores == 1}
     assert not held[0] & held[1]
+
+
+def test_threads_of_one_process_are_kept_apart_from_processes(resumed):
+    threads = [part for part in resumed[2].replicas if part.in_one_process]
+    assert [(part.rank, part.replicas, part.steps) for part in threads] == [(0, 2, 1), (1, 2, 1)]
+    assert len({part.window for part in threads}) == 1
+    assert "2 replicas in one process" in threads[0].window
+    kept = {row["replica"]["rank"] for row in rows(resumed[0]) if "replica" in row}
+    assert kept == {0, 1}
 
 
 def test_spans_of_every_call_lie_within_it_and_calls_within_the_window(resumed):
@@ -127,6 +139,7 @@ def test_the_end_of_a_run_shows_what_it_found(resumed):
         assert heading in said
     assert "one image of 64x64, 2 steps on 2 GPUs (ulysses)" in said
     assert "s left" in said
+    assert "2 threads" in said
 
 
 def test_encoding_is_timed_alone_and_by_all_at_once(resumed):

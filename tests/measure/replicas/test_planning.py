@@ -12,7 +12,7 @@ from measure.replicas.encode import FORMATS, picture
 from measure.replicas.fleet import shard
 from measure.replicas.request import FleetRequest, check, parse_cores, parse_gpus
 from measure.replicas.window import calls_for
-from measure.replicas.windows import all_windows, finished
+from measure.replicas.windows import all_windows, asked_windows, finished
 from measure.suites import Point, Protocol, load_suite
 from tests.fleets import fleet_calibration
 from tests.measure.conftest import TINY_MODEL
@@ -63,6 +63,11 @@ def request(**fields):
         ({"nodes": 2}, "--nodes is above 1 without --rendezvous; give HOST:PORT"),
         ({"node_rank": 1}, "--node-rank is 1; expected 0 to 0"),
         ({"cores": (None, 10_000)}, "--cores is 10000; expected at most"),
+        ({"threads": True, "gpus": (1,)}, "--threads has 1 GPU.s. on 1 host.s.; expected at least"),
+        (
+            {"threads": True, "gpus": (4,), "nodes": 2, "rendezvous": "h:1"},
+            "--threads has 4 GPU.s. on 2 host.s.; expected at least 2 GPUs of one host",
+        ),
     ],
 )
 def test_fleets_that_do_not_add_up_are_refused(fields, sentence):
@@ -85,12 +90,27 @@ def test_every_window_stands_once_with_each_gpu_alone_under_the_same_cores():
     assert windows == all_windows(suites, (1, 2), (None, 4, 1), seed=0)
 
 
+def test_threads_of_one_process_come_last_and_only_when_asked():
+    suites = [load_suite("scaling")]
+    without = asked_windows(suites, request(gpus=(1, 2, 4)))
+    assert not any(window.in_one_process for window in without)
+    windows = asked_windows(suites, request(gpus=(1, 2, 4), threads=True))
+    added = windows[len(without) :]
+    assert windows[: len(without)] == without
+    assert all(window.in_one_process and window.cores is None for window in added)
+    sizes = [(w.point.shape.width, len(w.ranks)) for w in added]
+    assert sizes == [(512, 2), (512, 4), (1024, 2), (1024, 4)]
+    assert len({window.key for window in windows}) == len(windows)
+
+
 def test_a_window_is_finished_once_every_replica_in_it_has_written_it_down():
     parts = fleet_calibration(loss=0.0).replicas
     by_rank = [[part for part in parts if part.rank == rank] for rank in (0, 1)]
     assert len(finished(by_rank)) == 2 * 3
     torn = [by_rank[0], [part for part in by_rank[1] if part.replicas == 1]]
-    assert {key[-1] for key in finished(torn)} == {(0,), (1,)}
+    assert {key[-2] for key in finished(torn)} == {(0,), (1,)}
+    threads = fleet_calibration(loss=0.0, loss_of_threads=0.0).replicas
+    assert finished([list(threads), []]) > finished(by_rank)  # all of a process in one journal
 
 
 @pytest.mark.parametrize(("call_s", "calls"), [(0.1, 30), (1.0, 8), (3.6, 4)])
@@ -140,6 +160,7 @@ def test_a_dry_run_lists_the_windows_and_starts_nothing(capsys, monkeypatch, tmp
         (("--suite", "scalin", "--gpus", "2"), "suite 'scalin' is not known"),
         (("--suite", SUITE, "--gpus", "2", "--device", "tpu"), "expected cuda or cpu"),
         (("--suite", SUITE, "--gpus", "2", "--cores", "99999"), "--cores is 99999"),
+        (("--suite", "core", "--gpus", "2", "--threads"), "no suite has points of it"),
     ],
 )
 def test_a_mistake_is_one_sentence(capsys, monkeypatch, tmp_path, options, sentence):

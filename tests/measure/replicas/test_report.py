@@ -26,6 +26,15 @@ def test_a_planted_loss_is_shown_beside_the_articles():
     assert abs(float(rows[0].split("│")[10]) - 1000 * (0.5 / 0.9 - 0.5)) < 2
 
 
+def test_threads_of_one_process_stand_beside_processes():
+    told = shown(loss=0.01, loss_of_threads=0.20)
+    rows = [line.split("│") for line in told.splitlines() if "1024x1024" in line]
+    assert [row[3].strip() for row in rows] == ["2 processes", "2 threads"]
+    efficiencies = [float(row[5].split("%")[0]) for row in rows]
+    assert abs(efficiencies[0] - 99) < 0.5
+    assert abs(efficiencies[1] - 80) < 0.5
+
+
 def test_cores_are_shown_with_what_is_needed():
     told = shown(loss=0.0, cpu_s=0.03, cores=(1, 4, 8))
     line = next(line for line in told.splitlines() if line.startswith("1024x1024"))

@@ -1,0 +1,124 @@
+"""Replicas that are threads of one process, on the CPU with tiny shapes."""
+
+import dataclasses
+import functools
+import threading
+
+import pytest
+import torch
+
+from measure.bench import open_bench
+from measure.blueprint import load_blueprint
+from measure.errors import MeasurementError
+from measure.replicas.cores import Cores
+from measure.replicas.threads import Threads
+from measure.replicas.window import Start
+from measure.replicas.windows import Window
+from measure.stacks import compiled_bf16, eager_bf16
+from measure.suites import Protocol, point
+from measure.telemetry import NullTelemetry
+from tests.measure.conftest import TINY_MODEL
+
+CPU = torch.device("cpu")
+PROTOCOL = Protocol(window=1, tolerance=0.9, max_warmup_calls=2, min_samples=3, min_duration_s=0.01)
+WINDOW = Window(point((64, 64, 2, 1)), None, (0, 1), in_one_process=True)
+RECIPES = {
+    "eager": eager_bf16.recipe,
+    # Compiles in seconds; a test that inductor's kernels run stands elsewhere.
+    "compiled": functools.partial(compiled_bf16.recipe, backend="eager"),
+}
+
+
+def opener(stack, watched=lambda bench: bench):
+    return lambda: watched(
+        open_bench(
+            load_blueprint(TINY_MODEL), RECIPES[stack](CPU), CPU, NullTelemetry(), None, seed=0
+        )
+    )
+
+
+def run(threads, window=WINDOW):
+    return threads.run(window, Cores(0, 1).hold(None), PROTOCOL, Start("start", "run-1"))
+
+
+# diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache")
+@pytest.mark.parametrize("stack", RECIPES)
+def test_threads_share_the_jobs_and_each_tells_of_its_own_calls(stack):
+    with Threads([CPU, CPU], [opener(stack), opener(stack)]) as threads:
+        threads.compile(WINDOW.point)
+        parts = run(threads)
+    assert [part.rank for part in parts] == [0, 1]
+    assert all(part.in_one_process and part.replicas == 2 for part in parts)
+    assert sorted(seed for part in parts for seed in part.seeds) == list(
+        range(2 * len(parts[0].seeds))
+    )
+    for part in parts:
+        assert len(part.samples.wall_s) == len(parts[0].seeds) >= PROTOCOL.min_samples
+        assert all(len(steps) == 2 for steps in part.samples.denoise_step_s)
+        assert min(part.samples.host_s) > 0
+        assert sum(part.samples.wall_s) <= part.elapsed_s + 1e-4
+
+
+def test_a_replica_keeps_to_its_thread_and_nothing_is_differentiated():
+    seen: dict[int, set[tuple[str, bool]]] = {0: set(), 1: set()}
+
+    def watching(rank):
+        def watched(bench):
+            time_call = bench.time_call
+
+            def noted(where):
+                seen[rank].add((threading.current_thread().name, torch.is_grad_enabled()))
+                return time_call(where)
+
+            bench.time_call = noted
+            return bench
+
+        return watched
+
+    openers = [opener("eager", watching(rank)) for rank in (0, 1)]
+    with torch.enable_grad(), Threads([CPU, CPU], openers) as threads:
+        run(threads)
+    names = {rank: {name for name, _ in calls} for rank, calls in seen.items()}
+    assert all(len(each) == 1 for each in names.values())
+    assert names[0] != names[1]
+    assert not any(differentiated for calls in seen.values() for _, differentiated in calls)
+
+
+def failing_after(calls):
+    def broken(bench):
+        time_call, left = bench.time_call, iter(range(calls))
+
+        def failing(where):
+            if next(left, None) is None:
+                raise RuntimeError("CUDA error: out of\nluck")
+            return time_call(where)
+
+        bench.time_call = failing
+        return bench
+
+    return broken
+
+
+@pytest.mark.parametrize("calls", [0, 2, 5])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_failing_thread_ends_the_run_with_its_rank_and_reason(bench, rank, calls):
+    # The fifth call is one of the window itself, when both are at work.
+    watched = [lambda each: each, lambda each: each]
+    watched[rank] = failing_after(calls)
+    openers = [lambda: watched[0](dataclasses.replace(bench)), opener("eager", watched[1])]
+    sentence = rf"the thread of replica {rank} failed: RuntimeError: CUDA error: out of luck"
+    before = threading.active_count()
+    with pytest.raises(MeasurementError, match=sentence), Threads([CPU, CPU], openers) as threads:
+        run(threads)
+    assert threading.active_count() == before
+
+
+def test_a_replica_that_cannot_be_built_is_named():
+    def refuse():
+        raise MeasurementError("1 other process(es) compute on this GPU; expected none")
+
+    before = threading.active_count()
+    with pytest.raises(MeasurementError, match="the thread of replica 1 failed: 1 other process"):
+        Threads([CPU, CPU], [opener("eager"), refuse])
+    assert threading.active_count() == before
