@@ -54,6 +54,21 @@ def test_readings_come_in_the_units_of_their_names(monkeypatch):
     assert (gpu.energy_j(), gpu.used_gib()) == (2.5, 3.0)
 
 
+def test_an_idle_process_known_beforehand_is_no_company(monkeypatch):
+    there = [["theirs"]]
+    monkeypatch.setitem(
+        sys.modules, "pynvml", fake_nvml(nvmlDeviceGetComputeRunningProcesses=lambda _: there[0])
+    )
+    with pytest.raises(MeasurementError, match=r"1 other process"):
+        NvmlTelemetry(0)
+    gpu = NvmlTelemetry(0, idle=1)
+    there[0] = ["theirs", "own"]
+    gpu.refuse_company()
+    there[0] = ["theirs", "own", "a stranger"]
+    with pytest.raises(MeasurementError, match=r"1 other process"):
+        gpu.refuse_company()
+
+
 def test_what_the_gpu_does_not_support_is_none(monkeypatch):
     assert telemetry(monkeypatch).power_limit_w() is None
 
