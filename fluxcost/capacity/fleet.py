@@ -86,10 +86,14 @@ class Failures(Record):
 
 
 class Fleet(Record):
-    """Replicas of one calibration's stack, each on one GPU."""
+    """Replicas of one calibration's stack, each on one GPU unless several make each image."""
 
     calibration: Name = Field(description="What load_calibration takes.")
     replicas: Replicas
+    gpus_per_image: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
+        default=1,
+        description="GPUs that make each image together; a replica is then all of them.",
+    )
     batching: Batching = Batching()
     queue_limit: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None, description="Images that may wait; requests past it are turned away."
@@ -106,6 +110,11 @@ class Fleet(Record):
     def serving(self) -> int:
         """Replicas that serve, the most where they come and go."""
         return self.replicas + (self.reserve if self.failures is not None else 0)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of all replicas."""
+        return self.replicas * self.gpus_per_image
 
     @model_validator(mode="after")
     def _least_is_less(self) -> Self:

@@ -210,6 +210,7 @@ class Sizing:
         return Fleet(
             calibration=self.calibration,
             replicas=replicas,
+            gpus_per_image=self.service.gpus_per_image,
             batching=self.batching,
             queue_limit=self._queue_limit(replicas),
         )

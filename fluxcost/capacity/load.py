@@ -9,7 +9,7 @@ from fluxcost.capacity.demand import at_rate, demand_of
 from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.least import MET
 from fluxcost.capacity.service import service_of
-from fluxcost.capacity.simulate import fitted_for, simulate
+from fluxcost.capacity.simulate import fitted_for, one_gpu_fit, simulate
 from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
@@ -108,7 +108,7 @@ def load_curve(
     """
     if not loads or list(loads) != sorted(set(loads)) or not 0 < loads[0] <= loads[-1] < 1:
         raise InputError(f"loads are {loads!r}; expected shares over 0 and under 1, rising.")
-    timed = fitted_for(fleet, calibration)
+    timed = one_gpu_fit(fleet, calibration)
     full_per_s = full_rate(workload, fleet, timed)
     points = tuple(
         LoadPoint(

@@ -9,7 +9,7 @@ import numpy as np
 
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Draws, Estimate, Source
-from fluxcost.performance.fit import Fit
+from fluxcost.performance.fit import AnyFit
 from fluxcost.performance.kriging import Array
 from fluxcost.workload import Shape
 
@@ -42,6 +42,7 @@ class Service:
         factors: Draws of the timing error common to all calls, about 1.
         source: The weakest source of a timing used.
         evidence: What the timings rest on.
+        gpus_per_image: GPUs that a replica is, all of them at work on each call.
     """
 
     occupancy_s: Array
@@ -50,6 +51,7 @@ class Service:
     factors: Draws | None = None
     source: Source = Source.ASSUMED
     evidence: tuple[str, ...] = ()
+    gpus_per_image: int = 1
 
     @property
     def max_batch(self) -> int:
@@ -61,7 +63,7 @@ class Service:
         return float(np.dot(shares, self.occupancy_s[:, -1])) / self.max_batch
 
 
-def service_of(fit: Fit, mix: tuple[tuple[Shape, float], ...], max_batch: int) -> Service:
+def service_of(fit: AnyFit, mix: tuple[tuple[Shape, float], ...], max_batch: int) -> Service:
     """Return the times a fit answers for the shapes of a mix at every batch up to the largest.
 
     A batch the fit cannot answer takes as long as the next larger one it can: a replica may always
@@ -88,10 +90,11 @@ def service_of(fit: Fit, mix: tuple[tuple[Shape, float], ...], max_batch: int) -
         factors=np.asarray(image) / central,
         source=Source.weakest(span.source for span in spans),
         evidence=tuple(dict.fromkeys(line for span in spans for line in span.evidence)),
+        gpus_per_image=fit.gpus_per_image,
     )
 
 
-def _calls(fit: Fit, shape: Shape, max_batch: int) -> list[tuple[Estimate, Estimate]]:
+def _calls(fit: AnyFit, shape: Shape, max_batch: int) -> list[tuple[Estimate, Estimate]]:
     """Return occupancy and latency of every batch; a larger one never takes less."""
     found = [_call(fit, shape, max_batch)]
     for batch in range(max_batch - 1, 0, -1):
@@ -104,14 +107,15 @@ def _calls(fit: Fit, shape: Shape, max_batch: int) -> list[tuple[Estimate, Estim
     return found[::-1]
 
 
-def _call(fit: Fit, shape: Shape, batch: int) -> tuple[Estimate, Estimate]:
-    return fit.occupancy(shape, batch=batch), fit.latency(shape, batch=batch, statistic="mean")
+def _call(fit: AnyFit, shape: Shape, batch: int) -> tuple[Estimate, Estimate]:
+    gpu_s = fit.occupancy(shape, batch=batch)
+    # A replica is kept for as long as each of its GPUs is.
+    kept = gpu_s if fit.gpus_per_image == 1 else gpu_s.scaled(1 / fit.gpus_per_image, "s")
+    return kept, fit.latency(shape, batch=batch, statistic="mean")
 
 
-def _spread(fit: Fit, shapes: list[Shape]) -> Spread:
-    cells = [cell for cell in fit.calibration.ok_cells if cell.calls_s and cell.gpus == 1]
-    own = [cell for cell in cells if cell.shape in shapes]
-    walls = [np.array(cell.calls_s) for cell in own or cells]
+def _spread(fit: AnyFit, shapes: list[Shape]) -> Spread:
+    walls = fit.calls_of(shapes)
     if not walls:
         return no_spread
     ratios = np.concatenate([wall / wall.mean() for wall in walls])

@@ -21,7 +21,7 @@ from fluxcost.capacity.worlds import Worlds
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.fit import AnyFit, Fit, fit
 from fluxcost.performance.library import load_calibration
 from fluxcost.workload import Objective, Workload
 
@@ -108,7 +108,18 @@ def with_cold_start(fleet: Fleet, calibration: Calibration) -> Fleet:
     return fleet.model_copy(update={"scaling": stated})
 
 
-def fitted_for(fleet: Fleet, calibration: Calibration | Fit | None) -> Fit:
+def fitted_for(fleet: Fleet, calibration: Calibration | Fit | None) -> AnyFit:
+    """Return the timings of a fleet's calls, those given or else the shipped ones it names.
+
+    Raises:
+        UnknownNameError: No shipped calibration has the fleet's name.
+        MissingDataError: So many GPUs as make each image never did together.
+    """
+    one_gpu = one_gpu_fit(fleet, calibration)
+    return one_gpu if fleet.gpus_per_image == 1 else one_gpu.split(fleet.gpus_per_image)
+
+
+def one_gpu_fit(fleet: Fleet, calibration: Calibration | Fit | None) -> Fit:
     """Return the timings given, fitted, or else the shipped ones that the fleet names.
 
     Raises:

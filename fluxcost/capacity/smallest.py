@@ -11,7 +11,7 @@ from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.least import Sizing
 from fluxcost.capacity.load import steady
 from fluxcost.capacity.service import service_of
-from fluxcost.capacity.simulate import fitted_for
+from fluxcost.capacity.simulate import fitted_for, one_gpu_fit
 from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.performance.calibration import Calibration
@@ -174,7 +174,7 @@ def fleet_by_hour(
     mean_per_s = demand_of(workload).rate_per_s
     assert mean_per_s is not None  # noqa: S101 - arrivals with a profile have a rate
     mean_weight = sum(weights) / len(weights)
-    timed = fitted_for(fleet, calibration)
+    timed = one_gpu_fit(fleet, calibration)
 
     @functools.cache
     def sized(weight: float) -> Simulation | None:

@@ -417,6 +417,11 @@ class SplitImage(Record):
         description="Norm of the pictures' difference over the deviation of the lone one's."
     )
 
+    @property
+    def shape(self) -> Shape:
+        """The shape measured."""
+        return Shape(self.width, self.height, self.steps)
+
 
 class Load(Record):
     """Requests sent to a running server at times set beforehand, whatever it answered.

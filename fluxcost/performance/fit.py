@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -29,12 +30,14 @@ from fluxcost.performance.floor import (
     working_rates,
 )
 from fluxcost.performance.groups import Stage, fitted_cells, groups_of
+from fluxcost.performance.kriging import Array
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.region import Region, check_batch, trusted
 from fluxcost.performance.replicas import check_replicas
 from fluxcost.performance.sampling import Statistic
+from fluxcost.performance.split import SplitFit
 from fluxcost.performance.stages import Shared, StageName, exact_stages, fitted_stages
 from fluxcost.workload import Shape
 
@@ -77,6 +80,8 @@ class Fit:
     twice the measured tokens x batch), InfeasibleError (does not fit in memory) and
     UntrustworthyError (half-width over 25 %; carries the estimate).
     """
+
+    gpus_per_image = 1
 
     def __init__(
         self,
@@ -191,6 +196,33 @@ class Fit:
         """
         check_batch(batch)
         return self._fleets.cores_needed(shape, batch)
+
+    def split(self, gpus: int) -> SplitFit:
+        """Return the answers where several GPUs make each image together.
+
+        Args:
+            gpus: How many; their gain is known only at the shapes and batches timed so.
+
+        Raises:
+            InputError: gpus is not a whole number from 2 up.
+            MissingDataError: So many never made an image together.
+        """
+        return SplitFit(self, gpus, self._moment)
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Images a call, of the calls that succeeded."""
+        return tuple(sorted({cell.batch for cell in self.calibration.ok_cells}))
+
+    def calls_of(self, shapes: Iterable[Shape]) -> list[Array]:
+        """Return the wall seconds of the calls timed at some shapes, one array a cell.
+
+        Where none of them was timed they are those of every shape.
+        """
+        asked = set(shapes)
+        cells = [c for c in self.calibration.ok_cells if c.calls_s and c.gpus == 1]
+        own = [cell for cell in cells if cell.shape in asked]
+        return [np.array(cell.calls_s) for cell in own or cells]
 
     def stages(self, shape: Shape, batch: int = 1) -> dict[StageName, Estimate]:
         """Return the median seconds of each stage; `denoise` is all steps together.
@@ -422,3 +454,7 @@ class Fit:
     @functools.cached_property
     def _evidence(self) -> str:
         return f"{self.calibration.alias} ({self.key}): fit to {len(self._cells)} cells"
+
+
+AnyFit = Fit | SplitFit
+"""Answers about calls on one GPU, or on several that make each image together."""

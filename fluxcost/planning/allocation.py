@@ -98,7 +98,7 @@ def _idle(total_usd: Any, busy: Any, weight: Any) -> Any:  # noqa: ANN401 - a nu
 
 def _busy(serving: Serving, gpus: int) -> Estimate:
     """Return the share of the time paid for in which calls run."""
-    return serving.utilization.scaled(serving.fleet.replicas / gpus, "1")
+    return serving.utilization.scaled(serving.fleet.gpus / gpus, "1")
 
 
 def _idle_parts(idle_by: IdleRule, alone: Sequence[Plan]) -> list[Estimate]:

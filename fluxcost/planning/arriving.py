@@ -84,7 +84,7 @@ class Candidate(Generic[Kind]):
     @property
     def name(self) -> str:
         """What it is called among rejected ones."""
-        return f"{self.pace.calibration}, {self.sizing.batching}"
+        return _name(self.pace, self.sizing.batching)
 
 
 def demanded(workload: Workload) -> Demand:
@@ -189,7 +189,7 @@ def _promise(candidate: Candidate[Kind]) -> tuple[int, int, int]:
 
 
 def _candidate(pace: Pace, sizing: Callable[[Pace], Kind]) -> Candidate[Kind] | Rejected:
-    name = f"{pace.calibration}, {Batching(max_batch=pace.batch)}"
+    name = _name(pace, Batching(max_batch=pace.batch))
     try:
         made = sizing(pace)
         return Candidate(pace, made, made.by_theory)
@@ -197,6 +197,11 @@ def _candidate(pace: Pace, sizing: Callable[[Pace], Kind]) -> Candidate[Kind] | 
         return Rejected(name, "objective", str(error), error.over)
     except FluxcostError as error:
         return Rejected(name, "timing", str(error))
+
+
+def _name(pace: Pace, batching: Batching) -> str:
+    together = pace.fit.gpus_per_image
+    return f"{pace.calibration}{f', {together} GPUs an image' if together > 1 else ''}, {batching}"
 
 
 def _contest(

@@ -58,6 +58,7 @@ def _leg(offer: Offer, pace: Pace, mode: Mode, rental: Rental, fleet: Fleet | No
         gpu=offer.gpu,
         gpus=rental.gpus,
         replicas=rental.gpus if fleet is None else fleet.replicas,
+        gpus_per_image=1 if fleet is None else fleet.gpus_per_image,
         calibration=pace.calibration,
         batching=Batching(max_batch=pace.batch) if fleet is None else fleet.batching,
         queue_limit=None if fleet is None else fleet.queue_limit,
@@ -71,7 +72,7 @@ def _about(rental: Rental, serving: Serving | None) -> tuple[str, ...]:
     if serving is None:
         return ()
     told = []
-    if (spare := rental.gpus - serving.fleet.replicas) > 0:
+    if (spare := rental.gpus - serving.fleet.gpus) > 0:
         told.append(f"{spare} of the {rental.gpus} GPUs are to spare: they are sold together")
     if serving.lost:
         told.append(f"{percent(serving.lost)} of the requests are turned away")

@@ -195,6 +195,8 @@ def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
 def _cores(workload: Workload, best: Plan, fits: list[Fit]) -> int | None:
     if best.calibration is None or best.batch is None or not workload.shapes:
         return None
+    if best.legs[0].gpus_per_image > 1:
+        return None  # cores were varied for replicas of one GPU
     fitted = next(each for each in fits if name_of(each.calibration) == best.calibration)
     try:
         return max(fitted.cores_needed(shape, best.batch) for shape, _ in workload.mix)

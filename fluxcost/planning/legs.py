@@ -23,7 +23,7 @@ class Leg:
         mode: How it is bought.
         gpu: GPU key; None for an API.
         gpus: GPUs rented at once, whole instances; 0 for an API.
-        replicas: GPUs of these that serve; an instance sold whole may have some to spare.
+        replicas: That serve; an instance sold whole may have GPUs to spare.
         calibration: Alias of the calibration whose timings it rests on; None for an API.
         batching: How images are joined into calls; None for an API.
         queue_limit: Images that may wait before requests are turned away; None for any number.
@@ -32,6 +32,7 @@ class Leg:
         total: USD per job or USD per month.
         hourly_replicas: Replicas rented in each hour of the workload's profile; None where they are
             the same all the time.
+        gpus_per_image: GPUs that make each image together; a replica is then all of them.
     """
 
     option: str
@@ -46,6 +47,7 @@ class Leg:
     share: float
     total: Estimate
     hourly_replicas: tuple[int, ...] | None = None
+    gpus_per_image: int = 1
 
     @property
     def fleet(self) -> Fleet:
@@ -59,6 +61,7 @@ class Leg:
         document = {
             "calibration": self.calibration,
             "replicas": self.replicas,
+            "gpus_per_image": self.gpus_per_image,
             "batching": self.batching,
             "queue_limit": self.queue_limit,
             "scaling": self.scaling,
@@ -73,6 +76,7 @@ class Leg:
             "gpu": self.gpu,
             "gpus": self.gpus,
             "replicas": self.replicas,
+            "gpus_per_image": self.gpus_per_image,
             "calibration": self.calibration,
             "batching": self.batching and self.batching.to_dict(),
             "queue_limit": self.queue_limit,

@@ -19,6 +19,7 @@ from fluxcost.planning.plans import Plan, Rejected, parted
 from fluxcost.planning.recipe import Depth
 from fluxcost.planning.search import allowed_offers, buy_all, dearness, no_timing
 from fluxcost.planning.sizing import rent_fleet
+from fluxcost.planning.together import out_of_reach, serve_together
 from fluxcost.planning.ways import broken_steadiness
 from fluxcost.workload import Workload
 
@@ -39,6 +40,21 @@ def serve(
         InputError: The workload has no objective.
         DocumentError: Its trace cannot be used.
     """
+    outcomes = list(_by_replicas(workload, catalog, fits, today, depth, seed))
+    yield from outcomes
+    if out_of_reach(outcomes):
+        yield from serve_together(workload, catalog, fits, today, depth, seed)
+
+
+def _by_replicas(
+    workload: Workload,
+    catalog: Catalog,
+    fits: Sequence[Fit],
+    today: dt.date | None,
+    depth: Depth,
+    seed: int,
+) -> Iterator[Plan | Rejected]:
+    """Yield the ways with replicas of one GPU each, and with APIs."""
     demand = demanded(workload)
     images = demand.images_per_month
     paces, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))

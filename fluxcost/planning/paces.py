@@ -9,7 +9,7 @@ from typing import Literal
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.calibration import Calibration, Stack
-from fluxcost.performance.fit import Fit
+from fluxcost.performance.fit import AnyFit
 from fluxcost.planning.licenses import broken_license
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds
@@ -22,7 +22,7 @@ Mix = tuple[tuple[Shape, float], ...]
 
 @dataclass(frozen=True, eq=False)
 class Pace:
-    """The speed of one GPU with one stack and batch.
+    """The speed of one GPU with one stack and batch, or of several that make each image.
 
     Attributes:
         gpu: GPU key.
@@ -34,7 +34,7 @@ class Pace:
     """
 
     gpu: str
-    fit: Fit
+    fit: AnyFit
     calibration: str
     batch: int
     image_s: Estimate
@@ -46,7 +46,9 @@ class Pace:
         return self.image_s.source
 
 
-def paces_of(mix: Mix, constraints: Constraints, fits: Iterable[Fit]) -> Iterator[Pace | Rejected]:
+def paces_of(
+    mix: Mix, constraints: Constraints, fits: Iterable[AnyFit]
+) -> Iterator[Pace | Rejected]:
     """Yield every pace the constraints allow, and why the others are not.
 
     A published table is used only for a GPU that nobody has measured: the same GPU's own cells
@@ -67,7 +69,7 @@ def paces_of(mix: Mix, constraints: Constraints, fits: Iterable[Fit]) -> Iterato
         if broken := broken_by_stack(name, calibration, constraints):
             yield broken
             continue
-        for batch in sorted({cell.batch for cell in calibration.ok_cells}):
+        for batch in fitted.batches:
             outcome = _pace(mix, constraints, fitted, name, batch)
             if isinstance(outcome, Pace) and not is_table:
                 measured.add(gpu)
@@ -105,9 +107,10 @@ def name_of(calibration: Calibration) -> str:
 
 
 def _pace(
-    mix: Mix, constraints: Constraints, fitted: Fit, name: str, batch: int
+    mix: Mix, constraints: Constraints, fitted: AnyFit, name: str, batch: int
 ) -> Pace | Rejected:
-    candidate = f"{name}, batch {batch}"
+    together = f", {fitted.gpus_per_image} GPUs an image" if fitted.gpus_per_image > 1 else ""
+    candidate = f"{name}{together}, batch {batch}"
     try:
         pace = Pace(
             gpu=fitted.calibration.gpu.key,
@@ -134,10 +137,10 @@ def _broken_by_pace(
     latency = _slowest(mix, pace.fit, pace.batch, "p95")
     if latency.high > limit_s:
         reason = f"a call takes {interval(latency)} at p95; at most {seconds(limit_s)} asked."
-        return Rejected(candidate, "max_latency_p95_s", reason)
+        return Rejected(candidate, "max_latency_p95_s", reason, latency.high / limit_s)
     return None
 
 
-def _slowest(mix: Mix, fitted: Fit, batch: int, statistic: Literal["median", "p95"]) -> Estimate:
+def _slowest(mix: Mix, fitted: AnyFit, batch: int, statistic: Literal["median", "p95"]) -> Estimate:
     calls = [fitted.latency(shape, batch=batch, statistic=statistic) for shape, _ in mix]
     return max(calls, key=lambda call: call.high)

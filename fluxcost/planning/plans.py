@@ -131,7 +131,8 @@ class Rejected:
         candidate: The offer, tariff, or calibration and batch.
         constraint: What failed: a field of the workload's constraints, or price, timing, deadline.
         reason: One sentence.
-        over: How many times over the objective it is; None where that is not what failed.
+        over: How many times over the objective or the limit of a call it is; None where neither is
+            what failed.
     """
 
     candidate: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from fluxcost.capacity.cold_start import startup_s
+from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.serving import Serving
 from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds, instances_for
 from fluxcost.economics.cost import Timed, as_utilization
@@ -158,11 +159,17 @@ def rent_for_month(offer: Offer, image_s: Estimate, images: int, terms: Terms) -
 
 
 def rent_fleet(offer: Offer, serving: Serving, today: dt.date | None) -> Rental:
-    """Return the instances that hold a fleet kept around the clock, and the bill."""
+    """Return the instances that hold a fleet kept around the clock, and the bill.
+
+    Raises:
+        InfeasibleError: An instance has fewer GPUs than make each image together.
+    """
     fleet = serving.fleet
-    gpus = instances_for(offer, fleet.replicas) * offer.gpu_count
+    gpus = _gpus_of_instances(offer, fleet)
     hours, total = kept_for_month(offer, gpus, today, serving.response)
     replicas = f"{fleet.replicas} replica{'s' if fleet.replicas > 1 else ''}"
+    if fleet.gpus_per_image > 1:
+        replicas = f"{replicas} of {fleet.gpus_per_image} GPUs that make each image together"
     met = percent(serving.probability_met)
     why = (
         f"{replicas} with {fleet.batching}, {percent(serving.utilization.value)} busy, answer "
@@ -171,6 +178,21 @@ def rent_fleet(offer: Offer, serving: Serving, today: dt.date | None) -> Rental:
         f"{_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
+
+
+def _gpus_of_instances(offer: Offer, fleet: Fleet) -> int:
+    """Return the GPUs of the whole instances that hold a fleet."""
+    together = fleet.gpus_per_image
+    if together == 1:
+        return instances_for(offer, fleet.replicas) * offer.gpu_count
+    # GPUs that exchange data within every call are those of one instance.
+    held = offer.gpu_count // together
+    if held == 0:
+        raise InfeasibleError(
+            f"sold as instances of {counted_gpus(offer.gpu_count)}, and {together} of one instance "
+            "make each image together."
+        )
+    return math.ceil(fleet.replicas / held) * offer.gpu_count
 
 
 def kept_for_month(

@@ -47,6 +47,7 @@ class _Leg(Record):
     gpu: str | None
     gpus: int
     replicas: int
+    gpus_per_image: int = 1
     calibration: str | None
     batching: Batching | None
     queue_limit: int | None
@@ -223,6 +224,11 @@ def _refuse_what_no_server_does(leg: _Leg, stack: str, batching: Batching) -> No
         raise InfeasibleError(
             f"{leg.option} is rented by the hours of the workload's profile, and what is exported "
             "is kept around the clock; choose such a plan with --option."
+        )
+    if leg.gpus_per_image > 1:
+        raise InfeasibleError(
+            f"{leg.option} has {leg.gpus_per_image} GPUs make each image together, and `python -m "
+            "measure serve` gives each replica one; choose another plan with --option."
         )
     if stack not in SERVED_STACKS:
         raise InfeasibleError(

@@ -64,7 +64,9 @@ def _leg(leg: Leg, *, alone: bool) -> Iterator[Fact]:
     yield Fact("Rent" if leg.gpus else "Buy", f"{rented}{leg.option}, {leg.mode}{share}")
     if leg.calibration is not None and leg.batching is not None:
         stack = leg.calibration.rsplit("/", 1)[-1]
-        yield Fact("Run", f"{stack}, {leg.batching}, {counted(leg.replicas, 'replica')}")
+        together = f" of {leg.gpus_per_image} GPUs" if leg.gpus_per_image > 1 else ""
+        running = counted(leg.replicas, "replica") + together
+        yield Fact("Run", f"{stack}, {leg.batching}, {running}")
     if not alone:
         yield _fact(f"Cost of {leg.option}", leg.total)
 
