@@ -112,21 +112,21 @@ class Bench:
         check_activations(activations)
 
 
-def open_instruments(device: torch.device, idle: int = 0) -> Instruments:
+def open_instruments(device: torch.device, *, among_own: bool = False) -> Instruments:
     """Return the device's instruments; call before this process computes on it.
 
     Args:
         device: Whose.
-        idle: Other processes known to hold memory there and to compute nothing meanwhile.
+        among_own: Whether the fleet this process belongs to holds the device already.
 
     Raises:
-        MeasurementError: More than those are there.
+        MeasurementError: Another process is there, and it is not of the own fleet.
     """
     if device.type != "cuda":
         return NullTelemetry()
     # NVML counts every GPU of the host; PyTorch only those CUDA_VISIBLE_DEVICES leaves.
     index = torch.cuda._get_nvml_device_index(device)  # noqa: SLF001 - no public way
-    return NvmlTelemetry(index, idle)
+    return NvmlTelemetry(index, among_own=among_own)
 
 
 def open_bench(

@@ -88,21 +88,22 @@ class NvmlTelemetry:
 
     Args:
         index: Of the GPU, as the driver counts.
-        idle: Other processes known to hold memory there and to compute nothing meanwhile.
+        among_own: Whether the fleet this process belongs to holds the GPU already, having refused
+            everyone else: whoever is there now waits, and computes nothing meanwhile.
 
     Raises:
-        MeasurementError: More than those are there.
+        MeasurementError: Another process is there, and it is not of the own fleet.
     """
 
-    def __init__(self, index: int, idle: int = 0) -> None:
+    def __init__(self, index: int, *, among_own: bool = False) -> None:
         import pynvml
 
         self._nvml: Any = pynvml
         pynvml.nvmlInit()
         self._handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        self._known_processes = idle
+        self._known_processes = self._count_processes() if among_own else 0
         self.refuse_company()
-        self._known_processes = idle + 1
+        self._known_processes += 1
 
     def snapshot(self) -> Telemetry:
         """Return clocks (MHz), temperature (°C), power (W) and throttle reasons now."""
@@ -149,15 +150,18 @@ class NvmlTelemetry:
 
     def refuse_company(self) -> None:
         """Raise MeasurementError if another process computes on the GPU."""
-        processes = self._read(
-            lambda: self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
-        )
-        others = len(processes or ()) - self._known_processes
+        others = self._count_processes() - self._known_processes
         if others > 0:
             raise MeasurementError(
                 f"{others} other process(es) compute on this GPU; expected none; stop them or "
                 "choose an idle GPU with CUDA_VISIBLE_DEVICES."
             )
+
+    def _count_processes(self) -> int:
+        processes = self._read(
+            lambda: self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
+        )
+        return len(processes or ())
 
     def _read(self, query: Any) -> Any:  # noqa: ANN401 - pynvml is untyped
         """Answer None for what this GPU or driver does not support, and only for that."""

@@ -197,7 +197,7 @@ class Worker:
 
         def opener(device: torch.device) -> Callable[[], Bench]:
             # The GPU's own replica waits there, its memory kept.
-            return lambda: self._open_bench(device, open_instruments(device, idle=1))
+            return lambda: self._open_bench(device, open_instruments(device, among_own=True))
 
         return Threads(devices, [lambda: bench, *(opener(each) for each in devices[1:])])
 

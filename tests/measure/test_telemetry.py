@@ -54,14 +54,14 @@ def test_readings_come_in_the_units_of_their_names(monkeypatch):
     assert (gpu.energy_j(), gpu.used_gib()) == (2.5, 3.0)
 
 
-def test_an_idle_process_known_beforehand_is_no_company(monkeypatch):
+def test_a_process_of_the_own_fleet_there_beforehand_is_no_company(monkeypatch):
     there = [["theirs"]]
     monkeypatch.setitem(
         sys.modules, "pynvml", fake_nvml(nvmlDeviceGetComputeRunningProcesses=lambda _: there[0])
     )
     with pytest.raises(MeasurementError, match=r"1 other process"):
         NvmlTelemetry(0)
-    gpu = NvmlTelemetry(0, idle=1)
+    gpu = NvmlTelemetry(0, among_own=True)
     there[0] = ["theirs", "own"]
     gpu.refuse_company()
     there[0] = ["theirs", "own", "a stranger"]
