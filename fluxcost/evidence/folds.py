@@ -98,7 +98,10 @@ def _splits(calibration: Calibration, held_out: HeldOut) -> list[Split]:
         return _parts(calibration, held_out)
     runs = sampled_runs(calibration)
     if held_out is HeldOut.GROUP_IN_RUN:
-        return [part for run in runs for part in _parts(_only_run(calibration, run), HeldOut.GROUP)]
+        alone = {run: _only_run(calibration, run) for run in runs}
+        # A start that went on after a kill, or timed replicas only, has too few of its own.
+        enough = [each for each in alone.values() if len(_groups(each)) >= FEWEST_PARTS]
+        return [part for each in enough or [calibration] for part in _parts(each, HeldOut.GROUP)]
     if len(runs) < 2:
         raise MissingDataError(
             f"{calibration.alias}: {len(runs)} runs have cells; expected at least 2 to leave "
@@ -109,9 +112,7 @@ def _splits(calibration: Calibration, held_out: HeldOut) -> list[Split]:
 
 def _parts(calibration: Calibration, held_out: HeldOut) -> list[Split]:
     noun, key = _PARTS[held_out]
-    found: dict[tuple[int, ...], list[Cell]] = {}
-    for cell in fitted_cells(calibration):
-        found.setdefault(key(cell), []).append(cell)
+    found = _grouped(calibration, key)
     if len(found) < FEWEST_PARTS:
         raise MissingDataError(
             f"{calibration.alias}: {len(found)} {noun} have samples; expected at least "
@@ -119,6 +120,19 @@ def _parts(calibration: Calibration, held_out: HeldOut) -> list[Split]:
         )
     parts = [tuple(found[part]) for part in sorted(found)]
     return [(_without(calibration, cells), cells) for cells in parts]
+
+
+def _groups(calibration: Calibration) -> dict[tuple[int, ...], list[Cell]]:
+    return _grouped(calibration, _PARTS[HeldOut.GROUP][1])
+
+
+def _grouped(
+    calibration: Calibration, key: Callable[[Cell], tuple[int, ...]]
+) -> dict[tuple[int, ...], list[Cell]]:
+    found: dict[tuple[int, ...], list[Cell]] = {}
+    for cell in fitted_cells(calibration):
+        found.setdefault(key(cell), []).append(cell)
+    return found
 
 
 def _without(calibration: Calibration, cells: tuple[Cell, ...]) -> Calibration:

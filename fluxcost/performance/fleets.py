@@ -57,19 +57,23 @@ class Window:
         """Name of the start of the program, which hosts share."""
         return self.parts[0].window.partition("/")[0]
 
+    @property
+    def images_per_s(self) -> float:
+        """Return images a second until the slowest was done."""
+        images = sum(len(part.samples.wall_s) * part.batch for part in self.parts)
+        return images / max(part.elapsed_s for part in self.parts)
+
     def rate(self, key: str, moment: float) -> Estimate:
-        """Return images a second until the slowest was done.
+        """Return images a second with their error.
 
         Args:
             key: Name of the record in the keys of error draws.
             moment: Relative error that the drift between moments adds.
         """
-        images = sum(len(part.samples.wall_s) * part.batch for part in self.parts)
-        value = images / max(part.elapsed_s for part in self.parts)
         own = max(sigma_of(part.samples.wall_s, "mean") for part in self.parts)
         sigmas = {f"{key}/window/{self.parts[0].window}": max(own, moment)}
         evidence = f"{key}: {self.parts[0].window}"
-        return Estimate.spread(value, sigmas, "images/s", Source.MEASURED, evidence)
+        return Estimate.spread(self.images_per_s, sigmas, "images/s", Source.MEASURED, evidence)
 
 
 class Fleets:
@@ -252,10 +256,12 @@ class Fleets:
         return Estimate(found.value, "", source, found.evidence, found.draws)
 
     def _moment_of(self, asked: Asked) -> float:
-        """Return how far a window's rate moves between moments, by soaks and by its own halves.
+        """Return how far a window's rate moves between moments, the most that any of three says.
 
-        Half the difference of a window's halves is the error of its mean where calls are
-        independent, and more where speed drifts; it is pooled over the windows of a point.
+        Soaks; a window's own halves, half their difference being the error of its mean where calls
+        are independent, and more where speed drifts; and replicas that made more together than
+        alone, which nothing but drift between windows can do. The last two are pooled over the
+        windows of a point.
         """
         halves = [
             np.log(np.mean(walls[: len(walls) // 2]) / np.mean(walls[len(walls) // 2 :])) / 2
@@ -265,7 +271,19 @@ class Fleets:
             if len(walls := part.samples.wall_s) > 1
         ]
         own = float(np.sqrt(np.mean(np.square(halves)))) if halves else 0.0
-        return max(own, self._moment(*asked))
+        return max(own, self._excess(asked), self._moment(*asked))
+
+    def _excess(self, asked: Asked) -> float:
+        """Return the drift of one window that explains efficiencies above one; 0 without such."""
+        squares = []
+        for window in self._windows:
+            alone = [solo.images_per_s for solo in self._solo_windows(window)]
+            if window.asked != asked or len(window.parts) < 2 or len(alone) < len(window.parts):
+                continue
+            over = float(np.log(window.images_per_s / sum(alone)))
+            if over > 0:
+                squares.append(over**2 / (1 + 1 / len(alone)))  # its own error, and the solos'
+        return float(np.sqrt(np.mean(squares))) if squares else 0.0
 
 
 def windows_of(replicas: Sequence[Replica]) -> tuple[Window, ...]:
