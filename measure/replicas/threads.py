@@ -32,7 +32,7 @@ Opener = Callable[[], Bench]
 
 
 class Threads:
-    """One thread and bench a replica, in this process. Close them by leaving the `with` block.
+    """One thread and bench a replica, in this process. Leaving the `with` block ends them.
 
     Args:
         devices: Of each replica, by rank.
@@ -51,25 +51,25 @@ class Threads:
             self._in_turn(ranks, devices, _belong_to)
             self._benches = self._in_turn(ranks, openers, _open)
         except BaseException:
-            self.close()
+            self._end()
             raise
 
     def __enter__(self) -> Self:
         """Return these threads."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the threads and give their benches' memory back."""
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the threads, and give their benches' memory back unless one has failed."""
+        self._end()
+        if kind is None:  # a GPU that failed would fail at this too, and hide why
+            for bench in self._benches:
+                bench.release()
+            self._benches.clear()
+            empty_caches()
 
-    def close(self) -> None:
-        """End the threads and give their benches' memory back."""
+    def _end(self) -> None:
         for pool in self._pools:
             pool.shutdown(wait=True, cancel_futures=True)
-        for bench in self._benches:
-            bench.release()
-        self._benches.clear()
-        empty_caches()
 
     def compile(self, point: Point) -> None:
         """Make a shape twice on each replica, one after another, before a window times it."""
