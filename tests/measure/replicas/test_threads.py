@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from torch._dynamo import config as dynamo
 
 from measure.bench import open_bench
 from measure.blueprint import load_blueprint
@@ -71,13 +72,14 @@ def test_threads_share_the_jobs_and_each_tells_of_its_own_calls(pair, stack):
         assert sum(part.samples.wall_s) <= part.elapsed_s + 1e-4
 
 
-def test_a_replica_keeps_to_its_thread_and_nothing_is_differentiated(pair):
-    seen: dict[int, set[tuple[str, bool]]] = {0: set(), 1: set()}
+def test_a_replica_keeps_to_its_thread_and_to_what_pytorch_was_told(pair):
+    seen: dict[int, set[tuple[str, bool, int]]] = {0: set(), 1: set()}
 
     def watching(rank):
         def watched(time_call):
             def noted(where):
-                seen[rank].add((threading.current_thread().name, torch.is_grad_enabled()))
+                name, limit = threading.current_thread().name, dynamo.recompile_limit
+                seen[rank].add((name, torch.is_grad_enabled(), limit))
                 return time_call(where)
 
             return noted
@@ -85,12 +87,10 @@ def test_a_replica_keeps_to_its_thread_and_nothing_is_differentiated(pair):
         return watched
 
     watched = openers(pair, watching(0), watching(1))
-    with torch.enable_grad(), Threads([CPU, CPU], watched) as threads:
+    told = dynamo.patch(recompile_limit=17)
+    with torch.enable_grad(), told, Threads([CPU, CPU], watched) as threads:
         run(threads)
-    names = {rank: {name for name, _ in calls} for rank, calls in seen.items()}
-    assert all(len(each) == 1 for each in names.values())
-    assert names[0] != names[1]
-    assert not any(differentiated for calls in seen.values() for _, differentiated in calls)
+    assert seen == {rank: {(f"replica-{rank}_0", False, 17)} for rank in (0, 1)}
 
 
 def failing_after(calls):
