@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
     from fluxcost.performance.quality.record import Quality, parse_quality
     from fluxcost.performance.room import largest_batch
+    from fluxcost.performance.split import SplitFit
     from fluxcost.performance.transfer.transferred import Transferred, transfer
     from fluxcost.planning.comparison import Alternative, Comparison, compare
     from fluxcost.planning.diff import diff
@@ -141,6 +142,7 @@ __all__ = [
     "Simulation",
     "SizeCurve",
     "Source",
+    "SplitFit",
     "Spot",
     "Tariff",
     "Terms",
@@ -341,6 +343,7 @@ _ROOMS = {
     ),
     "fluxcost.performance.quality.record": ("Quality", "parse_quality"),
     "fluxcost.performance.room": ("largest_batch",),
+    "fluxcost.performance.split": ("SplitFit",),
     "fluxcost.performance.transfer.transferred": (
         "Transferred",
         "transfer",

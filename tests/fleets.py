@@ -21,6 +21,7 @@ def fleet_calibration(
     cpu_s: float = 0.0,
     cores: tuple[int, ...] = (),
     loss_of_threads: float | None = None,
+    pace_of_threads: float = 1.0,
     seed: int = 5,
 ) -> Calibration:
     """Return a calibration in which two replicas together lose a share of their solo rates.
@@ -31,30 +32,39 @@ def fleet_calibration(
         cpu_s: CPU seconds of a call on one core; they divide over the cores.
         cores: Core counts measured beside all.
         loss_of_threads: What two lose as threads of one process; None where those were not run.
+        pace_of_threads: Seconds of a call in the start of the threads over that in the processes'.
         seed: Of the noise.
     """
     random = np.random.default_rng(seed)
     replicas = []
-    for width, height in POINTS:
+
+    def run(
+        size: tuple[int, int], ranks: tuple[int, ...], call_s: float, count: int | None = None
+    ) -> list[Replica]:
+        done = []
+        for rank in ranks:
+            noise = np.exp(NOISE * random.standard_normal(CALLS))
+            walls = call_s * (second_gpu if rank else 1.0) * noise
+            done.append(_replica(size, count, rank, len(ranks), walls))
+        return done
+
+    for size in POINTS:
         for count in (None, *cores):
             for ranks in ((0,), (1,), (0, 1)):
                 call_s = GPU_S + cpu_s / (count or ALL_CORES // 2)
                 call_s *= 1.0 if len(ranks) == 1 else 1 / (1 - loss)
-                for rank in ranks:
-                    walls = call_s * (second_gpu if rank else 1.0)
-                    noise = np.exp(NOISE * random.standard_normal(CALLS))
-                    replicas.append(
-                        _replica((width, height), count, rank, len(ranks), walls * noise)
-                    )
-        if loss_of_threads is not None:
-            for rank in (0, 1):
-                walls = (GPU_S + cpu_s / (ALL_CORES // 2)) / (1 - loss_of_threads)
-                walls *= second_gpu if rank else 1.0
-                noise = np.exp(NOISE * random.standard_normal(CALLS))
-                part = _replica((width, height), None, rank, 2, walls * noise)
-                named = {"window": f"{part.window} in one process", "in_one_process": True}
-                replicas.append(part.model_copy(update=named))
+                replicas += run(size, ranks, call_s, count)
+        for ranks in () if loss_of_threads is None else ((0,), (1,), (0, 1)):
+            call_s = (GPU_S + cpu_s / (ALL_CORES // 2)) * pace_of_threads
+            call_s *= 1.0 if len(ranks) == 1 else 1 / (1 - (loss_of_threads or 0.0))
+            replicas += [_threads(part) for part in run(size, ranks, call_s)]
     return make_calibration().model_copy(update={"replicas": tuple(replicas)})
+
+
+def _threads(part: Replica) -> Replica:
+    """Return what a replica did as a thread of one process, in another start."""
+    window = part.window.replace("start/", "another start/") + " in one process"
+    return part.model_copy(update={"window": window, "in_one_process": True})
 
 
 def _replica(

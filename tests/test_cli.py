@@ -11,6 +11,7 @@ from fluxcost.cli import simulating
 from fluxcost.economics.volume import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
+from tests.splits import split_calibration
 from tests.synthetic import LOSSY, Machine, make_calibration
 
 SHAPE = fc.Shape(1024, 1024, 4)
@@ -37,6 +38,26 @@ def test_latency_reads_like_a_sentence(capsys):
     assert lines[0] == "call      1024x1024, 4 steps, batch 1"
     assert lines[1].startswith("median    570 ms (")
     assert lines[2:4] == ["level     90 %", "source    published"]
+
+
+def test_several_gpus_an_image_are_answered_where_measured(capsys, files: Files, tmp_path: Path):
+    file = tmp_path / "split.json"
+    split_calibration(0.6).save(file)
+    split = fc.fit(fc.load_calibration(file)).split(2)
+    command = ["--calibration", file, "--gpus-per-image", 2]
+    assert shown_json(capsys, "latency", *command) == split.latency(SHAPE).to_dict()
+    line = shown(capsys, "latency", *command).splitlines()[1]
+    assert line.startswith("2 GPUs    0.6")
+    assert "of one GPU's time, at 1.2" in line
+    rented = ["--prices", files.prices, "--offer", "shop/h200", "--utilization", 0.6]
+    offer = fc.load_catalog(files.prices).offer("shop/h200")
+    expected = fc.cost_per_image(split, offer, SHAPE, utilization=0.6)
+    assert shown_json(capsys, "cost", *command, *rented) == expected.to_dict()
+    asked = served(files, requests_per_s=0.5)
+    asked[asked.index(files.calibration)] = file
+    found = shown_json(capsys, *asked, "--replicas", 1, "--gpus-per-image", 2)
+    assert found["fleet"]["gpus_per_image"] == 2
+    assert found["response"]["p50"]["value"] == pytest.approx(split.latency(SHAPE).value, rel=0.02)
 
 
 def test_cost_is_the_result(capsys, files: Files):
@@ -146,6 +167,7 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
     assert found["fleet"] == {
         "calibration": str(files.calibration),
         "replicas": 4,
+        "gpus_per_image": 1,
         "batching": {"max_batch": 2, "max_wait_s": 0.1, "together": "tokens"},
         "queue_limit": 40,
         "scaling": {

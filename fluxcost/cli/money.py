@@ -34,6 +34,7 @@ def cost(
         typer.Option(help="Workload file whose shapes and weights to take, in place of one shape."),
     ] = None,
     batch: options.Batch = 1,
+    gpus_per_image: options.GpusPerImage = 1,
     extras: Annotated[
         Path | None,
         typer.Option(
@@ -48,16 +49,17 @@ def cost(
     beside = fc.Extras() if extras is None else fc.load_extras(extras)
     rented = _offer_or_machine(offer, beside, prices)
     fitted = fc.fit(fc.load_calibration(calibration))
+    timed = fitted if gpus_per_image == 1 else fitted.split(gpus_per_image)
     if mix is not None:
         shapes = fc.load_workload(mix).mix
         mixed = fc.cost_of_mix(
-            fitted, rented, shapes, batch=batch, utilization=utilization, extras=beside
+            timed, rented, shapes, batch=batch, utilization=utilization, extras=beside
         )
         _show_mix(mixed, json=json)
         return
     shape = fc.Shape(width, height, steps)
     result = fc.cost_per_image(
-        fitted, rented, shape, batch=batch, utilization=utilization, extras=beside
+        timed, rented, shape, batch=batch, utilization=utilization, extras=beside
     )
     if json:
         show_json(result.to_dict())

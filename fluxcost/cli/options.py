@@ -15,6 +15,9 @@ References = Annotated[int, typer.Option(help="Reference images given with the p
 Calibration = Annotated[
     str, typer.Option(help="Alias (see `fluxcost calibrations`) or path of a file.")
 ]
+GpusPerImage = Annotated[
+    int, typer.Option(help="GPUs that make each image together, where that was measured.")
+]
 Offer = Annotated[str, typer.Option(help="Id of a GPU offer (see `fluxcost prices`).")]
 Utilization = Annotated[
     float, typer.Option(help="Share of rented time that makes images, such as 0.6.")

@@ -42,6 +42,7 @@ def simulate(
     workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
     calibration: options.Calibration,
     replicas: Annotated[int, typer.Option(help="Replicas, the most where they come and go.")],
+    gpus_per_image: options.GpusPerImage = 1,
     max_batch: Annotated[int, typer.Option(help="Most images of one shape in a call.")] = 1,
     max_wait: Annotated[
         float, typer.Option(help="Longest a request is held back for company, seconds.")
@@ -105,6 +106,7 @@ def simulate(
     fleet = {
         "calibration": calibration,
         "replicas": replicas,
+        "gpus_per_image": gpus_per_image,
         "batching": {
             "max_batch": max_batch,
             "max_wait_s": max_wait,
@@ -156,6 +158,8 @@ def _show(found: fc.Simulation) -> None:
 def _fleet(found: fc.Simulation) -> str:
     fleet = found.fleet
     parts = [f"{fleet.replicas} x {fleet.calibration}", str(fleet.batching)]
+    if fleet.gpus_per_image > 1:
+        parts.append(f"{fleet.gpus_per_image} GPUs an image")
     if fleet.reserve:
         parts.append(f"{fleet.reserve} in reserve")
     if fleet.scaling is not None:

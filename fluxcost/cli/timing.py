@@ -31,21 +31,34 @@ def latency(
     references: options.References = 0,
     batch: options.Batch = 1,
     statistic: Annotated[Statistic, typer.Option(help="Of the calls.")] = Statistic.MEDIAN,
+    gpus_per_image: options.GpusPerImage = 1,
     json: options.Json = False,
 ) -> None:
     """Seconds of one call on an idle GPU."""
     shape = fc.Shape(width, height, steps, references)
     fitted = fc.fit(fc.load_calibration(calibration))
-    estimate = fitted.latency(shape, batch=batch, statistic=statistic.value)
+    timed = fitted if gpus_per_image == 1 else fitted.split(gpus_per_image)
+    estimate = timed.latency(shape, batch=batch, statistic=statistic.value)
     if json:
         show_json(estimate.to_dict())
         return
     show_fields(
         {
             "call": f"{shape}, batch {batch}",
+            **_gain(timed, shape, batch),
             str(statistic): interval(estimate),
             "level": percent(estimate.level),
             "source": str(estimate.source),
             "evidence": "; ".join(estimate.evidence),
         }
     )
+
+
+def _gain(timed: fc.Fit | fc.SplitFit, shape: fc.Shape, batch: int) -> dict[str, str]:
+    """Return what several GPUs gain on one image, and at what price; nothing for one GPU."""
+    if isinstance(timed, fc.Fit):
+        return {}
+    gain = timed.gain(shape, batch)
+    price = gain.scaled(timed.gpus_per_image, "")
+    told = f"{interval(gain)} of one GPU's time, at {interval(price)} times its price"
+    return {f"{timed.gpus_per_image} GPUs": told}

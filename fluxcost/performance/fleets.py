@@ -198,13 +198,21 @@ class Fleets:
         return [solo for solo in found if solo is not None]
 
     def _solo(self, window: Window, rank: int) -> Window | None:
+        """Return a replica alone: in the same start where it was, and hosted alike."""
+        among = self._all_windows if window.in_one_process else self._windows
         fitting = [
             each
-            for each in self._windows
+            for each in among
             if each.ranks == (rank,) and each.asked == window.asked and each.cores == window.cores
         ]
-        same_start = [each for each in fitting if each.start == window.start]
-        return next(iter([*same_start, *fitting]), None)
+        return min(
+            fitting,
+            key=lambda each: (
+                each.start != window.start,
+                each.in_one_process != window.in_one_process,
+            ),
+            default=None,
+        )
 
     def _swept(self, shape: Shape, batch: int) -> Asked:
         """Return the point nearest in work at which cores were varied."""

@@ -190,7 +190,7 @@ def _gpus_of_instances(offer: Offer, fleet: Fleet) -> int:
     if held == 0:
         raise InfeasibleError(
             f"sold as instances of {counted_gpus(offer.gpu_count)}, and {together} of one instance "
-            "make each image together."
+            f"make each image together; add a row with gpu_count {together} if the host sells such."
         )
     return math.ceil(fleet.replicas / held) * offer.gpu_count
 

@@ -26,7 +26,8 @@ def join(header: Header, rows_by_rank: Sequence[Sequence[Row]]) -> Calibration:
     for part in parts:
         finished[part.window] = finished.get(part.window, 0) + 1
     whole = [part for part in parts if finished[part.window] == part.replicas]
-    cells = [_cell(part) for part in whole if part.replicas == 1 and part.cores is None]
+    alone = [part for part in whole if part.replicas == 1 and not part.in_one_process]
+    cells = [_cell(part) for part in alone if part.cores is None]
     if not cells:
         raise MissingDataError("no replica was timed alone yet; run the same command again.")
     others = [row for row in rows if row.encoding or row.link or row.split_image]

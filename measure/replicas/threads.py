@@ -9,7 +9,8 @@ records goes one thread after another; only warm calls run at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from threading import Barrier, BrokenBarrierError
 from typing import Self, TypeVar
 
@@ -32,7 +33,7 @@ Opener = Callable[[], Bench]
 
 
 class Threads:
-    """One thread and bench a replica, in this process. Close them by leaving the `with` block.
+    """One thread and bench a replica, in this process. Leaving the `with` block ends them.
 
     Args:
         devices: Of each replica, by rank.
@@ -45,31 +46,33 @@ class Threads:
     def __init__(self, devices: Sequence[torch.device], openers: Sequence[Opener]) -> None:
         # One worker each, so that it is the same thread from start to end.
         self._pools = [ThreadPoolExecutor(1, f"replica-{rank}") for rank in range(len(devices))]
+        # What PyTorch's compiler was told in this thread holds in those too.
+        self._contexts = [copy_context() for _ in devices]
         self._benches: list[Bench] = []
         ranks = range(len(devices))
         try:
             self._in_turn(ranks, devices, _belong_to)
             self._benches = self._in_turn(ranks, openers, _open)
         except BaseException:
-            self.close()
+            self._end()
             raise
 
     def __enter__(self) -> Self:
         """Return these threads."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the threads and give their benches' memory back."""
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the threads, and give their benches' memory back unless one has failed."""
+        self._end()
+        if kind is None:  # a GPU that failed would fail at this too, and hide why
+            for bench in self._benches:
+                bench.release()
+            self._benches.clear()
+            empty_caches()
 
-    def close(self) -> None:
-        """End the threads and give their benches' memory back."""
+    def _end(self) -> None:
         for pool in self._pools:
             pool.shutdown(wait=True, cancel_futures=True)
-        for bench in self._benches:
-            bench.release()
-        self._benches.clear()
-        empty_caches()
 
     def compile(self, point: Point) -> None:
         """Make a shape twice on each replica, one after another, before a window times it."""
@@ -91,12 +94,15 @@ class Threads:
         self._at_once(ranks, turns, lambda turn: turn.make(calls))
         return [turn.told(held, start) for turn in turns]
 
+    def _submit(self, rank: int, job: Callable[[B], T], given: B) -> Future[T]:
+        return self._pools[rank].submit(self._contexts[rank].run, job, given)
+
     def _in_turn(self, ranks: Sequence[int], given: Sequence[B], job: Callable[[B], T]) -> list[T]:
         """Do a job with what each rank is given, in its own thread, one after another."""
         done = []
         for rank, each in zip(ranks, given, strict=True):
             try:
-                done.append(self._pools[rank].submit(job, each).result())
+                done.append(self._submit(rank, job, each).result())
             except Exception as error:
                 raise _failed(rank, error) from error
         return done
@@ -110,7 +116,7 @@ class Threads:
             return job(each)
 
         futures = {
-            rank: self._pools[rank].submit(meet_and_do, each)
+            rank: self._submit(rank, meet_and_do, each)
             for rank, each in zip(ranks, given, strict=True)
         }
         wait(futures.values(), return_when=FIRST_EXCEPTION)

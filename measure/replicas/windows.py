@@ -72,11 +72,14 @@ def all_windows(
 
 
 def windows_in_one_process(suites: Iterable[Suite], gpus: tuple[int, ...]) -> list[Window]:
-    """Return the windows whose replicas are threads of one process, one for each count above 1."""
+    """Return the windows whose replicas are threads of one process: each alone, and each count."""
     asked = dict.fromkeys(each for s in suites if s.scaling for each in s.scaling.threads_at)
-    counts = [tuple(range(n)) for n in gpus if n > 1]
+    alone = [(rank,) for rank in range(max(gpus))]
+    together = [tuple(range(n)) for n in gpus if n > 1]
     return [
-        Window(point(each), None, ranks, in_one_process=True) for each in asked for ranks in counts
+        Window(point(each), None, ranks, in_one_process=True)
+        for each in asked
+        for ranks in (*alone, *together)
     ]
 
 
@@ -86,6 +89,21 @@ def _swept_points(suites: tuple[Suite, ...]) -> set[Point]:
         named = (suite.scaling or Scaling()).cores_at
         found |= {point(each) for each in named} if named else set(suite.points())
     return found
+
+
+def pending(windows: list[Window], done: set[Key]) -> list[Window]:
+    """Return the windows not done yet, and with one of threads all others of its point.
+
+    A process that starts anew may launch at another pace, so threads at once are timed in the same
+    start as each of them alone.
+    """
+    left = [window for window in windows if window.key not in done]
+    again = {window.point for window in left if window.in_one_process}
+    return [
+        window
+        for window in windows
+        if window in left or (window.in_one_process and window.point in again)
+    ]
 
 
 def finished(rows_by_rank: list[list[Replica]]) -> set[Key]:

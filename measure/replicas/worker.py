@@ -31,7 +31,7 @@ from measure.replicas.request import FleetRequest
 from measure.replicas.split_image import measure_splits, pending_splits
 from measure.replicas.threads import Threads
 from measure.replicas.window import Start, empty_caches, run_window
-from measure.replicas.windows import Window, asked_windows, finished
+from measure.replicas.windows import Window, asked_windows, finished, pending
 from measure.stacks import recipe
 from measure.suites import Point, load_suite
 from measure.telemetry import Instruments
@@ -105,7 +105,7 @@ class Worker:
             pending_splits(self.suites, split[0], self.fleet.size) if request.split_image else []
         )
         return (
-            [window for window in windows if window.key not in done],
+            pending(windows, done),
             [each for each in asked if (each.width, each.height, len(each.ranks)) not in have],
             splits,
         )

@@ -42,7 +42,7 @@ def kill_one_after(out, line):
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
     out = tmp_path_factory.mktemp("fleet") / "out"
-    said, code, seconds, victim = kill_one_after(out, "[2/10]")
+    said, code, seconds, victim = kill_one_after(out, "[2/12]")
     return out, said, code, seconds, victim, rows(out)
 
 
@@ -76,8 +76,8 @@ def test_what_was_measured_before_is_kept_and_not_measured_again(killed, resumed
         (r.rank, r.replicas, r.steps, r.cores, r.in_one_process) for r in resumed[2].replicas
     )
     assert set(measured.values()) == {1}
-    # Replica, alone or together, three conditions; and both as threads of one process.
-    assert len(measured) == 2 * 2 * 3 + 2
+    # Replica, alone or together, three conditions; and one as threads of one process.
+    assert len(measured) == 2 * 2 * (3 + 1)
 
 
 def test_seeds_are_shared_out_without_duplicates_or_gaps(resumed):
@@ -104,9 +104,11 @@ def test_replicas_are_held_to_the_cores_asked_and_to_no_others(resumed):
 
 def test_threads_of_one_process_are_kept_apart_from_processes(resumed):
     threads = [part for part in resumed[2].replicas if part.in_one_process]
-    assert [(part.rank, part.replicas, part.steps) for part in threads] == [(0, 2, 1), (1, 2, 1)]
-    assert len({part.window for part in threads}) == 1
-    assert "2 replicas in one process" in threads[0].window
+    at_once = [(part.rank, part.replicas, part.steps) for part in threads]
+    assert at_once == [(0, 1, 1), (1, 1, 1), (0, 2, 1), (1, 2, 1)]
+    assert len({part.window for part in threads}) == 3
+    assert len({part.window.partition("/")[0] for part in threads}) == 1
+    assert "2 replicas in one process" in threads[-1].window
     kept = {row["replica"]["rank"] for row in rows(resumed[0]) if "replica" in row}
     assert kept == {0, 1}
 

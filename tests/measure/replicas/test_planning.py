@@ -12,7 +12,7 @@ from measure.replicas.encode import FORMATS, picture
 from measure.replicas.fleet import shard
 from measure.replicas.request import FleetRequest, check, parse_cores, parse_gpus
 from measure.replicas.window import calls_for
-from measure.replicas.windows import all_windows, asked_windows, finished
+from measure.replicas.windows import all_windows, asked_windows, finished, pending
 from measure.suites import Point, Protocol, load_suite
 from tests.fleets import fleet_calibration
 from tests.measure.conftest import TINY_MODEL
@@ -99,8 +99,20 @@ def test_threads_of_one_process_come_last_and_only_when_asked():
     assert windows[: len(without)] == without
     assert all(window.in_one_process and window.cores is None for window in added)
     sizes = [(w.point.shape.width, len(w.ranks)) for w in added]
-    assert sizes == [(512, 2), (512, 4), (1024, 2), (1024, 4)]
+    assert sizes == [(n, each) for n in (512, 1024) for each in (1, 1, 1, 1, 2, 4)]
     assert len({window.key for window in windows}) == len(windows)
+
+
+def test_threads_are_timed_alone_and_at_once_in_the_same_start():
+    windows = asked_windows([load_suite("scaling")], request(gpus=(1, 2), threads=True))
+    assert pending(windows, set()) == windows
+    everything = {window.key for window in windows}
+    assert pending(windows, everything) == []
+    torn = windows[-1]  # threads at once at 1024x1024; each alone was finished before a kill
+    again = pending(windows, everything - {torn.key})
+    assert again == windows[-3:]
+    one = windows[0]  # a process each: nothing else is taken again
+    assert pending(windows, everything - {one.key}) == [one]
 
 
 def test_a_window_is_finished_once_every_replica_in_it_has_written_it_down():

@@ -2,16 +2,21 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from measure.replicas.report import print_fleets
 from tests.fleets import fleet_calibration
 
 
-def shown(**planted):
+def printed(calibration):
     stream = io.StringIO()
-    print_fleets(fleet_calibration(**planted), Console(file=stream, width=150))
+    print_fleets(calibration, Console(file=stream, width=150))
     return stream.getvalue()
+
+
+def shown(**planted):
+    return printed(fleet_calibration(**planted))
 
 
 def test_a_planted_loss_is_shown_beside_the_articles():
@@ -26,13 +31,26 @@ def test_a_planted_loss_is_shown_beside_the_articles():
     assert abs(float(rows[0].split("│")[10]) - 1000 * (0.5 / 0.9 - 0.5)) < 2
 
 
-def test_threads_of_one_process_stand_beside_processes():
-    told = shown(loss=0.01, loss_of_threads=0.20)
-    rows = [line.split("│") for line in told.splitlines() if "1024x1024" in line]
+def rows_of(told):
+    return [line.split("│") for line in told.splitlines() if "1024x1024" in line]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_threads_of_one_process_stand_beside_processes(alone):
+    made = fleet_calibration(loss=0.01, loss_of_threads=0.20)
+    kept = [part for part in made.replicas if alone or part.replicas > 1 or not part.in_one_process]
+    rows = rows_of(printed(made.model_copy(update={"replicas": tuple(kept)})))
     assert [row[3].strip() for row in rows] == ["2 processes", "2 threads"]
     efficiencies = [float(row[5].split("%")[0]) for row in rows]
-    assert abs(efficiencies[0] - 99) < 0.5
-    assert abs(efficiencies[1] - 80) < 0.5
+    assert efficiencies == pytest.approx([99, 80], abs=0.5)
+
+
+def test_threads_are_read_against_themselves_alone_in_their_own_start():
+    rows = rows_of(shown(loss=0.01, loss_of_threads=0.20, pace_of_threads=1.5))
+    efficiencies = [float(row[5].split("%")[0]) for row in rows]
+    assert efficiencies == pytest.approx([99, 80], abs=0.5)
+    rates = [float(row[4]) for row in rows]
+    assert rates[1] == pytest.approx(rates[0] * 0.80 / 0.99 / 1.5, rel=0.01)
 
 
 def test_cores_are_shown_with_what_is_needed():
@@ -43,7 +61,5 @@ def test_cores_are_shown_with_what_is_needed():
 
 
 def test_a_calibration_without_replicas_shows_nothing():
-    stream = io.StringIO()
     bare = fleet_calibration(loss=0.0).model_copy(update={"replicas": ()})
-    print_fleets(bare, Console(file=stream))
-    assert stream.getvalue() == ""
+    assert printed(bare) == ""

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from torch._dynamo import config as dynamo
 
 from measure.bench import open_bench
 from measure.blueprint import load_blueprint
@@ -22,19 +23,27 @@ from tests.measure.conftest import TINY_MODEL
 CPU = torch.device("cpu")
 PROTOCOL = Protocol(window=1, tolerance=0.9, max_warmup_calls=2, min_samples=3, min_duration_s=0.01)
 WINDOW = Window(point((64, 64, 2, 1)), None, (0, 1), in_one_process=True)
-RECIPES = {
-    "eager": eager_bf16.recipe,
-    # Compiles in seconds; a test that inductor's kernels run stands elsewhere.
-    "compiled": functools.partial(compiled_bf16.recipe, backend="eager"),
-}
 
 
-def opener(stack, watched=lambda bench: bench):
-    return lambda: watched(
-        open_bench(
-            load_blueprint(TINY_MODEL), RECIPES[stack](CPU), CPU, NullTelemetry(), None, seed=0
-        )
-    )
+def opened(made):
+    return open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), None, seed=0)
+
+
+@pytest.fixture(scope="module")
+def pair(bench):
+    """Two benches that are built, since building is not what most tests here are about."""
+    return bench, opened(eager_bf16.recipe(CPU))
+
+
+def openers(pair, *changes):
+    """Return what opens a copy of each bench, its calls changed."""
+
+    def changed(made, change):
+        copy = dataclasses.replace(made)
+        copy.time_call = change(made.time_call)
+        return copy
+
+    return [functools.partial(changed, *each) for each in zip(pair, changes, strict=True)]
 
 
 def run(threads, window=WINDOW):
@@ -43,9 +52,12 @@ def run(threads, window=WINDOW):
 
 # diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache")
-@pytest.mark.parametrize("stack", RECIPES)
-def test_threads_share_the_jobs_and_each_tells_of_its_own_calls(stack):
-    with Threads([CPU, CPU], [opener(stack), opener(stack)]) as threads:
+@pytest.mark.parametrize("stack", ["eager", "compiled"])
+def test_threads_share_the_jobs_and_each_tells_of_its_own_calls(pair, stack):
+    # The backend compiles in seconds; that inductor's kernels run is tested elsewhere.
+    built = functools.partial(opened, compiled_bf16.recipe(CPU, backend="eager"))
+    asked = openers(pair, unchanged, unchanged) if stack == "eager" else [built, built]
+    with Threads([CPU, CPU], asked) as threads:
         threads.compile(WINDOW.point)
         parts = run(threads)
     assert [part.rank for part in parts] == [0, 1]
@@ -60,65 +72,66 @@ def test_threads_share_the_jobs_and_each_tells_of_its_own_calls(stack):
         assert sum(part.samples.wall_s) <= part.elapsed_s + 1e-4
 
 
-def test_a_replica_keeps_to_its_thread_and_nothing_is_differentiated():
-    seen: dict[int, set[tuple[str, bool]]] = {0: set(), 1: set()}
+def test_a_replica_keeps_to_its_thread_and_to_what_pytorch_was_told(pair):
+    seen: dict[int, set[tuple[str, bool, int]]] = {0: set(), 1: set()}
 
     def watching(rank):
-        def watched(bench):
-            time_call = bench.time_call
-
+        def watched(time_call):
             def noted(where):
-                seen[rank].add((threading.current_thread().name, torch.is_grad_enabled()))
+                name, limit = threading.current_thread().name, dynamo.recompile_limit
+                seen[rank].add((name, torch.is_grad_enabled(), limit))
                 return time_call(where)
 
-            bench.time_call = noted
-            return bench
+            return noted
 
         return watched
 
-    openers = [opener("eager", watching(rank)) for rank in (0, 1)]
-    with torch.enable_grad(), Threads([CPU, CPU], openers) as threads:
+    watched = openers(pair, watching(0), watching(1))
+    told = dynamo.patch(recompile_limit=17)
+    with torch.enable_grad(), told, Threads([CPU, CPU], watched) as threads:
         run(threads)
-    names = {rank: {name for name, _ in calls} for rank, calls in seen.items()}
-    assert all(len(each) == 1 for each in names.values())
-    assert names[0] != names[1]
-    assert not any(differentiated for calls in seen.values() for _, differentiated in calls)
+    assert seen == {rank: {(f"replica-{rank}_0", False, 17)} for rank in (0, 1)}
 
 
 def failing_after(calls):
-    def broken(bench):
-        time_call, left = bench.time_call, iter(range(calls))
+    def broken(time_call):
+        left = iter(range(calls))
 
         def failing(where):
             if next(left, None) is None:
                 raise RuntimeError("CUDA error: out of\nluck")
             return time_call(where)
 
-        bench.time_call = failing
-        return bench
+        return failing
 
     return broken
 
 
+def unchanged(time_call):
+    return time_call
+
+
 @pytest.mark.parametrize("calls", [0, 2, 5])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_failing_thread_ends_the_run_with_its_rank_and_reason(bench, rank, calls):
-    # The fifth call is one of the window itself, when both are at work.
-    watched = [lambda each: each, lambda each: each]
-    watched[rank] = failing_after(calls)
-    openers = [lambda: watched[0](dataclasses.replace(bench)), opener("eager", watched[1])]
+def test_a_failing_thread_ends_the_run_with_its_rank_and_reason(pair, rank, calls):
+    # The first call is made in turn, the third and the sixth while the other is at work.
+    changes = [unchanged, unchanged]
+    changes[rank] = failing_after(calls)
     sentence = rf"the thread of replica {rank} failed: RuntimeError: CUDA error: out of luck"
     before = threading.active_count()
-    with pytest.raises(MeasurementError, match=sentence), Threads([CPU, CPU], openers) as threads:
+    with (
+        pytest.raises(MeasurementError, match=sentence),
+        Threads([CPU, CPU], openers(pair, *changes)) as threads,
+    ):
         run(threads)
     assert threading.active_count() == before
 
 
-def test_a_replica_that_cannot_be_built_is_named():
+def test_a_replica_that_cannot_be_built_is_named(pair):
     def refuse():
         raise MeasurementError("1 other process(es) compute on this GPU; expected none")
 
     before = threading.active_count()
     with pytest.raises(MeasurementError, match="the thread of replica 1 failed: 1 other process"):
-        Threads([CPU, CPU], [opener("eager"), refuse])
+        Threads([CPU, CPU], [lambda: pair[0], refuse])
     assert threading.active_count() == before
