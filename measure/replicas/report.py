@@ -27,9 +27,7 @@ STAGES: dict[str, Callable[[Samples], npt.NDArray[np.float64]]] = {
 def print_fleets(calibration: Calibration, console: Console) -> None:
     """Print every table the calibration has data for."""
     if calibration.replicas:
-        key = calibration.content_hash[:12]
-        # Only the windows' own drift is used here, so that a tiny model needs no architecture.
-        fleets = Fleets(calibration, key, _work, lambda _shape, _batch: 0.0)
+        fleets = open_fleets(calibration)
         console.print(_efficiency_table(fleets))
         _print_cores(fleets, console)
     if calibration.encodings:
@@ -47,6 +45,24 @@ def print_fleets(calibration: Calibration, console: Console) -> None:
             f"GPU at {split.gpus / faster:.2f} times its price; pictures differ by "
             f"{split.difference:.1%}"
         )
+
+
+def open_fleets(calibration: Calibration) -> Fleets:
+    """Return the windows by what was asked, with their own drift only.
+
+    So that a tiny model needs no architecture.
+    """
+    key = calibration.content_hash[:12]
+    return Fleets(calibration, key, _work, lambda _shape, _batch: 0.0)
+
+
+def losses(fleets: Fleets, window: Window) -> list[float]:
+    """Return each stage's mean seconds together less alone, over the window's replicas."""
+    solos = {part.rank: part for part in fleets.solos(window)}
+    return [
+        float(np.mean([_mean(each, part) - _mean(each, solos[part.rank]) for part in window.parts]))
+        for each in STAGES.values()
+    ]
 
 
 def _work(shape: Shape, batch: int) -> float:
@@ -71,7 +87,7 @@ def _efficiency_table(fleets: Fleets) -> Table:
             f"{window.rate('', 0.0).value:.3f}",
             f"{efficiency.value:.2%} ({efficiency.low:.2%}-{efficiency.high:.2%})",
             _published(len(window.parts)),
-            *(f"{1000 * lost:+.1f}" for lost in _losses(fleets, window)),
+            *(f"{1000 * lost:+.1f}" for lost in losses(fleets, window)),
         )
     return table
 
@@ -79,15 +95,6 @@ def _efficiency_table(fleets: Fleets) -> Table:
 def _published(replicas: int) -> str:
     law, _ = published_law()
     return f"{law.measured[replicas].value:.0%}" if replicas in law.measured else "-"
-
-
-def _losses(fleets: Fleets, window: Window) -> list[float]:
-    """Return each stage's mean seconds together less alone, over the window's replicas."""
-    solos = {part.rank: part for part in fleets.solos(window)}
-    return [
-        float(np.mean([_mean(each, part) - _mean(each, solos[part.rank]) for part in window.parts]))
-        for each in STAGES.values()
-    ]
 
 
 def _mean(stage: Callable[[Samples], npt.NDArray[np.float64]], part: Replica) -> float:
