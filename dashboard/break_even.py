@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -56,11 +57,10 @@ def _answer(asked: Renting, images: int, today: dt.date, own: Own) -> None:
     st.markdown(
         show.plain(f"{asked.offer} instead of {asked.tariff}; {asked.shape}, batch {asked.batch}")
     )
-    document = result.to_dict()
+    month = None
     with show.refusals():
         month = result.at(images)
         _month(month)
-        document |= {"at": month.to_dict()}
     _verdict(result)
     # The crossing and the reader's volume both show.
     frame = _frame(result, max(result.curve(points=2)[-1].images, images + 1))
@@ -71,7 +71,11 @@ def _answer(asked: Renting, images: int, today: dt.date, own: Own) -> None:
     _evidence(result)
     _crossings(result)
     program = programs.break_even(vars(asked), images, today, own)
-    downloads.offer("break-even", lambda: document, lambda: frame, charts.picture(chart), program)
+
+    def document() -> dict[str, Any]:
+        return result.to_dict() | ({} if month is None else {"at": month.to_dict()})
+
+    downloads.offer("break-even", document, lambda: frame, charts.picture(chart), program)
 
 
 def _month(month: fc.CurvePoint) -> None:
@@ -119,13 +123,24 @@ def _frame(result: fc.BreakEven, most: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> alt.LayerChart:
+def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> charts.Drawing:
     most = int(frame["images"].max())
+    volumes = [crossing.images_per_month.value for crossing in result.crossings]
+    places = [("yours", float(images))] if images <= most else []
+    places += [("", volume) for volume in volumes[:MOST_MARKS] if volume <= most]
+    rows = {charts.ROWS: frame}
+    if places:
+        rows[charts.MARKS] = charts.marks("images", places)
+    return charts.Drawing(_drawn(is_marked=bool(places)), rows)
+
+
+@charts.drawn_once
+def _drawn(*, is_marked: bool) -> alt.LayerChart:
     x = alt.X(
         "images:Q",
         title="images a month",
         axis=alt.Axis(format="~s"),
-        scale=alt.Scale(domain=[0, most], nice=False),
+        scale=alt.Scale(zero=True, nice=False),
     )
     tooltip = [
         alt.Tooltip("series:N", title="paid to"),
@@ -134,13 +149,9 @@ def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> alt.LayerC
         alt.Tooltip("instances:Q", title="instances"),
         alt.Tooltip("sure:Q", title="renting cheaper in", format=".0%"),
     ]
-    layers = [charts.bands(frame, x, "USD a month", PALETTE, tooltip)]
-    if images <= most:
-        layers.append(charts.upright(images, "images", "yours"))
-    volumes = [crossing.images_per_month.value for crossing in result.crossings]
-    layers += [
-        charts.upright(volume, "images", "") for volume in volumes[:MOST_MARKS] if volume <= most
-    ]
+    layers = [charts.bands(x, "USD a month", PALETTE, tooltip)]
+    if is_marked:
+        layers.append(charts.marked("images"))
     return charts.over(*layers)
 
 
