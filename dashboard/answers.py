@@ -160,9 +160,14 @@ def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
     return fc.smallest_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
 
 
-@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
 def load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
-    """Return how a fleet slows down as it fills up."""
+    """Return how a fleet slows down as it fills up: the same, whatever the workload's own rate."""
+    arrivals = workload.arrivals and workload.arrivals.model_copy(update={"requests_per_s": 1.0})
+    return _load_curve(workload.model_copy(update={"arrivals": arrivals}), fleet, own)
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
+def _load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
     return fc.load_curve(workload, fleet, calibration=fit(fleet.calibration, own))
 
 
