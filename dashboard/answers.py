@@ -15,7 +15,10 @@ import fluxcost as fc
 from .uploads import Own, Upload
 
 KEPT = 32
-"""Answers kept at a time; one holds a few megabytes of draws."""
+"""Answers of a kind kept at a time, for all readers; one holds up to two megabytes of draws."""
+
+LARGE_KEPT = 8
+"""Plans and comparisons kept: each holds the draws of every candidate, 13 MB a model."""
 
 YOURS = "yours: "
 """How the name of an uploaded calibration begins, so that it cannot pass for a shipped one."""
@@ -89,7 +92,7 @@ def _timed(own: Own, *models: str) -> tuple[fc.Calibration, ...] | None:
     return tuple(each for each in calibrations(own).values() if each.model in models)
 
 
-@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Planning")
+@st.cache_resource(max_entries=LARGE_KEPT, hash_funcs=_HASHES, show_spinner="Planning")
 def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
     """Return the plans of a workload at these prices and timings."""
     return fc.plan(workload, catalog(own), _timed(own, workload.model), today)
@@ -108,7 +111,7 @@ def qualities(own: Own) -> tuple[fc.Quality, ...]:
     return (*fc.shipped_qualities(), *found)
 
 
-@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
+@st.cache_resource(max_entries=LARGE_KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
 def comparison(
     workloads: tuple[fc.Workload, ...], metric: str | None, today: dt.date, own: Own
 ) -> fc.Comparison:
