@@ -1,11 +1,11 @@
 """Many readers of the dashboard at once: python -m benchmarks.dashboard_load [--sessions 50] ...
 
 Each reader holds a session over Streamlit's own protocol, thinks, changes a control to a value of
-its own and waits for the whole page drawn anew, of which the numbers come first. How long people
-think was not measured here: as in TPC-W, the benchmark of a web shop (version 1.8, 2002), it is
-drawn from an exponential distribution with a mean of 7 s, and no thought is longer than ten times
-that. With `--think 0` readers ask again at once, which no person does: it shows how many changes a
-second are all that a server can answer.
+its own, and waits for the new number, which comes first, and for the whole page drawn anew. How
+long people think was not measured here: as in TPC-W, the benchmark of a web shop (version 1.8,
+2002), it is drawn from an exponential distribution with a mean of 7 s, and no thought is longer
+than ten times that. With `--think 0` readers ask again at once, which no person does: it shows how
+many changes a second are all that a server can answer.
 
 Printed for each wave of readers: answers, what the pages refused in a sentence, errors, the time of
 an answer, the share of a core the server was busy, and its memory. The readers run on this machine;
@@ -58,17 +58,20 @@ class Tally:
     """What readers saw."""
 
     opened_s: list[float] = field(default_factory=list)
-    answered_s: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PATHS})
+    number_s: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PATHS})
+    page_s: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PATHS})
     refused: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Seen:
-    """What one drawing of a page sent."""
+    """What one drawing of a page sent, and when its number and its end came."""
 
+    number: str
+    number_s: float | None = None
+    page_s: float = 0.0
     boxes: dict[str, NumberInput] = field(default_factory=dict)
-    metrics: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -81,7 +84,8 @@ class Seen:
         if kind == "number_input":
             self.boxes[element.number_input.label] = element.number_input
         elif kind == "metric":
-            self.metrics[element.metric.label] = element.metric.body
+            if element.metric.label == self.number:
+                self.number_s = time.perf_counter()
         elif kind == "exception":
             self.problems.append(f"{element.exception.type}: {element.exception.message}")
         elif kind == "alert":
@@ -108,15 +112,16 @@ class Reader:
             else:
                 state.double_value = value
         await self.socket.send(asked.SerializeToString())
-        seen = Seen()
+        seen = Seen(number)
         async for data in self.socket:
             message = ForwardMsg()
             message.ParseFromString(data)
             seen.hear(message)
             if message.WhichOneof("type") == "script_finished":
                 break
+        seen.page_s = time.perf_counter()
         self.boxes |= seen.boxes
-        if number not in seen.metrics and not seen.refused:
+        if seen.number_s is None and not seen.refused:
             seen.problems.append(f"{self.name} was drawn without {number}")
         return seen
 
@@ -136,14 +141,18 @@ async def read(url: str, name: str, asked: argparse.Namespace, seed: int, tally:
             except TimeoutError:
                 tally.errors.append(f"{name}: no answer within {PATIENCE_S:.0f} s")
                 return
-            taken_s = time.perf_counter() - started_s
-            (tally.opened_s if value is None else tally.answered_s[name]).append(taken_s)
+            if value is None:
+                tally.opened_s.append(seen.page_s - started_s)
+            else:
+                tally.page_s[name].append(seen.page_s - started_s)
+            if value is not None and seen.number_s is not None:
+                tally.number_s[name].append(seen.number_s - started_s)
             tally.errors += [f"{name}: {problem}" for problem in seen.problems]
             tally.refused += [f"{name}: {sentence}" for sentence in seen.refused]
             value = CHANGES[name][2](draw)
             if asked.think:
-                thought_s = draw.expovariate(1 / asked.think)
-                await asyncio.sleep(min(thought_s, LONGEST_THOUGHT * asked.think))
+                thought_s = min(draw.expovariate(1 / asked.think), LONGEST_THOUGHT * asked.think)
+                await asyncio.sleep(min(thought_s, ends_s - time.perf_counter()))
 
 
 async def wave(url: str, asked: argparse.Namespace, seed: int) -> Tally:
@@ -172,11 +181,13 @@ def told(taken_s: list[float]) -> str:
 
 def report(tally: Tally, pages: list[str], seconds: float) -> None:
     """Print what the readers of a wave saw."""
-    changed = [*itertools.chain(*tally.answered_s.values())]
+    changes = sum(map(len, tally.page_s.values()))
     print(f"  a page opened: {told(tally.opened_s)}")
-    print(f"  a control changed: {told(changed)}; {len(changed) / seconds:.2f} a second")
-    for name in pages:
-        print(f"    {name}: {told(tally.answered_s[name])}")
+    print(f"  controls changed: {changes}, {changes / seconds:.2f} a second")
+    for what, taken_s in (("new number", tally.number_s), ("whole page", tally.page_s)):
+        print(f"  to the {what}: {told([*itertools.chain(*taken_s.values())])}")
+        for name in pages:
+            print(f"    {name}: {told(taken_s[name])}")
     for kind, found in (("refused", tally.refused), ("errors", tally.errors)):
         print(f"  {kind}: {len(found)}", *sorted(set(found))[:5], flush=True)
 
