@@ -63,8 +63,9 @@ def _answer(asked: Renting, images: int, today: dt.date, own: Own) -> None:
         _month(month)
     _verdict(result)
     # The crossing and the reader's volume both show.
-    frame = _frame(result, max(result.curve(points=2)[-1].images, images + 1))
-    chart = _chart(frame, result, images)
+    enough = result.curve(points=2)[-1].images
+    frame = _frame(result, max(enough, images + 1))
+    chart = _chart(frame, result, images, at_the_end=images >= enough)
     charts.show(chart, f"Bill of a month over its images, rented and at the API: {result.reason}")
     st.caption("Lines are bills of a month, bands their 90 % intervals; dashed lines crossings.")
     show.caveats(result.caveats)
@@ -123,23 +124,27 @@ def _frame(result: fc.BreakEven, most: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> charts.Drawing:
+def _chart(
+    frame: pd.DataFrame, result: fc.BreakEven, images: int, *, at_the_end: bool
+) -> charts.Drawing:
     most = int(frame["images"].max())
     volumes = [crossing.images_per_month.value for crossing in result.crossings]
-    places = [("yours", float(images))] if images <= most else []
-    places += [("", volume) for volume in volumes[:MOST_MARKS] if volume <= most]
-    rows = {charts.ROWS: frame}
-    if places:
-        rows[charts.MARKS] = charts.marks("images", places)
-    return charts.Drawing(_drawn(is_marked=bool(places)), rows)
+    crossings = [("", volume) for volume in volumes[:MOST_MARKS] if volume <= most]
+    rows = {
+        charts.ROWS: frame,
+        charts.LEFT_MARKS if at_the_end else charts.MARKS: charts.marks(
+            "images", [("yours", images), *crossings]
+        ),
+    }
+    return charts.Drawing(_drawn(at_the_end=at_the_end), rows)
 
 
 @charts.drawn_once
-def _drawn(*, is_marked: bool) -> alt.LayerChart:
+def _drawn(*, at_the_end: bool) -> alt.LayerChart:
     x = alt.X(
         "images:Q",
         title="images a month",
-        axis=alt.Axis(format="~s"),
+        axis=alt.Axis(format="~s", tickCount=10),
         scale=alt.Scale(zero=True, nice=False),
     )
     tooltip = [
@@ -149,10 +154,8 @@ def _drawn(*, is_marked: bool) -> alt.LayerChart:
         alt.Tooltip("instances:Q", title="instances"),
         alt.Tooltip("sure:Q", title="renting cheaper in", format=".0%"),
     ]
-    layers = [charts.bands(x, "USD a month", PALETTE, tooltip)]
-    if is_marked:
-        layers.append(charts.marked("images"))
-    return charts.over(*layers)
+    bills = charts.bands(x, "USD a month", PALETTE, tooltip)
+    return charts.over(bills, charts.marked("images", to_the_left=at_the_end))
 
 
 def _evidence(result: fc.BreakEven) -> None:

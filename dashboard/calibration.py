@@ -274,7 +274,10 @@ def _residuals(name: str, own: Own) -> dict[str, object]:
     if report.refusals:
         show.sentences(
             "Refused rather than guessed",
-            [f"{each.cell}: {each.reason}" for each in report.refusals],
+            [
+                f"{each.cell}: {each.reason.removeprefix(f'{each.cell}: ')}"
+                for each in report.refusals
+            ],
         )
     return report.to_dict()
 
@@ -286,7 +289,11 @@ def _residual_chart() -> alt.LayerChart:
         charts.of()
         .mark_point(filled=True, size=70, opacity=0.9)
         .encode(
-            x=alt.X("measured_s:Q", title="measured, s (log scale)", scale=alt.Scale(type="log")),
+            x=alt.X(
+                "measured_s:Q",
+                title="measured, s (log scale)",
+                scale=alt.Scale(type="log", nice=False, padding=12),
+            ),
             y=alt.Y(
                 "relative_error:Q",
                 title="predicted over measured, less 1",

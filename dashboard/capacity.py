@@ -294,7 +294,8 @@ def _day_chart() -> alt.LayerChart:
     bars = base.mark_bar(color=charts.BLUE, opacity=0.8).encode(
         y=alt.Y("gpus:Q", title="GPUs", axis=alt.Axis(tickMinStep=1, titleColor=charts.BLUE))
     )
-    line = base.mark_line(color=charts.ORANGE, strokeWidth=2, point=True).encode(
+    points = alt.OverlayMarkDef(color=charts.ORANGE)
+    line = base.mark_line(color=charts.ORANGE, strokeWidth=2, point=points).encode(
         y=alt.Y(
             "requests_per_s:Q",
             title="requests a second",

@@ -180,7 +180,9 @@ def _drawn(names: tuple[str, ...], *, is_line: bool, has_apis: bool) -> alt.Laye
         axis=alt.Axis(format="~g", labelOverlap=True, tickCount=6),
     )
     y = alt.Y(
-        "latency:Q", title="a call on an idle GPU, s (log scale)", scale=alt.Scale(type="log")
+        "latency:Q",
+        title="a call on an idle GPU, s (log scale)",
+        scale=alt.Scale(type="log", nice=False, padding=12),
     )
     told = [
         alt.Tooltip("option:N", title="rented"),

@@ -41,6 +41,7 @@ FLAGS = (
 READY = """() => !document.querySelector('[data-testid=stSpinner]')
     && !document.querySelector('[data-testid=stApp][data-test-script-state=running]')
     && !document.querySelector('[data-stale=true]')"""
+HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"
 NAMELESS = {"button", "textbox", "spinbutton", "slider", "combobox", "checkbox", "radio", "switch"}
 PAGES = {
     "what_if": "What if",
@@ -159,13 +160,21 @@ class Seen:
 
     def shoot(self, name: str) -> None:
         SHOTS.mkdir(parents=True, exist_ok=True)
-        high = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         size = self.page.viewport_size
         assert size is not None
-        self.page.set_viewport_size({"width": size["width"], "height": min(high + 40, 4000)})
+        self.page.set_viewport_size({"width": size["width"], "height": self._height()})
         self.page.wait_for_timeout(300)
         self.page.screenshot(path=SHOTS / f"{name}.png")
         self.page.set_viewport_size(size)
+
+    def _height(self) -> int:
+        """Return the height of all of the page, once its charts and tables have theirs."""
+        before, height = -1, 0
+        while before != height:
+            before = height
+            self.page.wait_for_timeout(500)
+            height = self.page.evaluate(HEIGHT)
+        return min(height, 4000)
 
     def nameless(self) -> list[str]:
         """Return the controls that a screen reader would have no name for."""
