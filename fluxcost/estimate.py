@@ -94,9 +94,14 @@ class Estimate:
     draws: Draws = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.value) or not np.all(np.isfinite(self.draws)):
+        if not np.isfinite(self.value):
             raise InputError(
                 f"an estimate in {self.unit} came out as {self.value!r}; expected a finite number."
+            )
+        if not np.all(np.isfinite(self.draws)):
+            raise InputError(
+                f"an estimate of {self.value:.3g} {self.unit} has an interval without end; "
+                "expected a finite one: what it rests on is scattered too widely, measure it again."
             )
         if self.draws.shape != (DRAWS,):
             raise InputError(f"draws have shape {self.draws.shape}; expected ({DRAWS},).")

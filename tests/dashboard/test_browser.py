@@ -176,6 +176,12 @@ class Seen:
             height = self.page.evaluate(HEIGHT)
         return min(height, 4000)
 
+    def charts(self) -> list[list[str]]:
+        """Return what each chart draws, in no order: ticks that stay are drawn before new ones."""
+        self._height()
+        drawn = self.page.get_by_test_id("stVegaLiteChart").locator("svg").all()
+        return [sorted(each.inner_html().split("<")) for each in drawn]
+
     def nameless(self) -> list[str]:
         """Return the controls that a screen reader would have no name for."""
         session = self.context.new_cdp_session(self.page)
@@ -260,6 +266,18 @@ def test_a_view_is_shared_by_its_address(seen: Seen, browser: Browser, address: 
     assert "54,321 images" in other.page.inner_text("[data-testid=stMain]")
     other.context.close()
     assert other.problems == []
+
+
+def test_charts_follow_their_controls(seen: Seen, browser: Browser, address: str):
+    seen.open(f"{address}/capacity")
+    before = seen.charts()
+    seen.type("Requests a second", 30)
+    opened = Seen(browser)
+    opened.open(f"{address}/capacity?rate=30")
+    assert len(before) == 3
+    assert before != seen.charts() == opened.charts()
+    opened.context.close()
+    assert opened.problems == []
 
 
 def test_two_hundred_megabytes_are_refused_before_they_are_sent(
