@@ -15,7 +15,10 @@ import fluxcost as fc
 from .uploads import Own, Upload
 
 KEPT = 32
-"""Answers kept at a time; one holds a few megabytes of draws."""
+"""Answers of a kind kept at a time, for all readers; one holds up to two megabytes of draws."""
+
+LARGE_KEPT = 8
+"""Plans and comparisons kept: each holds the draws of every candidate, 13 MB a model."""
 
 YOURS = "yours: "
 """How the name of an uploaded calibration begins, so that it cannot pass for a shipped one."""
@@ -89,7 +92,7 @@ def _timed(own: Own, *models: str) -> tuple[fc.Calibration, ...] | None:
     return tuple(each for each in calibrations(own).values() if each.model in models)
 
 
-@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Planning")
+@st.cache_resource(max_entries=LARGE_KEPT, hash_funcs=_HASHES, show_spinner="Planning")
 def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
     """Return the plans of a workload at these prices and timings."""
     return fc.plan(workload, catalog(own), _timed(own, workload.model), today)
@@ -108,7 +111,7 @@ def qualities(own: Own) -> tuple[fc.Quality, ...]:
     return (*fc.shipped_qualities(), *found)
 
 
-@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
+@st.cache_resource(max_entries=LARGE_KEPT, hash_funcs=_HASHES, show_spinner="Comparing")
 def comparison(
     workloads: tuple[fc.Workload, ...], metric: str | None, today: dt.date, own: Own
 ) -> fc.Comparison:
@@ -160,9 +163,14 @@ def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
     return fc.smallest_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
 
 
-@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
 def load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
-    """Return how a fleet slows down as it fills up."""
+    """Return how a fleet slows down as it fills up: the same, whatever the workload's own rate."""
+    arrivals = workload.arrivals and workload.arrivals.model_copy(update={"requests_per_s": 1.0})
+    return _load_curve(workload.model_copy(update={"arrivals": arrivals}), fleet, own)
+
+
+@st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
+def _load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
     return fc.load_curve(workload, fleet, calibration=fit(fleet.calibration, own))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -56,22 +57,26 @@ def _answer(asked: Renting, images: int, today: dt.date, own: Own) -> None:
     st.markdown(
         show.plain(f"{asked.offer} instead of {asked.tariff}; {asked.shape}, batch {asked.batch}")
     )
-    document = result.to_dict()
+    month = None
     with show.refusals():
         month = result.at(images)
         _month(month)
-        document |= {"at": month.to_dict()}
     _verdict(result)
     # The crossing and the reader's volume both show.
-    frame = _frame(result, max(result.curve(points=2)[-1].images, images + 1))
-    chart = _chart(frame, result, images)
+    enough = result.curve(points=2)[-1].images
+    frame = _frame(result, max(enough, images + 1))
+    chart = _chart(frame, result, images, at_the_end=images >= enough)
     charts.show(chart, f"Bill of a month over its images, rented and at the API: {result.reason}")
     st.caption("Lines are bills of a month, bands their 90 % intervals; dashed lines crossings.")
     show.caveats(result.caveats)
     _evidence(result)
     _crossings(result)
     program = programs.break_even(vars(asked), images, today, own)
-    downloads.offer("break-even", lambda: document, lambda: frame, charts.picture(chart), program)
+
+    def document() -> dict[str, Any]:
+        return result.to_dict() | ({} if month is None else {"at": month.to_dict()})
+
+    downloads.offer("break-even", document, lambda: frame, charts.picture(chart), program)
 
 
 def _month(month: fc.CurvePoint) -> None:
@@ -119,13 +124,28 @@ def _frame(result: fc.BreakEven, most: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> alt.LayerChart:
+def _chart(
+    frame: pd.DataFrame, result: fc.BreakEven, images: int, *, at_the_end: bool
+) -> charts.Drawing:
     most = int(frame["images"].max())
+    volumes = [crossing.images_per_month.value for crossing in result.crossings]
+    crossings = [("", volume) for volume in volumes[:MOST_MARKS] if volume <= most]
+    rows = {
+        charts.ROWS: frame,
+        charts.LEFT_MARKS if at_the_end else charts.MARKS: charts.marks(
+            "images", [("yours", images), *crossings]
+        ),
+    }
+    return charts.Drawing(_drawn(at_the_end=at_the_end), rows)
+
+
+@charts.drawn_once
+def _drawn(*, at_the_end: bool) -> alt.LayerChart:
     x = alt.X(
         "images:Q",
         title="images a month",
-        axis=alt.Axis(format="~s"),
-        scale=alt.Scale(domain=[0, most], nice=False),
+        axis=alt.Axis(format="~s", tickCount=10),
+        scale=alt.Scale(zero=True, nice=False),
     )
     tooltip = [
         alt.Tooltip("series:N", title="paid to"),
@@ -134,14 +154,8 @@ def _chart(frame: pd.DataFrame, result: fc.BreakEven, images: int) -> alt.LayerC
         alt.Tooltip("instances:Q", title="instances"),
         alt.Tooltip("sure:Q", title="renting cheaper in", format=".0%"),
     ]
-    layers = [charts.bands(frame, x, "USD a month", PALETTE, tooltip)]
-    if images <= most:
-        layers.append(charts.upright(images, "images", "yours"))
-    volumes = [crossing.images_per_month.value for crossing in result.crossings]
-    layers += [
-        charts.upright(volume, "images", "") for volume in volumes[:MOST_MARKS] if volume <= most
-    ]
-    return charts.over(*layers)
+    bills = charts.bands(x, "USD a month", PALETTE, tooltip)
+    return charts.over(bills, charts.marked("images", to_the_left=at_the_end))
 
 
 def _evidence(result: fc.BreakEven) -> None:

@@ -21,6 +21,8 @@ STAGES = {
     "vae_decode": charts.ORANGE,
     "host": charts.GRAY,
 }
+MEASURED, FLOORS = "measured", "floors"
+ZERO = charts.marks("at", [("", 0)])
 COVERED, MISSED = "inside the interval", "outside it"
 
 
@@ -131,7 +133,7 @@ def _call(asked: Question, own: Own) -> dict[str, object]:
     return document
 
 
-def _sizes(curve: fc.SizeCurve) -> tuple[pd.DataFrame, alt.LayerChart]:
+def _sizes(curve: fc.SizeCurve) -> tuple[pd.DataFrame, charts.Drawing]:
     st.subheader(show.plain(f"Latency over size, {curve.steps} steps, batch {curve.batch}"))
     rows = [
         charts.rows_of("pixels", point.shape.pixels, FIT, point.latency)
@@ -142,13 +144,15 @@ def _sizes(curve: fc.SizeCurve) -> tuple[pd.DataFrame, alt.LayerChart]:
         rows, columns=["pixels", "series", "value", "low", "high", "size", "source"]
     )
     measured = pd.DataFrame([point.to_dict() for point in curve.measured])
-    chart = _size_chart(fitted, measured)
+    drawn = {charts.ROWS: fitted} | ({MEASURED: measured} if len(measured) else {})
+    chart = charts.Drawing(_size_chart(has_measured=MEASURED in drawn), drawn)
     charts.show(chart, "Seconds of a call over pixels of an image: the fit and what was measured.")
     st.caption("Points are medians of measured calls with 90 % of them; the band is the fit's.")
     return fitted, chart
 
 
-def _size_chart(fitted: pd.DataFrame, measured: pd.DataFrame) -> alt.LayerChart:
+@charts.drawn_once
+def _size_chart(*, has_measured: bool) -> alt.LayerChart:
     x = alt.X("pixels:Q", title="pixels of an image", axis=alt.Axis(format="~s"))
     tooltip = [
         alt.Tooltip("size:N", title="size"),
@@ -156,10 +160,10 @@ def _size_chart(fitted: pd.DataFrame, measured: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("source:N", title="source"),
     ]
     layers: list[alt.LayerChart | alt.Chart] = [
-        charts.bands(fitted, x, "seconds of a call", {FIT: charts.BLUE}, tooltip)
+        charts.bands(x, "seconds of a call", {FIT: charts.BLUE}, tooltip)
     ]
-    if len(measured):
-        base = alt.Chart(measured).encode(x=x)
+    if has_measured:
+        base = charts.of(MEASURED).encode(x=x)
         shown = [
             alt.Tooltip("width:Q", title="width"),
             alt.Tooltip("height:Q", title="height"),
@@ -203,7 +207,9 @@ def _stages(asked: Question, calibration: fc.Calibration, own: Own) -> list[dict
         share = each.floor_share.value
         floors.append({"call": call, "floor": each.floor.total_s, "share": share})
     charts.show_rows(
-        _stage_chart(pd.DataFrame(rows), pd.DataFrame(floors)),
+        charts.Drawing(
+            _stage_chart(), {charts.ROWS: pd.DataFrame(rows), FLOORS: pd.DataFrame(floors)}
+        ),
         f"Seconds of each stage in {len(found)} measured calls, with the floor of each call.",
     )
     st.caption(
@@ -213,11 +219,12 @@ def _stages(asked: Question, calibration: fc.Calibration, own: Own) -> list[dict
     return [each.to_dict() for each in found]
 
 
-def _stage_chart(rows: pd.DataFrame, floors: pd.DataFrame) -> alt.LayerChart:
+@charts.drawn_once
+def _stage_chart() -> alt.LayerChart:
     y = alt.Y("call:N", sort=None, title=None, axis=alt.Axis(labelLimit=150))
     scale = alt.Scale(domain=list(STAGES), range=list(STAGES.values()))
     bars = (
-        alt.Chart(rows)
+        charts.of()
         .mark_bar()
         .encode(
             y=y,
@@ -237,7 +244,7 @@ def _stage_chart(rows: pd.DataFrame, floors: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("floor:Q", title="floor, s", format=".4~g"),
         alt.Tooltip("share:Q", title="floor over latency", format=".0%"),
     ]
-    base = alt.Chart(floors).encode(y=y, x="floor:Q", tooltip=told)
+    base = charts.of(FLOORS).encode(y=y, x="floor:Q", tooltip=told)
     return charts.over(
         bars,
         base.mark_tick(color="white", thickness=5, size=20),
@@ -260,25 +267,33 @@ def _residuals(name: str, own: Own) -> dict[str, object]:
         [cell.to_dict() | {"inside": COVERED if cell.covered else MISSED} for cell in report.cells]
     )
     charts.show(
-        _residual_chart(rows),
+        charts.Drawing(_residual_chart(), {charts.ROWS: rows, charts.LEVELS: ZERO}),
         f"Relative error of each cell left out; median {percent(report.median_error)}.",
         height=280,
     )
     if report.refusals:
         show.sentences(
             "Refused rather than guessed",
-            [f"{each.cell}: {each.reason}" for each in report.refusals],
+            [
+                f"{each.cell}: {each.reason.removeprefix(f'{each.cell}: ')}"
+                for each in report.refusals
+            ],
         )
     return report.to_dict()
 
 
-def _residual_chart(rows: pd.DataFrame) -> alt.LayerChart:
+@charts.drawn_once
+def _residual_chart() -> alt.LayerChart:
     scale = alt.Scale(domain=[COVERED, MISSED], range=[charts.BLUE, charts.RED])
     points = (
-        alt.Chart(rows)
+        charts.of()
         .mark_point(filled=True, size=70, opacity=0.9)
         .encode(
-            x=alt.X("measured_s:Q", title="measured, s (log scale)", scale=alt.Scale(type="log")),
+            x=alt.X(
+                "measured_s:Q",
+                title="measured, s (log scale)",
+                scale=alt.Scale(type="log", nice=False, padding=12),
+            ),
             y=alt.Y(
                 "relative_error:Q",
                 title="predicted over measured, less 1",
@@ -295,7 +310,7 @@ def _residual_chart(rows: pd.DataFrame) -> alt.LayerChart:
             ],
         )
     )
-    zero = alt.Chart(pd.DataFrame([{"at": 0}])).mark_rule(color=charts.GRAY).encode(y="at:Q")
+    zero = charts.of(charts.LEVELS).mark_rule(color=charts.GRAY).encode(y="at:Q")
     return charts.over(zero, points)
 
 

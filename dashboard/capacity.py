@@ -18,6 +18,7 @@ from .uploads import Own
 
 PERCENTILES = {"p50": charts.GREEN, "p95": charts.BLUE, "p99": charts.PURPLE}
 MEAN = "mean"
+RATE = "requests_per_s"
 
 
 @dataclass(frozen=True)
@@ -134,14 +135,14 @@ def _frame(curve: fc.LoadCurve) -> pd.DataFrame:
     for point in curve.points:
         found = point.simulation
         for name, response in found.response.items():
-            row = charts.rows_of("requests_per_s", point.requests_per_s, name, response)
+            row = charts.rows_of(RATE, point.requests_per_s, name, response)
             told = {"load": point.load, "utilization": found.utilization.value}
             rows.append(row | told | {"images_per_call": found.images_per_call.value})
     return pd.DataFrame(rows)
 
 
 def _load(
-    frame: pd.DataFrame, chart: alt.LayerChart, curve: fc.LoadCurve, workload: fc.Workload
+    frame: pd.DataFrame, chart: charts.Drawing, curve: fc.LoadCurve, workload: fc.Workload
 ) -> None:
     gpus = curve.fleet.replicas
     st.subheader(f"Response against load, {gpus} GPU{'' if gpus == 1 else 's'}")
@@ -160,47 +161,60 @@ def _load(
     with left:
         charts.show(chart, f"Response percentiles over requests a second; {most}.")
     with right:
-        charts.show(_busy_chart(frame, curve), "Utilization over requests a second.")
+        busy = charts.Drawing(_busy_chart(), {charts.ROWS: frame[frame["series"] == MEAN]})
+        charts.show(busy, "Utilization over requests a second.")
     st.caption("Bands are 90 % intervals: timing error and the chance of the simulated runs.")
-
-
-def _rate(curve: fc.LoadCurve) -> alt.X:
-    scale = alt.Scale(domain=[0, curve.full_per_s], nice=False)
-    return alt.X("requests_per_s:Q", title="requests a second", scale=scale)
 
 
 def _response_chart(
     frame: pd.DataFrame, curve: fc.LoadCurve, workload: fc.Workload
-) -> alt.LayerChart:
+) -> charts.Drawing:
     name = _named(workload)
+    series = {*PERCENTILES, name}
+    rows = {
+        charts.ROWS: frame[frame["series"].isin(series)],
+        charts.LEFT_MARKS: charts.marks(RATE, [("knee", curve.knee.requests_per_s)]),
+    }
+    stated = workload.arrivals.requests_per_s if workload.arrivals else None
+    if stated is not None and stated <= curve.full_per_s:
+        rows[charts.MARKS] = charts.marks(RATE, [("yours", stated)])
+    if workload.objective is not None:
+        rows[charts.LEVELS] = charts.marks("value", [("objective", workload.objective.within_s)])
+    how = _response(name, is_marked=charts.MARKS in rows, has_objective=charts.LEVELS in rows)
+    return charts.Drawing(how, rows)
+
+
+def _rate() -> alt.X:
+    scale = alt.Scale(zero=True, nice=False)
+    return alt.X(f"{RATE}:Q", title="requests a second", scale=scale)
+
+
+@charts.drawn_once
+def _response(name: str, *, is_marked: bool, has_objective: bool) -> alt.LayerChart:
     palette = {**PERCENTILES, name: PERCENTILES.get(name, charts.BLUE)}
-    shown = frame[frame["series"].isin(list(palette))]
     tooltip = [
         alt.Tooltip("series:N", title="percentile"),
-        alt.Tooltip("requests_per_s:Q", title="requests a second", format=",.3~g"),
+        alt.Tooltip(f"{RATE}:Q", title="requests a second", format=",.3~g"),
         alt.Tooltip("load:Q", title="load", format=".0%"),
         alt.Tooltip("value:Q", title="response, s", format=",.3~g"),
         alt.Tooltip("images_per_call:Q", title="images a call", format=".2f"),
     ]
     scale = alt.Scale(type="log", nice=False)
     layers: list[alt.LayerChart] = [
-        charts.bands(
-            shown, _rate(curve), "response, s (log scale)", palette, tooltip, y_scale=scale
-        ),
-        charts.upright(curve.knee.requests_per_s, "requests_per_s", "knee", to_the_left=True),
+        charts.bands(_rate(), "response, s (log scale)", palette, tooltip, y_scale=scale),
+        charts.marked(RATE, to_the_left=True),
     ]
-    stated = workload.arrivals.requests_per_s if workload.arrivals else None
-    if stated is not None and stated <= curve.full_per_s:
-        layers.append(charts.upright(stated, "requests_per_s", "yours"))
-    if workload.objective is not None:
-        layers.append(charts.level(workload.objective.within_s, "value", "objective"))
+    if is_marked:
+        layers.append(charts.marked(RATE))
+    if has_objective:
+        layers.append(charts.leveled("value"))
     return charts.over(*layers)
 
 
-def _busy_chart(frame: pd.DataFrame, curve: fc.LoadCurve) -> alt.LayerChart:
-    once = frame[frame["series"] == MEAN]
-    base = alt.Chart(once).encode(
-        x=_rate(curve),
+@charts.drawn_once
+def _busy_chart() -> alt.LayerChart:
+    base = charts.of().encode(
+        x=_rate(),
         y=alt.Y(
             "utilization:Q",
             title="share of rented time at work",
@@ -246,7 +260,11 @@ def _day(asked: Question, own: Own) -> fc.HourlyFleets:
             if hour.simulation is not None
         ]
     )
-    charts.show(_day_chart(rows), f"GPUs of each hour; {fleets.most} at most.", height=260)
+    charts.show(
+        charts.Drawing(_day_chart(), {charts.ROWS: rows}),
+        f"GPUs of each hour; {fleets.most} at most.",
+        height=260,
+    )
     return fleets
 
 
@@ -262,7 +280,8 @@ def _weights(text: str) -> list[float]:
     return found
 
 
-def _day_chart(rows: pd.DataFrame) -> alt.LayerChart:
+@charts.drawn_once
+def _day_chart() -> alt.LayerChart:
     tooltip = [
         alt.Tooltip("hour:O", title="hour"),
         alt.Tooltip("gpus:Q", title="GPUs"),
@@ -271,11 +290,12 @@ def _day_chart(rows: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("utilization:Q", title="utilization", format=".0%"),
     ]
     x = alt.X("hour:O", title="hour of the day", axis=alt.Axis(labelAngle=0, labelOverlap=True))
-    base = alt.Chart(rows).encode(x=x, tooltip=tooltip)
+    base = charts.of().encode(x=x, tooltip=tooltip)
     bars = base.mark_bar(color=charts.BLUE, opacity=0.8).encode(
         y=alt.Y("gpus:Q", title="GPUs", axis=alt.Axis(tickMinStep=1, titleColor=charts.BLUE))
     )
-    line = base.mark_line(color=charts.ORANGE, strokeWidth=2, point=True).encode(
+    points = alt.OverlayMarkDef(color=charts.ORANGE)
+    line = base.mark_line(color=charts.ORANGE, strokeWidth=2, point=points).encode(
         y=alt.Y(
             "requests_per_s:Q",
             title="requests a second",

@@ -1,10 +1,18 @@
-"""How charts look on every page: one palette that reads on white and on black, bands, hover."""
+"""How charts look on every page: one palette that reads on white and on black, bands, hover.
+
+How a chart is drawn changes far less often than what it shows, and Altair, which checks every part
+of it against Vega-Lite's schema, takes longer over it than most answers do. So it is drawn once
+with its rows left open, and kept; an answer brings the rows.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, ParamSpec, cast
 
 import altair as alt
 import pandas as pd
@@ -28,7 +36,48 @@ ROW = 24
 PNG_PPI = 144
 
 
-def over(*charts: alt.Chart | alt.LayerChart) -> alt.LayerChart:
+KEPT = 64
+"""Ways to draw one chart that are kept."""
+
+ROWS, MARKS, LEFT_MARKS, LEVELS = "rows", "marks", "marks to the left", "levels"
+"""Names of what is drawn: the answer; places on the horizontal axis, named at their right or left;
+heights."""
+
+Chart = alt.Chart | alt.LayerChart
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart: how it is drawn, and the rows of an answer.
+
+    Attributes:
+        how: Vega-Lite as JSON, with names in place of rows.
+        rows: By those names.
+    """
+
+    how: str
+    rows: Mapping[str, pd.DataFrame]
+
+
+def drawn_once(draw: Callable[P, Chart]) -> Callable[P, str]:
+    """Return what draws a chart of named rows, once for each way to call it, as JSON."""
+
+    def drawn(*varying: P.args, **named: P.kwargs) -> str:
+        document = draw(*varying, **named).to_dict()
+        # Altair's own theme, which pages do not follow.
+        document.pop("config", None)
+        return json.dumps(document)
+
+    return cast("Callable[P, str]", functools.lru_cache(maxsize=KEPT)(drawn))
+
+
+def of(rows: str = ROWS) -> alt.Chart:
+    """Begin a chart of rows that are given later, by their name."""
+    return alt.Chart(alt.NamedData(name=rows))
+
+
+def over(*charts: Chart) -> alt.LayerChart:
     """Draw charts over each other, the last on top."""
     return alt.LayerChart(layer=[*charts])
 
@@ -63,7 +112,6 @@ def colors(palette: Mapping[str, str]) -> alt.Color:
 
 
 def bands(
-    frame: pd.DataFrame,
     x: alt.X,
     y_title: str,
     palette: Mapping[str, str],
@@ -73,8 +121,9 @@ def bands(
 ) -> alt.LayerChart:
     """Draw a line with its interval for each series; each point tells its numbers on hover.
 
+    Rows have the columns of x, series, value, low and high.
+
     Args:
-        frame: Columns of x, series, value, low and high.
         x: The horizontal axis with its title and unit.
         y_title: What is drawn, with its unit.
         palette: Series to color.
@@ -82,7 +131,7 @@ def bands(
         y_scale: Of the vertical axis; linear from 0 unless given.
     """
     color = colors(palette)
-    base = alt.Chart(frame).encode(x=x, color=color)
+    base = of().encode(x=x, color=color)
     scale = y_scale or alt.Undefined
     y = alt.Y("value:Q", title=y_title, scale=scale)
     band = base.mark_area(opacity=BAND).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
@@ -96,12 +145,11 @@ def bands(
     return over(band, line, hover)
 
 
-def upright(at: float, x: str, text: str, *, to_the_left: bool = False) -> alt.LayerChart:
-    """Draw a dashed line at a place on the horizontal axis, with its name on top."""
+def marked(x: str, *, to_the_left: bool = False) -> alt.LayerChart:
+    """Draw a dashed line at each place on the horizontal axis, with its name on top."""
     align: Literal["left", "right"] = "right" if to_the_left else "left"
     aside = -4 if to_the_left else 4
-    frame = pd.DataFrame([{x: at, "name": text}])
-    base = alt.Chart(frame).encode(x=f"{x}:Q")
+    base = of(LEFT_MARKS if to_the_left else MARKS).encode(x=f"{x}:Q")
     rule = base.mark_rule(strokeDash=[5, 4], color=GRAY, strokeWidth=1.5)
     label = base.mark_text(align=align, dx=aside, dy=8, color=GRAY, fontSize=12).encode(
         y=alt.value(0), text="name:N"
@@ -109,10 +157,9 @@ def upright(at: float, x: str, text: str, *, to_the_left: bool = False) -> alt.L
     return over(rule, label)
 
 
-def level(at: float, y: str, text: str) -> alt.LayerChart:
-    """Draw a dashed line at a height, with its name at the left."""
-    frame = pd.DataFrame([{y: at, "name": text}])
-    base = alt.Chart(frame).encode(y=f"{y}:Q")
+def leveled(y: str) -> alt.LayerChart:
+    """Draw a dashed line at each height, with its name at the left."""
+    base = of(LEVELS).encode(y=f"{y}:Q")
     rule = base.mark_rule(strokeDash=[5, 4], color=RED, strokeWidth=1.5)
     label = base.mark_text(align="left", dx=4, dy=-7, color=RED, fontSize=12).encode(
         x=alt.value(0), text="name:N"
@@ -120,24 +167,38 @@ def level(at: float, y: str, text: str) -> alt.LayerChart:
     return over(rule, label)
 
 
-def show(chart: alt.LayerChart | alt.Chart, alt_text: str, *, height: int = 340) -> None:
+def marks(at: str, places: Iterable[tuple[str, float]]) -> pd.DataFrame:
+    """Return places or heights with their names as rows."""
+    return pd.DataFrame([{"name": name, at: place} for name, place in places])
+
+
+def show(drawing: Drawing, alt_text: str, *, height: int = 340) -> None:
     """Draw a chart across the page, with a sentence for those who do not see it."""
-    st.altair_chart(chart.properties(height=height), width="stretch", alt=alt_text)
+    _show(drawing, alt_text, height)
 
 
-def show_rows(chart: alt.LayerChart | alt.Chart, alt_text: str, *, step: int = ROW) -> None:
+def show_rows(drawing: Drawing, alt_text: str, *, step: int = ROW) -> None:
     """Draw a chart with one row for each name, as high as its rows need."""
-    st.altair_chart(chart.properties(height=alt.Step(step)), width="stretch", alt=alt_text)
+    _show(drawing, alt_text, {"step": step})
 
 
-def picture(chart: alt.LayerChart | alt.Chart, *, rows: int | None = None) -> Callable[[], bytes]:
+def _show(drawing: Drawing, alt_text: str, height: object) -> None:
+    document = json.loads(drawing.how) | {"height": height, "datasets": dict(drawing.rows)}
+    st.vega_lite_chart(document, width="stretch", alt=alt_text)
+
+
+def picture(drawing: Drawing, *, step: int | None = None) -> Callable[[], bytes]:
     """Return what draws a chart as PNG, once asked to; one of rows is as high as they need."""
 
     def draw() -> bytes:
         stream = io.BytesIO()
-        height: int | alt.Step = PNG_HEIGHT if rows is None else alt.Step(rows)
-        sized = chart.properties(width=PNG_WIDTH, height=height)
-        sized.save(stream, format="png", ppi=PNG_PPI)
+        height: object = PNG_HEIGHT if step is None else {"step": step}
+        held = {
+            name: json.loads(rows.to_json(orient="records")) for name, rows in drawing.rows.items()
+        }
+        sized = {"width": PNG_WIDTH, "height": height, "datasets": held}
+        chart = alt.Chart.from_dict(json.loads(drawing.how) | sized)
+        chart.save(stream, format="png", ppi=PNG_PPI)
         return stream.getvalue()
 
     return draw

@@ -18,6 +18,7 @@ from .uploads import Own
 
 SHADES = (charts.BLUE, charts.ORANGE, charts.GREEN, charts.PURPLE, charts.RED, charts.GRAY)
 APIS = "API, latency not known"
+FRONT = "front"
 
 
 def page() -> None:
@@ -158,8 +159,18 @@ def _maker(way: fc.Alternative) -> str:
     return f"{way.model}: {way.plan.gpu}, {way.stack}{told}"
 
 
-def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> alt.LayerChart:
-    names = list(dict.fromkeys(timed["made by"]))
+def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> charts.Drawing:
+    rows = {charts.ROWS: timed, FRONT: timed[timed["on_front"]]} | (
+        {APIS: apis} if len(apis) else {}
+    )
+    # Joined where cost and latency alone decide; with quality the front is not a line.
+    is_line = bool(timed["quality"].isna().all())
+    names = tuple(dict.fromkeys(timed["made by"]))
+    return charts.Drawing(_drawn(names, is_line=is_line, has_apis=APIS in rows), rows)
+
+
+@charts.drawn_once
+def _drawn(names: tuple[str, ...], *, is_line: bool, has_apis: bool) -> alt.LayerChart:
     palette = dict(zip(names, itertools.cycle(SHADES), strict=False))
     scale = alt.Scale(domain=list(palette), range=list(palette.values()))
     x = alt.X(
@@ -169,7 +180,9 @@ def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> alt.LayerChart:
         axis=alt.Axis(format="~g", labelOverlap=True, tickCount=6),
     )
     y = alt.Y(
-        "latency:Q", title="a call on an idle GPU, s (log scale)", scale=alt.Scale(type="log")
+        "latency:Q",
+        title="a call on an idle GPU, s (log scale)",
+        scale=alt.Scale(type="log", nice=False, padding=12),
     )
     told = [
         alt.Tooltip("option:N", title="rented"),
@@ -186,21 +199,20 @@ def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> alt.LayerChart:
     color = alt.Color("made by:N", scale=scale, legend=charts.legend(columns=1))
     shape = alt.Shape("picture:N", legend=None)
     points = (
-        alt.Chart(timed)
+        charts.of()
         .mark_point(filled=True, size=60, opacity=0.75)
         .encode(x=x, y=y, color=color, shape=shape, tooltip=told)
     )
-    best = alt.Chart(timed[timed["on_front"]]).encode(x=x, y=y)
+    best = charts.of(FRONT).encode(x=x, y=y)
     spans = best.mark_rule(strokeWidth=1.5, color=charts.RED).encode(
         x="usd_per_image_low:Q", x2="usd_per_image_high:Q"
     )
-    # Joined where cost and latency alone decide; with quality the front is not a line.
-    dashes = [4, 3] if timed["quality"].isna().all() else [0, 1]
+    dashes = [4, 3] if is_line else [0, 1]
     line = best.mark_line(color=charts.RED, strokeDash=dashes).encode(detail=["model:N", "steps:N"])
     rings = best.mark_point(size=190, color=charts.RED, strokeWidth=2).encode(tooltip=told)
     layers: list[Any] = [line, spans, points, rings]
-    if len(apis):
-        ticks = alt.Chart(apis).mark_tick(color=charts.GRAY, thickness=2, size=14)
+    if has_apis:
+        ticks = charts.of(APIS).mark_tick(color=charts.GRAY, thickness=2, size=14)
         layers.append(ticks.encode(x=x, y=alt.value(6), tooltip=[*told[:2], *told[3:6]]))
     return charts.over(*layers)
 
@@ -228,10 +240,16 @@ def _quality(found: fc.Comparison, frame: pd.DataFrame, metric: str) -> None:
     show.evidence({metric: first})
 
 
-def _quality_chart(scored: pd.DataFrame, metric: str) -> alt.LayerChart:
+def _quality_chart(scored: pd.DataFrame, metric: str) -> charts.Drawing:
     scored = scored.assign(drawn=[f"{steps:g} steps" for steps in scored["steps"]])
-    names = list(dict.fromkeys(scored.sort_values("steps")["drawn"]))
-    scale = alt.Scale(domain=names, range=list(SHADES)[: len(names)])
+    names = tuple(dict.fromkeys(scored.sort_values("steps")["drawn"]))
+    rows = {charts.ROWS: scored, FRONT: scored[scored["on_front"]]}
+    return charts.Drawing(_quality_drawn(names, metric), rows)
+
+
+@charts.drawn_once
+def _quality_drawn(names: tuple[str, ...], metric: str) -> alt.LayerChart:
+    scale = alt.Scale(domain=list(names), range=list(SHADES)[: len(names)])
     x = alt.X(
         "usd_per_image:Q",
         title="USD an image (log scale)",
@@ -251,8 +269,8 @@ def _quality_chart(scored: pd.DataFrame, metric: str) -> alt.LayerChart:
         alt.Tooltip("beaten_by:N", title="beaten by"),
     ]
     color = alt.Color("drawn:N", scale=scale, legend=charts.legend())
-    base = alt.Chart(scored).encode(color=color)
-    best = alt.Chart(scored[scored["on_front"]]).encode(x=x, y=y)
+    base = charts.of().encode(color=color)
+    best = charts.of(FRONT).encode(x=x, y=y)
     return charts.over(
         base.mark_rule().encode(x=x, y="quality_low:Q", y2="quality_high:Q"),
         best.mark_rule(color=charts.RED).encode(x="usd_per_image_low:Q", x2="usd_per_image_high:Q"),

@@ -10,7 +10,7 @@ import streamlit as st
 
 import fluxcost as fc
 
-from .charts import over
+from . import charts
 
 API = "API"
 COLORS = {
@@ -24,6 +24,8 @@ COLORS = {
     API: "#9a9a9a",
 }
 """The weaker the timing, the paler; the same source has one color on every page."""
+DRAWN = ("label", "mode", "timing", "total", "total_low", "total_high", "priced_as_of")
+"""Columns that the chart shows."""
 INTERVAL = "#d9822b"
 """Seen on a bar, on white and on black."""
 
@@ -69,8 +71,14 @@ def ranked(frame: pd.DataFrame, unit: str) -> None:
     )
 
 
-def cost_chart(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
-    """Return the total of each plan of each plan as a bar, its interval as a line over it."""
+def cost_chart(frame: pd.DataFrame, unit: str) -> charts.Drawing:
+    """Return the total of each plan as a bar, its interval as a line over it."""
+    present = tuple(timing for timing in COLORS if timing in set(frame["timing"]))
+    return charts.Drawing(_drawn(unit, present), {charts.ROWS: frame[list(DRAWN)]})
+
+
+@charts.drawn_once
+def _drawn(unit: str, timings: tuple[str, ...]) -> alt.LayerChart:
     label = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=190))
     tooltip = [
         alt.Tooltip("label:N", title="plan"),
@@ -80,11 +88,10 @@ def cost_chart(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
         alt.Tooltip("total_high:Q", title="high", format=",.2f"),
         alt.Tooltip("priced_as_of:N", title="priced"),
     ]
-    present = [timing for timing in COLORS if timing in set(frame["timing"])]
-    scale = alt.Scale(domain=present, range=[COLORS[timing] for timing in present])
+    scale = alt.Scale(domain=list(timings), range=[COLORS[timing] for timing in timings])
     # Upright, since a phone has no room for names side by side.
     legend = alt.Legend(orient="top", direction="vertical")
-    plans = alt.Chart(frame).encode(y=label, tooltip=tooltip)
+    plans = charts.of().encode(y=label, tooltip=tooltip)
     bars = plans.mark_bar().encode(
         x=alt.X("total:Q", title=unit),
         color=alt.Color("timing:N", title="Timing", scale=scale, legend=legend),
@@ -92,7 +99,7 @@ def cost_chart(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
     lines = plans.mark_rule(strokeWidth=2, color=INTERVAL).encode(
         x="total_low:Q", x2="total_high:Q"
     )
-    return over(bars, lines)
+    return charts.over(bars, lines)
 
 
 def rejected(plans: fc.Plans) -> None:

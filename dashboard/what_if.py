@@ -112,7 +112,7 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date, own: Own) -
         "plans",
         shown.to_dict,
         shown.to_frame,
-        charts.picture(chart, rows=charts.ROW),
+        charts.picture(chart, step=charts.ROW),
         programs.plan(workload, today, own),
         lambda: answers.report(workload, today, own),
     )

@@ -44,12 +44,15 @@ class Source(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the strongest source, rising with weakness."""
-        return list(Source).index(self)
+        return _RANKS[self]
 
     @classmethod
     def weakest(cls, sources: Iterable[Source]) -> Source:
         """Return the weakest of the sources given."""
         return max(sources, key=lambda source: source.rank)
+
+
+_RANKS = {source: rank for rank, source in enumerate(Source)}
 
 
 @functools.cache
@@ -59,6 +62,17 @@ def standard_normal(key: str) -> Draws:
     draws = np.random.default_rng(int.from_bytes(digest[:8], "big")).standard_normal(DRAWS)
     draws.flags.writeable = False
     return draws
+
+
+@functools.lru_cache(maxsize=512)
+def _factors(*relative_sigmas: tuple[str, float]) -> Draws:
+    """Return draws around 1; a plan asks again and again for those of one offer's price."""
+    logs = np.zeros(DRAWS)
+    for key, sigma in relative_sigmas:
+        logs = logs + sigma * standard_normal(key)
+    factors = np.exp(logs)
+    factors.flags.writeable = False
+    return factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +94,14 @@ class Estimate:
     draws: Draws = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.value) or not np.all(np.isfinite(self.draws)):
+        if not np.isfinite(self.value):
             raise InputError(
                 f"an estimate in {self.unit} came out as {self.value!r}; expected a finite number."
+            )
+        if not np.all(np.isfinite(self.draws)):
+            raise InputError(
+                f"an estimate of {self.value:.3g} {self.unit} has an interval without end; "
+                "expected a finite one: what it rests on is scattered too widely, measure it again."
             )
         if self.draws.shape != (DRAWS,):
             raise InputError(f"draws have shape {self.draws.shape}; expected ({DRAWS},).")
@@ -110,11 +129,8 @@ class Estimate:
             source: Where the value comes from.
             evidence: What it rests on.
         """
-        logs = np.zeros(DRAWS)
-        for key, sigma in relative_sigmas.items():
-            logs = logs + sigma * standard_normal(key)
         with np.errstate(over="ignore"):  # an infinite draw is refused in words
-            draws = value * np.exp(logs)
+            draws = value * _factors(*relative_sigmas.items())
         return cls(value, unit, source, (evidence,), draws)
 
     @property
@@ -122,12 +138,12 @@ class Estimate:
         """Share of worlds inside [low, high]."""
         return LEVEL
 
-    @property
+    @functools.cached_property
     def low(self) -> float:
         """Lower end of the interval, never above the value."""
         return min(self.value, float(np.quantile(self.draws, (1 - LEVEL) / 2)))
 
-    @property
+    @functools.cached_property
     def high(self) -> float:
         """Upper end of the interval, never below the value."""
         return max(self.value, float(np.quantile(self.draws, (1 + LEVEL) / 2)))
@@ -175,4 +191,6 @@ def derive(function: Callable[..., Any], *inputs: Estimate, unit: str) -> Estima
     draws = np.asarray(function(*(estimate.draws for estimate in inputs)), dtype=np.float64)
     evidence = dict.fromkeys(line for estimate in inputs for line in estimate.evidence)
     source = Source.weakest(estimate.source for estimate in inputs)
-    return Estimate(value, unit, source, tuple(evidence), np.broadcast_to(draws, (DRAWS,)))
+    if draws.shape != (DRAWS,):
+        draws = np.broadcast_to(draws, (DRAWS,))
+    return Estimate(value, unit, source, tuple(evidence), draws)

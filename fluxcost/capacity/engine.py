@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fluxcost.capacity import state
 from fluxcost.capacity.arrivals import Arrivals
-from fluxcost.capacity.histogram import Counts, count_within, mean_of, percentile_of
+from fluxcost.capacity.histogram import Counts, count_within, mean_of, percentile_under
 from fluxcost.capacity.servers import Changing, InBatches, InOrder, Rules, Server
 from fluxcost.capacity.service import Service
 from fluxcost.performance.kriging import Array
@@ -63,7 +64,7 @@ class Run:
         """
         if of_all and self.lost:
             percentile = min(100.0, percentile * self.arrived / max(1, self.arrived - self.lost))
-        return percentile_of(self.histograms.sum(axis=0), percentile)
+        return percentile_under(self._rising, percentile)
 
     def judged_s(self, objective: Objective) -> float:
         """Return the response time that must be within the objective's bound, seconds."""
@@ -71,7 +72,7 @@ class Run:
 
     def share_within(self, seconds: float) -> float:
         """Return the share of all requests answered within so many seconds; lost ones are not."""
-        return count_within(self.histograms.sum(axis=0), seconds) / self.arrived
+        return count_within(self._counts, seconds) / self.arrived
 
     def part(self, lines: slice) -> Run:
         """Return the run as the requests of some lines saw it; no request may have been lost."""
@@ -84,10 +85,20 @@ class Run:
         """Seconds of calls, over all replicas."""
         return float(self.spent_s.sum())
 
-    @property
+    @functools.cached_property
+    def _counts(self) -> Counts:
+        """Requests of all lines by bucket of response time."""
+        counts: Counts = self.histograms.sum(axis=0)
+        return counts
+
+    @functools.cached_property
+    def _rising(self) -> Counts:
+        return np.cumsum(self._counts)
+
+    @functools.cached_property
     def mean_s(self) -> float:
         """Mean response time, seconds, within 0.1 %."""
-        return mean_of(self.histograms.sum(axis=0))
+        return mean_of(self._counts)
 
 
 def run_once(

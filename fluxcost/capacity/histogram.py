@@ -41,8 +41,16 @@ def percentile_of(counts: Counts, percentile: float) -> float:
     Raises:
         InfeasibleError: It holds none.
     """
-    _refuse_empty(counts)
-    rising = np.cumsum(counts)
+    return percentile_under(np.cumsum(counts), percentile)
+
+
+def percentile_under(rising: Counts, percentile: float) -> float:
+    """Return a percentile likewise, of how many times are in each bucket or below it.
+
+    Raises:
+        InfeasibleError: It holds none.
+    """
+    _refuse_empty(rising[-1:])
     place = max(1, int(np.ceil(percentile / 100 * rising[-1])))
     return float(_middles(np.array([np.searchsorted(rising, place)]))[0])
 

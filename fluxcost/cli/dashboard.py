@@ -22,10 +22,12 @@ SETTINGS = {
     "server.showEmailPrompt": "false",
     "server.fileWatcherType": "none",
     "server.maxUploadSize": "8",
+    "runner.postScriptGC": "false",
 }
 """A tool for its user: nothing is sent anywhere, asked for, or watched for edits.
 Uploads are megabytes at most. Unless told where its readers find it, Streamlit asks a service on
-the internet for the address of this machine."""
+the internet for the address of this machine. And unless told not to, it has Python look through
+every object that is kept after each drawing of a page, while all other readers wait."""
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, bound by nobody here
 

@@ -41,6 +41,7 @@ FLAGS = (
 READY = """() => !document.querySelector('[data-testid=stSpinner]')
     && !document.querySelector('[data-testid=stApp][data-test-script-state=running]')
     && !document.querySelector('[data-stale=true]')"""
+HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"
 NAMELESS = {"button", "textbox", "spinbutton", "slider", "combobox", "checkbox", "radio", "switch"}
 PAGES = {
     "what_if": "What if",
@@ -159,13 +160,27 @@ class Seen:
 
     def shoot(self, name: str) -> None:
         SHOTS.mkdir(parents=True, exist_ok=True)
-        high = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         size = self.page.viewport_size
         assert size is not None
-        self.page.set_viewport_size({"width": size["width"], "height": min(high + 40, 4000)})
+        self.page.set_viewport_size({"width": size["width"], "height": self._height()})
         self.page.wait_for_timeout(300)
         self.page.screenshot(path=SHOTS / f"{name}.png")
         self.page.set_viewport_size(size)
+
+    def _height(self) -> int:
+        """Return the height of all of the page, once its charts and tables have theirs."""
+        before, height = -1, 0
+        while before != height:
+            before = height
+            self.page.wait_for_timeout(500)
+            height = self.page.evaluate(HEIGHT)
+        return min(height, 4000)
+
+    def charts(self) -> list[list[str]]:
+        """Return what each chart draws, in no order: ticks that stay are drawn before new ones."""
+        self._height()
+        drawn = self.page.get_by_test_id("stVegaLiteChart").locator("svg").all()
+        return [sorted(each.inner_html().split("<")) for each in drawn]
 
     def nameless(self) -> list[str]:
         """Return the controls that a screen reader would have no name for."""
@@ -251,6 +266,18 @@ def test_a_view_is_shared_by_its_address(seen: Seen, browser: Browser, address: 
     assert "54,321 images" in other.page.inner_text("[data-testid=stMain]")
     other.context.close()
     assert other.problems == []
+
+
+def test_charts_follow_their_controls(seen: Seen, browser: Browser, address: str):
+    seen.open(f"{address}/capacity")
+    before = seen.charts()
+    seen.type("Requests a second", 30)
+    opened = Seen(browser)
+    opened.open(f"{address}/capacity?rate=30")
+    assert len(before) == 3
+    assert before != seen.charts() == opened.charts()
+    opened.context.close()
+    assert opened.problems == []
 
 
 def test_two_hundred_megabytes_are_refused_before_they_are_sent(

@@ -145,6 +145,14 @@ def test_the_load_curve_and_its_knee_are_the_library_s(page: AppTest):
     assert show.plain(knee) in texts(page)
 
 
+def test_a_load_curve_is_kept_whatever_the_rate():
+    bursty = {"process": "gamma", "coefficient_of_variation": 2.0}
+    at_three, at_nine = (workload(arrivals=bursty | {"requests_per_s": rate}) for rate in (3, 9))
+    kept = answers.load_curve(at_three, fleet(2), Own())
+    assert answers.load_curve(at_nine, fleet(2), Own()) is kept
+    assert kept.to_dict() == fc.load_curve(at_nine, fleet(2), calibration=FIT).to_dict()
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

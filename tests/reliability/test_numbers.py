@@ -197,3 +197,18 @@ def test_a_plan_is_the_same_in_every_process_whatever_its_hash_seed():
         answers.add(run.stdout)
     assert len(answers) == 1
     assert all(json.loads(answers.pop()).values())
+
+
+def test_timings_scattered_too_widely_are_refused_in_words():
+    shipped = fc.load_calibration("h100-sxm/flux2-klein-4b/eager-bf16")
+    document = json.loads(shipped.model_dump_json())
+    for number, cell in enumerate(document["cells"]):
+        # Only slower, since steps under the least time that arithmetic takes are no timing.
+        calls = (cell["samples"] or {}).get("denoise_step_s", [])
+        for place, steps in enumerate(calls):
+            calls[place] = [step_s * 3.0 ** (number + place) for step_s in steps]
+    fit = fc.fit(fc.Calibration.model_validate_json(json.dumps(document)))
+    with pytest.raises(FluxcostError, match="s has an interval without end"):
+        fit.latency(fc.Shape(1024, 1024, 4))
+    with pytest.raises(FluxcostError, match="of the value to either side"):
+        fit.latency(fc.Shape(640, 640, 4))
