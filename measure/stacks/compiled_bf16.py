@@ -31,4 +31,4 @@ def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = F
 
     alias = "compiled-bf16-dynamic" if dynamic else "compiled-bf16"
     settings = compiled.settings(device, backend, dynamic=dynamic)
-    return Recipe(Stack(alias=alias, settings=settings), torch.bfloat16, prepare, compiled.FAMILY)
+    return Recipe(Stack(alias=alias, settings=settings), torch.bfloat16, prepare)
