@@ -22,7 +22,6 @@ from measure.blueprint import FAMILIES, load_blueprint
 from measure.pipelines import families
 from measure.pipelines.parts import denoiser, networks, text_encoders
 from measure.pipelines.weights import SYNTHETIC_MARK
-from measure.probes.sameness import measure_sameness
 from measure.stacks import recipe
 from measure.suites import Point
 from measure.telemetry import NullTelemetry
@@ -187,16 +186,10 @@ def test_a_saved_pipeline_loads_as_its_family(tiny, tmp_path):
     assert type(loaded) is type(tiny.pipeline)
 
 
-def test_a_stack_s_pictures_are_compared_on_klein_only(tiny):
-    with pytest.raises(InputError, match="choose a suite without the sameness probe"):
-        measure_sameness(tiny, Point(Shape(64, 64, 1), 1), "r")
-
-
 def test_a_stack_made_for_one_family_refuses_another(tiny):
-    with pytest.raises(InputError, match=r"compiled-bf16 prepares .* measure it with eager-bf16"):
-        open_bench(
-            tiny.blueprint, recipe("compiled-bf16", CPU), CPU, NullTelemetry(), weights=None, seed=0
-        )
+    made = recipe("compiled-bf16-cached-prompts", CPU)
+    with pytest.raises(InputError, match=r"-cached-prompts prepares .* measure it with eager-bf16"):
+        open_bench(tiny.blueprint, made, CPU, NullTelemetry(), weights=None, seed=0)
 
 
 def test_the_families_that_can_be_built_are_those_named():
