@@ -1,9 +1,9 @@
 """What the compiled stacks share: everything that changes the time and not the picture.
 
 - The denoiser's repeated blocks and the text encoders' layers are compiled one region each, so that
-  a new shape costs seconds to compile, not minutes; `vae.decode` is compiled itself, since compiling
-  the module would cover only its `forward`. Each shape is compiled apart unless the stack asks for
-  kernels that take any (`dynamic`).
+  a new shape costs seconds to compile, not minutes; `vae.decode` is compiled itself, since
+  compiling the module would cover only its `forward`. Each shape is compiled apart unless the stack
+  asks for kernels that take any (`dynamic`).
 - Attention goes through cuDNN on a GPU, about twice the rate of PyTorch's default there at head
   size 128 and 1.4 to 1.6 times at 64 (see the ceilings of the shipped calibrations).
 - Convolutions, the decoder's and a UNet's, run in channels_last, with the kernel cuDNN finds

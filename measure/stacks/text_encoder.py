@@ -61,8 +61,9 @@ def text_layers(encoder: torch.nn.Module) -> list[Any]:
 def mask_stated(encoder: Any) -> Callable[..., Any]:  # noqa: ANN401 - transformers is untyped
     """Return an encoder's forward that is given the mask it would assume of none.
 
-    FLUX.2 [klein] gives its encoder one. Where a pipeline gives none, transformers makes a mask while a CUDA graph is recorded and none before, so that
-    layers compiled by then would be compiled anew in the middle of the recording.
+    FLUX.2 [klein] gives its encoder one. Where a pipeline gives none, transformers 5.17 makes a
+    mask while a CUDA graph is recorded and none before, so that layers compiled by then would be
+    compiled anew in the middle of the recording.
     """
     forward, kind = encoder.forward, type(encoder).__name__
     if kind not in CAUSAL_UNMASKED:
@@ -70,9 +71,7 @@ def mask_stated(encoder: Any) -> Callable[..., Any]:  # noqa: ANN401 - transform
 
     def encode(input_ids: torch.Tensor, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
         tokens = input_ids.shape[-1]
-        hidden = torch.zeros(
-            (1, 1, tokens, tokens), dtype=encoder.dtype, device=input_ids.device
-        )
+        hidden = torch.zeros((1, 1, tokens, tokens), dtype=encoder.dtype, device=input_ids.device)
         if CAUSAL_UNMASKED[kind]:
             hidden = hidden.fill_(-torch.inf).triu(1)
         return forward(input_ids, *args, **{"attention_mask": hidden} | kwargs)

@@ -96,7 +96,7 @@ def test_a_negative_prompt_does_not_overwrite_the_prompt(fast: tuple[Bench, Reco
     family = bench.blueprint.document.family
     eager = open_tiny(family, eager_bf16.recipe(CPU))
     prompts = ("prompt", "prompt_2", "prompt_3")[: len(text_encoders(bench.pipeline))]
-    asked = dict.fromkeys(prompts, ["a red bicycle"]) | {"negative_prompt": ["fog"]}
+    asked = {key: ["a red bicycle"] for key in prompts} | {"negative_prompt": ["fog"]}
     with torch.no_grad():
         made, true = (each.pipeline.encode_prompt(**asked) for each in (bench, eager))
     for one, other in zip(made, true, strict=True):

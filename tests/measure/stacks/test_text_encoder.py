@@ -40,7 +40,11 @@ def test_a_stated_mask_is_the_one_assumed(family: str):
 
 
 def test_every_encoder_without_a_mask_is_known_and_klein_s_is_left_alone():
-    kinds = {type(each).__name__ for name in ("flux1", "sd3", "sdxl") for each in text_encoders(tiny(name))}
+    kinds = {
+        type(each).__name__
+        for name in ("flux1", "sd3", "sdxl")
+        for each in text_encoders(tiny(name))
+    }
     assert kinds == set(CAUSAL_UNMASKED)
     klein = build(load_blueprint(TINY_MODEL).document, 0, CPU, torch.float32).text_encoder
     assert mask_stated(klein) == klein.forward
@@ -52,6 +56,7 @@ def test_nothing_is_compiled_while_a_graph_is_recorded(
 ):
     """transformers looks whether a stream is being captured; a compiled layer must not notice."""
     compiled: list[Any] = []
+    told: list[Any] = []
 
     def backend(graph: Any, _inputs: Any) -> Any:
         compiled.append(graph)
@@ -60,6 +65,7 @@ def test_nothing_is_compiled_while_a_graph_is_recorded(
     encoders = text_encoders(tiny(family))
     for encoder in encoders:
         for layer in text_layers(encoder):
+            layer.register_forward_pre_hook(lambda _layer, args: told.append(args[1]))
             layer.compile(backend=backend, dynamic=False)
         encoder.forward = mask_stated(encoder)
     with torch.no_grad():
@@ -69,6 +75,7 @@ def test_nothing_is_compiled_while_a_graph_is_recorded(
         monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
         after = [encoder(TOKENS, output_hidden_states=True)[0] for encoder in encoders]
     assert len(compiled) == warm
+    assert {tuple(mask.shape) for mask in told} == {(1, 1, 77, 77)}  # none is left to be made
     for one, other in zip(before, after, strict=True):
         assert torch.equal(one, other)
 
