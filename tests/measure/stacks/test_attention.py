@@ -53,7 +53,7 @@ def test_a_kernel_that_cannot_run_here_is_not_silently_another():
     attention = undispatched(network("tiny-sd3"))[0]
     attention.set_processor(Through(attention.processor, SDPBackend.CUDNN_ATTENTION))
     values = torch.zeros(1, 4, attention.to_q.in_features)
-    with torch.no_grad(), pytest.raises(RuntimeError, match=r"[Nn]o available kernel"):
+    with torch.no_grad(), pytest.raises(RuntimeError, match="No viable backend"):
         attention(values, values)
 
 
