@@ -29,7 +29,7 @@ from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.group_norm import norm_pixels_first
 from measure.stacks.host_images import convert_on_device
 from measure.stacks.host_work import remember_host_work
-from measure.stacks.recipe import Release, keep_nothing
+from measure.stacks.recipe import Release, Settings, keep_nothing
 from measure.stacks.text_encoder import (
     mask_stated,
     pooled_apart,
@@ -49,8 +49,6 @@ UNNAMED_BLOCKS = {
 }
 """Repeated blocks that diffusers does not name in the classes it has them in."""
 
-Settings = dict[str, str | int | float | bool]
-
 
 def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Settings:
     """Return the settings for a device; a CPU has no cuDNN and no graphs."""
@@ -65,6 +63,19 @@ def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Se
         "vae_group_norm": "pixels first",
         "vae_kernels": "by trial" if gpu else "default",
         "vae_memory_format": "channels_last",
+    }
+
+
+def beside(device: torch.device) -> dict[str, Settings]:
+    """Return the settings that only some families have: those of a UNet."""
+    gpu = device.type == "cuda"
+    return {
+        "sdxl": {
+            "attention_to_prompt": "sdpa-default",
+            "unet_group_norm": "pixels first in residual blocks",
+            "unet_kernels": "by trial" if gpu else "default",
+            "unet_memory_format": "channels_last",
+        }
     }
 
 

@@ -31,4 +31,5 @@ def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = F
 
     alias = "compiled-bf16-dynamic" if dynamic else "compiled-bf16"
     settings = compiled.settings(device, backend, dynamic=dynamic)
-    return Recipe(Stack(alias=alias, settings=settings), torch.bfloat16, prepare)
+    stack = Stack(alias=alias, settings=settings)
+    return Recipe(stack, torch.bfloat16, prepare, beside=compiled.beside(device))
