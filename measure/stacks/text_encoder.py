@@ -90,6 +90,6 @@ def pooled_apart(encode: Callable[..., Any]) -> Callable[..., Any]:
         made = encode(*args, **kwargs)
         if "text_embeds" not in made:
             return made
-        return type(made)(**made | {"text_embeds": made.text_embeds.clone()})
+        return type(made)(**dict(made) | {"text_embeds": made.text_embeds.clone()})
 
     return encoded
