@@ -1,8 +1,8 @@
 """Write docs/models.md from the records that ship: python scripts/models_page.py.
 
 Every model was timed by the same program on the same kind of GPU, eager and, where there is a
-record, compiled; a table of a published article stands beside them. Built sizes are counted on networks without memory (device meta), so the page
-needs the extra `measure` and no GPU.
+record, compiled; a table of a published article stands beside them. Built sizes are counted on
+networks without memory (device meta), so the page needs the extra `measure` and no GPU.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ GPU = "h100-sxm"
 EAGER, COMPILED = STACKS = ("eager-bf16", "compiled-bf16")
 BESIDE = ROOT / "benchmarks" / "records" / GPU / "models-flux2-klein-4b.json"
 """klein-4B timed eager in the same hour as the others; the one that ships is of other starts."""
+SUITE = "benchmarks/suites/sdxl.yaml"
 KLEIN, SDXL = "flux2-klein-4b", "sdxl-1.0"
 OFFER, UTILIZATION = "runpod/h100-sxm-secure", 0.6
 SIDES = (512, 1024)
@@ -97,8 +98,11 @@ page is written from records by `scripts/models_page.py`; a test fails when it i
 
 The eager models were timed one after the other within ten minutes, each in a process of its own. A
 time is the median of whole calls with its 90 % interval, for any start on such a GPU. What was not
-measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells:
-`python -m measure run --suite benchmarks/suites/sdxl.yaml --model {SDXL} --stack {COMPILED} --out DIR`.
+measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells, by path:
+
+```console
+$ python -m measure run --suite {SUITE} --model {SDXL} --stack {COMPILED} --out DIR
+```
 """
 
 Fits = Mapping[str, Mapping[str, fc.Fit]]
