@@ -92,7 +92,7 @@ class Bench:
         given = {"image": list(references(shape))} if shape.reference_images else {}
         return self.pipeline(
             **given,
-            prompt=prompts,
+            prompt=list(prompts),  # Z-Image's writes its chat template into the list
             width=shape.width,
             height=shape.height,
             num_inference_steps=shape.steps,

@@ -108,5 +108,12 @@ PLANTED = {
         # Its schedule of one step would start where hardly any noise is left to remove.
         {"timesteps": [999]},
     ),
+    "z-image": Planted(
+        _at_eighth,
+        {
+            BLOCK: _without_last(lambda made: made.transformer, "layers"),
+            TEXT: _without_last(lambda made: made.text_encoder, "layers"),
+        },
+    ),
 }
 """By family, as measure/pipelines/families.py names it."""

@@ -25,14 +25,14 @@ class Recipe:
         stack: Alias and the settings that are the same for every family.
         dtype: Of the weights.
         prepare: Changes a freshly built pipeline.
-        family: The only one it can prepare, by its key in measure/pipelines; None is every one.
+        families: Those it can prepare, by their keys in measure/pipelines; None is every one.
         beside: Settings that only some families have, by family.
     """
 
     stack: Stack
     dtype: torch.dtype
     prepare: Callable[[Any], Release]
-    family: str | None = None
+    families: tuple[str, ...] | None = None
     beside: Mapping[str, Settings] = field(default_factory=dict)
 
     def resolved(self, family: str) -> Recipe:
@@ -42,10 +42,11 @@ class Recipe:
 
     def refuse_other_family(self, model: str, family: str) -> None:
         """Raise InputError where the stack cannot prepare a model of this family."""
-        if self.family not in {None, family}:
+        if self.families is not None and family not in self.families:
             raise InputError(
-                f"stack {self.stack.alias} prepares pipelines of family {self.family} and {model} "
-                f"is of {family}; measure it with eager-bf16."
+                f"stack {self.stack.alias} prepares pipelines of family "
+                f"{' or '.join(self.families)} and {model} is of {family}; measure it with "
+                "eager-bf16."
             )
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from fluxcost.errors import InputError
 from fluxcost.workload import Shape
 from measure.bench import Bench, open_bench
 from measure.blueprint import FAMILIES, load_blueprint
@@ -124,6 +125,19 @@ def test_a_unet_s_residual_blocks_are_laid_out_for_its_convolutions(fast: tuple[
     assert bool(blocks) == ("UNet2DConditionModel" in kinds)
     for each in blocks:
         assert each.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_family_whose_calls_differ_by_prompt_is_refused():
+    with pytest.raises(InputError, match="z-image-tiny is of z-image; measure it with eager-bf16"):
+        open_tiny("z-image", compiled_bf16.recipe(CPU, backend="eager"))
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_faults_of_a_family_that_is_not_compiled_are_noticed_too(side: int):
+    bench = open_tiny("z-image", eager_bf16.recipe(CPU))
+    same = measure_sameness(bench, Point(Shape(side, side, 1), 1), "r")
+    assert same.error == same.eager_error
+    assert is_lossless(same)
 
 
 def test_every_family_that_can_be_built_can_be_compared():
