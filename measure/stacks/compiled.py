@@ -1,9 +1,9 @@
 """What the compiled stacks share: everything that changes the time and not the picture.
 
-- The denoiser's repeated blocks and the text encoders' layers are compiled one region each, so that
-  a new shape costs seconds to compile, not minutes; `vae.decode` is compiled itself, since
-  compiling the module would cover only its `forward`. Each shape is compiled apart unless the stack
-  asks for kernels that take any (`dynamic`).
+- The denoiser's repeated blocks and the text encoders' layers, CLIP's left out, are compiled one
+  region each, so that a new shape costs seconds to compile, not minutes; `vae.decode` is compiled
+  itself, since compiling the module would cover only its `forward`. Each shape is compiled apart
+  unless the stack asks for kernels that take any (`dynamic`).
 - Attention goes through cuDNN on a GPU, about twice the rate of PyTorch's default there at head
   size 128 and 1.4 to 1.6 times at 64 (see the ceilings of the shipped calibrations).
 - Convolutions, the decoder's and a UNet's, run in channels_last, with the kernel cuDNN finds
@@ -31,10 +31,10 @@ from measure.stacks.host_images import convert_on_device
 from measure.stacks.host_work import remember_host_work
 from measure.stacks.recipe import Release, Settings, keep_nothing
 from measure.stacks.text_encoder import (
+    layers_to_compile,
     mask_stated,
     pooled_apart,
     stop_after_last_read_layer,
-    text_layers,
 )
 
 REGIONS_COMPILED = 1024
@@ -67,15 +67,19 @@ def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Se
 
 
 def beside(device: torch.device) -> dict[str, Settings]:
-    """Return the settings that only some families have: those of a UNet."""
+    """Return the settings that only some families have: those of CLIP and of a UNet."""
     gpu = device.type == "cuda"
+    clip: Settings = {"clip_layers": "not compiled"}
     return {
-        "sdxl": {
+        "flux1": clip,
+        "sd3": clip,
+        "sdxl": clip
+        | {
             "attention_to_prompt": "sdpa-default",
             "unet_group_norm": "pixels first in residual blocks",
             "unet_kernels": "by trial" if gpu else "default",
             "unet_memory_format": "channels_last",
-        }
+        },
     }
 
 
@@ -112,7 +116,7 @@ def prepare(
     network.compile_repeated_blocks(backend=backend, fullgraph=True, dynamic=dynamic)
     stop_after_last_read_layer(pipeline)
     for encoder in text_encoders(pipeline):
-        for layer in text_layers(encoder):
+        for layer in layers_to_compile(encoder):
             layer.compile(backend=backend, dynamic=dynamic)
         encoder.forward = mask_stated(encoder)
     vae.to(memory_format=torch.channels_last)

@@ -106,10 +106,14 @@ def test_a_negative_prompt_does_not_overwrite_the_prompt(fast: tuple[Bench, Reco
     assert not torch.equal(pooled, negative)
 
 
-def test_every_block_layer_and_decoder_is_compiled(fast: tuple[Bench, Recorder]):
+def test_every_block_and_large_text_layer_is_compiled(fast: tuple[Bench, Recorder]):
     pipeline = fast[0].pipeline
-    layers = [layer for encoder in text_encoders(pipeline) for layer in text_layers(encoder)]
-    assert len(layers) >= 2
+    layers = [
+        layer
+        for encoder in text_encoders(pipeline)
+        for layer in text_layers(encoder)
+        if not type(encoder).__name__.startswith("CLIP")
+    ]
     network = denoiser(pipeline)
     blocks = [each for each in network.modules() if type(each).__name__ in network._repeated_blocks]
     assert len(blocks) >= 3

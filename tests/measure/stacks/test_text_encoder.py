@@ -9,7 +9,8 @@ from measure.blueprint import load_blueprint
 from measure.pipelines.families import build
 from measure.pipelines.parts import text_encoders
 from measure.stacks.text_encoder import (
-    CAUSAL_UNMASKED,
+    UNMASKED,
+    layers_to_compile,
     mask_stated,
     stop_after_last_read_layer,
     text_layers,
@@ -40,21 +41,17 @@ def test_a_stated_mask_is_the_one_assumed(family: str):
 
 
 def test_every_encoder_without_a_mask_is_known_and_klein_s_is_left_alone():
-    kinds = {
-        type(each).__name__
-        for name in ("flux1", "sd3", "sdxl")
-        for each in text_encoders(tiny(name))
-    }
-    assert kinds == set(CAUSAL_UNMASKED)
+    families = ("flux1", "sd3", "sdxl")
+    kinds = {type(each).__name__ for name in families for each in text_encoders(tiny(name))}
+    assert kinds == set(UNMASKED)
     klein = build(load_blueprint(TINY_MODEL).document, 0, CPU, torch.float32).text_encoder
     assert mask_stated(klein) == klein.forward
+    assert len(layers_to_compile(klein)) == 28
 
 
 @pytest.mark.parametrize("family", ["flux1", "sd3"])
-def test_nothing_is_compiled_while_a_graph_is_recorded(
-    family: str, monkeypatch: pytest.MonkeyPatch
-):
-    """transformers looks whether a stream is being captured; a compiled layer must not notice."""
+def test_what_is_recorded_is_what_was_warmed_up(family: str, monkeypatch: pytest.MonkeyPatch):
+    """transformers looks whether a stream is being captured; no layer must notice."""
     compiled: list[Any] = []
     told: list[Any] = []
 
@@ -66,6 +63,7 @@ def test_nothing_is_compiled_while_a_graph_is_recorded(
     for encoder in encoders:
         for layer in text_layers(encoder):
             layer.register_forward_pre_hook(lambda _layer, args: told.append(args[1]))
+        for layer in layers_to_compile(encoder):
             layer.compile(backend=backend, dynamic=False)
         encoder.forward = mask_stated(encoder)
     with torch.no_grad():
