@@ -92,7 +92,7 @@ class Bench:
         given = {"image": list(references(shape))} if shape.reference_images else {}
         return self.pipeline(
             **given,
-            prompt=prompts,
+            prompt=list(prompts),  # Z-Image's writes its chat template into the list
             width=shape.width,
             height=shape.height,
             num_inference_steps=shape.steps,
@@ -150,13 +150,15 @@ def open_bench(
     Raises:
         InputError: The stack cannot prepare a model of this family.
     """
-    recipe.refuse_other_family(blueprint.document.name, blueprint.document.family)
+    family = blueprint.document.family
+    recipe = recipe.resolved(family)
+    recipe.refuse_other_family(blueprint.document.name, family)
     clock = Clock(device)
     started_s = time.perf_counter()
     if weights is None:
         pipeline = build(blueprint.document, seed, device, recipe.dtype)
     else:
-        pipeline = load(blueprint.document.family, weights, device, recipe.dtype)
+        pipeline = load(family, weights, device, recipe.dtype)
     pipeline.set_progress_bar_config(disable=True)
     release = recipe.prepare(pipeline)
     build_s = clock.now_s() - started_s

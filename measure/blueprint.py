@@ -40,7 +40,7 @@ class Document(Record):
     )
 
 
-FAMILIES = ("flux1", "flux2-klein", "sd3", "sdxl")
+FAMILIES = ("flux1", "flux2-klein", "sd3", "sdxl", "z-image")
 """Families that measure/pipelines/families.py can build."""
 
 

@@ -68,7 +68,7 @@ def execute(request: Request, console: Console) -> None:
             f"--device is {request.device}; the largest batch that fits is sought on a GPU only: "
             "leave out suites with memory_edge."
         )
-    chosen = recipe(request.stack, device)
+    chosen = recipe(request.stack, device, blueprint.document.family)
     instruments = open_instruments(device)
     journal = Journal.open(request.out, _header(request, blueprint, chosen, device))
     try:

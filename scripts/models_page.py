@@ -1,13 +1,13 @@
 """Write docs/models.md from the records that ship: python scripts/models_page.py.
 
-Every model was timed by the same program, stack and kind of GPU; a table of a published article
-stands beside them. Built sizes are counted on networks without memory (device meta), so the page
-needs the extra `measure` and no GPU.
+Every model was timed by the same program on the same kind of GPU, eager and, where there is a
+record, compiled; a table of a published article stands beside them. Built sizes are counted on
+networks without memory (device meta), so the page needs the extra `measure` and no GPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fluxcost.estimate import Estimate, derive
 from fluxcost.evidence.report import CellError, ValidationReport
 from fluxcost.performance.calibration import Calibration, Cell, read_calibration
 from fluxcost.performance.editing import edit_cells
+from fluxcost.performance.library import shipped_calibrations
 from fluxcost.units import percent
 from measure.blueprint import load_blueprint
 from measure.pipelines.families import FAMILIES
@@ -30,9 +31,11 @@ from measure.pipelines.parts import denoiser, text_encoders
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "models.md"
 AUDIT = ROOT / "fluxcost" / "data" / "published" / "inferencebench-flux2-klein.yaml"
-GPU, STACK = "h100-sxm", "eager-bf16"
+GPU = "h100-sxm"
+EAGER, COMPILED = STACKS = ("eager-bf16", "compiled-bf16")
 BESIDE = ROOT / "benchmarks" / "records" / GPU / "models-flux2-klein-4b.json"
-"""klein-4B timed in the same hour as the others; the calibration that ships is of other starts."""
+"""klein-4B timed eager in the same hour as the others; the one that ships is of other starts."""
+SUITE = "benchmarks/suites/sdxl.yaml"
 KLEIN, SDXL = "flux2-klein-4b", "sdxl-1.0"
 OFFER, UTILIZATION = "runpod/h100-sxm-secure", 0.6
 SIDES = (512, 1024)
@@ -62,7 +65,7 @@ class Model:
     source: str
 
 
-MODELS = (
+MODELS = (  # each stands on the page once it has a record
     Model(
         KLEIN, "FLUX.2 [klein] 4B", "FLUX.2-klein-4B", (4,), 3.88, 4.02,
         "diffusers' conversion script; Qwen3-4B's card",
@@ -83,43 +86,67 @@ MODELS = (
         "sd3.5-large", "Stable Diffusion 3.5 Large", "SD 3.5 Large", (28,), 8.06, 5.58,
         'its card, "8.1B"; T5-XXL\'s encoder 4.76 B, CLIP-L 0.12 B, OpenCLIP bigG 0.69 B',
     ),
+    Model(
+        "z-image-turbo", "Z-Image-Turbo", None, (8,), 6.15, 4.02,
+        "its technical report; Qwen3-4B's card",
+    ),
 )  # fmt: skip
 
 HEAD = f"""# Other models on the same GPU
 
-Every model was timed by `python -m measure run` on an NVIDIA H100 80GB (700 W) with diffusers as
-it comes (`{STACK}`), at its true shapes, text encoders at full size, with seeded synthetic weights
-of a checkpoint's scale: the arithmetic is the model's, the pictures mean nothing. This page is
-written from records by `scripts/models_page.py`; a test fails when it is out of date.
+Every model was timed by `python -m measure run` on an NVIDIA H100 80GB (700 W), at its true shapes,
+text encoders at full size, with seeded synthetic weights of a checkpoint's scale: the arithmetic is
+the model's, the pictures mean nothing. `{EAGER}` is diffusers as it comes; `{COMPILED}` draws the
+same picture with compiled blocks, and stands here for the models that have a record of it. This
+page is written from records by `scripts/models_page.py`; a test fails when it is out of date.
 
-The models were timed one after the other within ten minutes, each in a process of its own. A time
-is the median of whole calls with its 90 % interval, for any start on such a GPU. What was not
-measured is fitted to what was, and says so.
+The eager models were timed one after the other within ten minutes, each in a process of its own. A
+time is the median of whole calls with its 90 % interval, for any start on such a GPU. What was not
+measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells, by path:
+
+```console
+$ python -m measure run --suite {SUITE} --model {SDXL} --stack {COMPILED} --out DIR
+```
 """
+
+Fits = Mapping[str, Mapping[str, fc.Fit]]
+"""By stack, then by model; a stack holds the models that have a record of it."""
 
 
 def page() -> str:
     """Return the page."""
-    shipped = {model.name: fc.fit(fc.load_calibration(_alias(model.name))) for model in MODELS}
-    beside = shipped | {KLEIN: fc.fit(read_calibration(BESIDE))}
+    known = {each.alias for each in shipped_calibrations()}
+    fits = {
+        stack: {
+            model.name: fc.fit(fc.load_calibration(_alias(model.name, stack)))
+            for model in MODELS
+            if _alias(model.name, stack) in known
+        }
+        for stack in STACKS
+    }
+    eager = fits[EAGER]
+    beside = fits | {EAGER: eager | {KLEIN: fc.fit(read_calibration(BESIDE))}}
     return "\n".join(
         [
             HEAD,
-            *_comparison(beside),
-            *_times_faster(beside),
-            *_sizes(beside),
-            *editing(shipped[KLEIN]),
-            *_transfers(shipped),
+            *comparison(beside),
+            *times_faster(beside),
+            *_sizes(beside[EAGER]),
+            *editing(eager[KLEIN]),
+            *_transfers(eager),
         ]
     )
 
 
-def _comparison(fits: dict[str, fc.Fit]) -> Iterable[str]:
+def comparison(fits: Fits) -> Iterable[str]:
+    """Return the section that sets the models beside the article's table, stack by stack."""
     printed = {row["model"]: row for row in read_yaml(AUDIT)["facts"]["comparison"]}
     rows = [
-        _compared(fits[model.name], model, steps, printed.get(model.article or ""))
+        _compared(fits[stack][model.name], model, steps, printed.get(model.article or ""))
         for model in MODELS
         for steps in model.steps
+        for stack in fits
+        if model.name in fits[stack]
     ]
     yield from (
         "## The article's comparison, measured",
@@ -131,7 +158,7 @@ def _comparison(fits: dict[str, fc.Fit]) -> Iterable[str]:
         "",
         *_table(
             (
-                *("model", "steps", "made for", "published, s", "measured, s", "source"),
+                *("model", "steps", "made for", "published, s", "stack", "measured, s", "source"),
                 *("USD an image", "images per dollar"),
             ),
             rows,
@@ -144,7 +171,7 @@ def _compared(
     fitted: fc.Fit, model: Model, steps: int, printed: dict[str, Any] | None
 ) -> tuple[str, ...]:
     shape = fc.Shape(1024, 1024, steps)
-    seconds = fitted.latency(shape)
+    seconds = _latency(fitted, shape)
     offer = fc.load_catalog().offer(OFFER)
     cost = fc.cost_per_image(fitted, offer, shape, batch=1, utilization=UTILIZATION)
     return (
@@ -152,6 +179,7 @@ def _compared(
         str(steps),
         str(fitted.architecture.pipeline.designed_steps),
         "" if printed is None else _printed(printed),
+        fitted.calibration.stack.alias,
         _seconds(seconds),
         str(seconds.source),
         f"{cost.total.value:.5f}",
@@ -164,24 +192,27 @@ def _printed(row: dict[str, Any]) -> str:
     return str(row["latency_s"]) + (f" to {highest}" if highest else "")
 
 
-def _times_faster(fits: dict[str, fc.Fit]) -> Iterable[str]:
+def times_faster(fits: Fits) -> Iterable[str]:
+    """Return the section on klein beside SDXL, both with the same stack."""
+    compared = [model for model in MODELS if model.name == SDXL]
     rows = [
-        _ratio_row(fits, side, steps)
+        _ratio_row(fits[stack], side, steps)
         for side in SIDES
-        for model in MODELS
-        if model.name == SDXL
+        for model in compared
         for steps in model.steps
+        for stack in fits
+        if {KLEIN, SDXL} <= set(fits[stack])
     ]
     yield from (
         '## "5 to 10 times as fast as SDXL"',
         "",
-        f"{KLEIN} in 4 steps beside SDXL, both as diffusers runs them, one image a call. SDXL's",
-        "UNet is many small kernels, of which the GPU waits for the CPU to launch each: its step",
+        f"{KLEIN} in 4 steps beside SDXL, both with the same stack, one image a call. SDXL's UNet",
+        "is many small kernels, of which an eager GPU waits for the CPU to launch each: its step",
         "over its floor says how much of its time is not the model's arithmetic.",
         "",
         *_table(
             (
-                *("size", "SDXL's steps", "SDXL, s", "klein, s", "times as fast"),
+                *("size", "SDXL's steps", "stack", "SDXL, s", "klein, s", "times as fast"),
                 *("SDXL's step / floor", "klein's"),
             ),
             rows,
@@ -190,17 +221,14 @@ def _times_faster(fits: dict[str, fc.Fit]) -> Iterable[str]:
     )
 
 
-def _ratio_row(fits: dict[str, fc.Fit], side: int, steps: int) -> tuple[str, ...]:
+def _ratio_row(fits: Mapping[str, fc.Fit], side: int, steps: int) -> tuple[str, ...]:
     slow, fast = fc.Shape(side, side, steps), fc.Shape(side, side, 4)
-    try:
-        theirs = fits[SDXL].latency(slow)
-    except fc.UntrustworthyError as error:
-        theirs = error.estimate
-    ours = fits[KLEIN].latency(fast)
+    theirs, ours = _latency(fits[SDXL], slow), _latency(fits[KLEIN], fast)
     ratio = derive(lambda one, other: one / other, theirs, ours, unit="1")
     return (
         f"{side}x{side}",
         str(steps),
+        fits[SDXL].calibration.stack.alias,
         _seconds(theirs),
         _seconds(ours),
         f"{ratio.value:.1f} ({ratio.low:.1f} to {ratio.high:.1f})",
@@ -209,13 +237,21 @@ def _ratio_row(fits: dict[str, fc.Fit], side: int, steps: int) -> tuple[str, ...
     )
 
 
+def _latency(fitted: fc.Fit, shape: fc.Shape) -> Estimate:
+    """Return the time of one image, however wide its interval is."""
+    try:
+        return fitted.latency(shape)
+    except fc.UntrustworthyError as error:
+        return error.estimate
+
+
 def _step_over_floor(fitted: fc.Fit, shape: fc.Shape) -> float:
     """Return a later step over the least it could take at the datasheet's rates."""
     step = fitted.times.stage_seconds("later_step", shape.pixels, 1)
     return step / fitted.floor(shape, 1).denoise_step_s
 
 
-def _sizes(fits: dict[str, fc.Fit]) -> Iterable[str]:
+def _sizes(fits: Mapping[str, fc.Fit]) -> Iterable[str]:
     yield from (
         "## What was built",
         "",
@@ -229,7 +265,11 @@ def _sizes(fits: dict[str, fc.Fit]) -> Iterable[str]:
                 *("model", "denoiser", "published", "text encoders", "published"),
                 *("weights, GiB", "peak, GiB", "sources"),
             ),
-            (_size_row(model, fits[model.name].calibration) for model in MODELS),
+            (
+                _size_row(model, fits[model.name].calibration)
+                for model in MODELS
+                if model.name in fits
+            ),
         ),
         "",
         "The article prints 17.8 GB (16.6 GiB, if its GB are decimal) for klein at 1024x1024.",
@@ -317,7 +357,7 @@ def _point(cell: Cell) -> tuple[fc.Shape, int]:
     return cell.shape, cell.batch
 
 
-def _transfers(fits: dict[str, fc.Fit]) -> Iterable[str]:
+def _transfers(fits: Mapping[str, fc.Fit]) -> Iterable[str]:
     records = [fit.calibration for name, fit in fits.items() if name != KLEIN]
     found = [report for record in records if (report := _transferred(fits[KLEIN], record))]
     cells = [
@@ -387,14 +427,14 @@ def _refused(records: Sequence[Calibration], found: Sequence[ValidationReport]) 
 
 def _reason(record: Calibration) -> str:
     try:
-        fc.validate_against(fc.load_calibration(_alias(KLEIN)), record)
+        fc.validate_against(fc.load_calibration(_alias(KLEIN, EAGER)), record)
     except FluxcostError as error:
         return str(error)
     raise AssertionError
 
 
-def _alias(name: str) -> str:
-    return f"{GPU}/{name}/{STACK}"
+def _alias(name: str, stack: str) -> str:
+    return f"{GPU}/{name}/{stack}"
 
 
 def _seconds(estimate: Estimate) -> str:

@@ -44,10 +44,21 @@ class _Part(Record):
 
 
 class Transformer(_Part):
-    """The denoiser: double-stream blocks, then single-stream blocks, all without bias."""
+    """The denoiser: double-stream blocks, then single-stream blocks, all without bias.
 
-    num_layers: Count = Field(description="Double-stream blocks.")
+    Where there are refiners, the image's tokens go through some blocks alone and the prompt's
+    through as many, before any block sees both.
+    """
+
+    num_layers: int = Field(ge=0, description="Double-stream blocks.")
     num_single_layers: int = Field(ge=0)
+    num_refiner_layers: int = Field(
+        default=0, ge=0, description="Blocks of the image's tokens alone, and of the prompt's."
+    )
+    fused_single_blocks: bool = Field(
+        default=True,
+        description="Whether a single block's attention and feed-forward share their products.",
+    )
     patch_size: Count = Field(default=1, description="Side of a token, in latents.")
     last_block_drops_text: bool = Field(
         default=False, description="Whether the last block only reads the prompt's tokens."
@@ -64,10 +75,21 @@ class Transformer(_Part):
     shared_modulation: bool = Field(
         default=True, description="One modulation a model instead of one a block."
     )
+    modulation_inputs: Count | None = Field(
+        default=None,
+        description="Values each block's four modulations are made from; None: the width, and six "
+        "or three modulations.",
+    )
     guidance_embeds: bool = False
     pooled_projection_dim: Count | None = Field(
         default=None, description="Width of the pooled prompt, where there is one."
     )
+
+    @model_validator(mode="after")
+    def _has_blocks(self) -> Self:
+        if not self.blocks:
+            raise ValueError("num_layers or num_single_layers of at least 1")
+        return self
 
     @property
     def width(self) -> int:

@@ -69,7 +69,13 @@ def _of_forward(part: Transformer, image: int, text: int) -> Iterator[tuple[int,
         yield rows, width, width, 3 * doubles + whole  # queries, keys, values; output
         yield rows, width, into, whole
         yield rows, hidden, width, whole
-    # A single block fuses attention's products with the feed-forward's, over all tokens.
-    yield image + text, width, 3 * width + into, singles
-    yield image + text, width + hidden, width, singles
+    # A single block may fuse attention's products with the feed-forward's, over all tokens.
+    fused, apart = (singles, 0) if part.fused_single_blocks else (0, singles)
+    yield image + text, width, 3 * width + into, fused
+    yield image + text, width + hidden, width, fused
+    refiners = part.num_refiner_layers
+    for rows, blocks in ((image + text, apart), (image, refiners), (text, refiners)):
+        yield rows, width, width, 4 * blocks
+        yield rows, width, hidden, (part.mlp_products - 1) * blocks
+        yield rows, hidden, width, blocks
     yield image, width, part.token_channels, 1

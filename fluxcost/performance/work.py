@@ -23,6 +23,9 @@ from fluxcost.workload import Shape
 BYTES_PER_VALUE = 2
 """bf16."""
 
+TIMESTEP_HIDDEN = 1024
+"""Hidden values of a timestep's embedding of few values (diffusers, ZImageTransformer2DModel)."""
+
 VAE_SHRINK = 8
 """Pixels of a side per latent: three halvings in the AutoencoderKL family (diffusers)."""
 
@@ -49,8 +52,15 @@ class Work:
 
 def transformer_parameters(transformer: Transformer) -> int:
     """Return the number of parameters of the denoiser (norm scales of the heads included)."""
-    width = transformer.width
-    blocks = transformer.num_layers * 2 + transformer.num_single_layers
+    width, refiners = transformer.width, transformer.num_refiner_layers
+    blocks = transformer.num_layers * 2 + transformer.num_single_layers + 2 * refiners
+    norms = (4 * transformer.num_layers + 2 * transformer.num_single_layers + 4 * refiners) * (
+        transformer.attention_head_dim
+    )
+    context = transformer.joint_attention_dim * width
+    weights = blocks * block_weights(transformer) + context + norms
+    if transformer.modulation_inputs is not None:
+        return weights + _narrow_modulation(transformer, transformer.modulation_inputs)
     doubles, singles = transformer.num_layers, transformer.num_single_layers
     if transformer.shared_modulation:
         doubles, singles = 1, 1
@@ -60,14 +70,21 @@ def transformer_parameters(transformer: Transformer) -> int:
     if transformer.pooled_projection_dim is not None:
         embedded.append(transformer.pooled_projection_dim)
     embeds = sum((inputs + width) * width for inputs in embedded)
-    norms = (4 * transformer.num_layers + 2 * transformer.num_single_layers) * (
-        transformer.attention_head_dim
-    )
-    context = transformer.joint_attention_dim * width
-    weights = blocks * block_weights(transformer)
     if transformer.last_block_drops_text:  # and 4 of its 6 modulations
         weights -= _dropped_weights(transformer) + 4 * width**2
-    return weights + modulation + head + embeds + context + norms
+    return weights + modulation + head + embeds
+
+
+def _narrow_modulation(transformer: Transformer, inputs: int) -> int:
+    """Return what a denoiser modulated from a few values has beside its blocks.
+
+    Blocks that see the image, and the head, take the timestep's embedding of `inputs` values.
+    """
+    width = transformer.width
+    modulated = transformer.num_single_layers + transformer.num_refiner_layers
+    embed = (transformer.timestep_guidance_channels + inputs) * TIMESTEP_HIDDEN
+    ends = (inputs + 2 * transformer.token_channels) * width
+    return 4 * modulated * inputs * width + embed + ends
 
 
 def block_weights(transformer: Transformer) -> int:
@@ -103,7 +120,8 @@ def denoise_slopes(architecture: Architecture) -> tuple[float, float]:
         )
         return per_token, attention_flop(unet, PIXELS_PER_TOKEN * many, 0) / many**2
     part = architecture.transformer
-    return float(2 * block_weights(part) * part.blocks), float(4 * part.width * part.blocks)
+    blocks = part.blocks + part.num_refiner_layers  # the prompt's refiners do not see the image
+    return float(2 * block_weights(part) * blocks), float(4 * part.width * blocks)
 
 
 def _unet_step(architecture: Architecture, unet: Unet, shape: Shape, batch: int) -> Work:
@@ -128,19 +146,22 @@ def denoise_step(architecture: Architecture, shape: Shape, batch: int = 1) -> Wo
     forwards = architecture.pipeline.forwards_per_step * batch
     tokens = architecture.tokens(shape)
     text = architecture.text_tokens
-    width = part.width
-    blocks = 2 * tokens * block_weights(part) * part.blocks
+    width, refiners = part.width, part.num_refiner_layers
+    # A token meets the refiners of its own kind only.
+    blocks = 2 * tokens * block_weights(part) * (part.blocks + refiners)
     ends = 2 * width * (text * part.joint_attention_dim + 2 * (tokens - text) * part.token_channels)
     if part.last_block_drops_text:
         blocks -= 2 * text * _dropped_weights(part)
-    attention = 4 * tokens**2 * width * part.blocks
+    apart = refiners * ((tokens - text) ** 2 + text**2)
+    attention = 4 * width * (tokens**2 * part.blocks + apart)
     # Values moved per token, in widths: 4 for attention; a single block adds d in, 3d+2rd out,
-    # (1+r)d in, d out; a double block runs its four products apart: 4d + 2d + (1+2r)d + (1+r)d.
-    # Without a gate 2r is r.
+    # (1+r)d in, d out; a double block runs its four products apart: 4d + 2d + (1+2r)d + (1+r)d,
+    # and so do a refiner and a single block that is not fused. Without a gate 2r is r.
     ratio, widened = part.mlp_ratio, (part.mlp_products - 1) * part.mlp_ratio
     single = 4 + 1 + (3 + widened) + (1 + ratio) + 1
     double = 4 + 4 + 2 + (1 + widened) + (ratio + 1)
-    moved = tokens * width * (single * part.num_single_layers + double * part.num_layers)
+    fused = part.num_single_layers if part.fused_single_blocks else 0
+    moved = tokens * width * (single * fused + double * (part.blocks + refiners - fused))
     return Work(
         matmul_flop=float(forwards * (blocks + ends)),
         attention_flop=float(forwards * attention),

@@ -70,7 +70,7 @@ def check(request: CheckRequest, console: Console, protocol: Protocol | None = N
     protocol = protocol or Protocol()
     points = telling_points(fitted, protocol, request.cells)
     instruments = open_instruments(device)
-    chosen = recipe(request.stack, device)
+    chosen = recipe(request.stack, device, blueprint.document.family)
     bench = open_bench(blueprint, chosen, device, instruments, request.weights, request.seed)
     again = _measure(bench, calibration, points, protocol, console)
     return _show(fitted, again, console)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from measure.blueprint import Document
-from measure.pipelines import flux1, flux2_klein, sd3, sdxl
+from measure.pipelines import flux1, flux2_klein, sd3, sdxl, z_image
 from measure.pipelines.parts import denoiser, networks
 from measure.pipelines.quiet import quiet_libraries
 from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
@@ -33,6 +33,7 @@ FAMILIES = {
     "flux2-klein": Family("Flux2KleinPipeline", flux2_klein.assemble),
     "sd3": Family("StableDiffusion3Pipeline", sd3.assemble),
     "sdxl": Family("StableDiffusionXLPipeline", sdxl.assemble),
+    "z-image": Family("ZImagePipeline", z_image.assemble),
 }
 
 

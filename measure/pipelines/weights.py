@@ -51,7 +51,8 @@ def watched_activations(pipeline: Any) -> Iterator[dict[str, torch.Tensor]]:  # 
         seen[f"text encoder {type(module).__name__}"] = states[-1] if states else output[0]
 
     def keep_noise(_module: object, _args: object, output: Any) -> None:  # noqa: ANN401 - diffusers is untyped
-        seen["denoiser"] = output[0]
+        made = output[0]  # Z-Image's makes a list, an entry an image
+        seen["denoiser"] = torch.stack(made) if isinstance(made, list) else made
 
     handles = [
         *(each.register_forward_hook(keep_text) for each in text_encoders(pipeline)),

@@ -4,22 +4,23 @@ Three pipelines get the same weights, prompt and noise: float32 (the truth), eag
 reader already accepts) and the stack. A lossless stack may be as far from the truth as eager
 bfloat16 is, a little more or less, since it rounds in another order; one that skips a block or
 reads another layer is further.
+
+The stack's pipeline and a float32 one are in memory at once: 6 bytes a parameter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Sameness
 from measure.bench import Bench
 from measure.errors import MeasurementError
-from measure.pipelines.families import build
-from measure.stacks.text_encoder import read_text_layers
+from measure.pipelines.families import build, call_arguments
+from measure.pipelines.parts import denoiser, networks
+from measure.probes.planted import PLANTED, Planted
 from measure.suites import Point
 
 LOSSLESS_WITHIN = 1.25
@@ -30,9 +31,6 @@ a skipped block gives 10 to 17 and one text layer read for another 1.6 to 2.5; i
 1.1 (tests/measure/test_sameness.py). At 25 blocks of width 512 a skipped block gave 7 and 8-bit
 linears 2.7 in one step, 1.16 and 1.01 in four.
 """
-
-PROVED_ON = "flux2-klein"
-"""The family whose faults are planted below."""
 
 LEAST_SPREAD = 0.01
 """Standard deviation of the true picture, of values 0 to 1, under which sameness says nothing."""
@@ -45,21 +43,18 @@ def measure_sameness(bench: Bench, point: Point, run: str) -> Sameness:
 
     Raises:
         MeasurementError: The true picture hardly varies, so that anything would look the same.
-        InputError: The faults that prove the comparison are not known for this family.
     """
-    document = bench.blueprint.document
-    if document.family != PROVED_ON:
-        raise InputError(
-            f"{document.name} is of family {document.family}; a stack's pictures are compared on "
-            f"{PROVED_ON} only: choose a suite without the sameness probe, such as models."
-        )
-    draw = _Drawing(bench, point)
+    planted = PLANTED[bench.blueprint.document.family]
+    draw = _Drawing(bench, point, planted)
     stack = draw(bench.pipeline)
     rebuilt = build(bench.blueprint.document, bench.seed, bench.device, torch.bfloat16)
     eager = draw(rebuilt)
-    faults = {fault: plant(draw, rebuilt) for fault, plant in FAULTS.items()}
+    faults = {}
+    for fault, plant in planted.faults.items():
+        with plant(rebuilt) as options:
+            faults[fault] = draw(rebuilt, **options)
     # The truth starts from the same bfloat16 weights: only the arithmetic on them is exact.
-    for module in (rebuilt.transformer, rebuilt.vae, rebuilt.text_encoder):
+    for module in networks(rebuilt):
         module.float()
     truth = draw(rebuilt)
     spread = float(truth.picture.std())
@@ -113,9 +108,10 @@ class Drawn:
 class _Drawing:
     """The fixed prompt and noise, given to one pipeline after the other."""
 
-    def __init__(self, bench: Bench, point: Point) -> None:
+    def __init__(self, bench: Bench, point: Point, planted: Planted) -> None:
         self._bench = bench
         self._point = point
+        self._planted = planted
 
     def __call__(self, pipeline: Any, **options: Any) -> Drawn:  # noqa: ANN401 - diffusers is untyped
         pipeline.set_progress_bar_config(disable=True)
@@ -123,7 +119,8 @@ class _Drawing:
 
     def _made(self, pipeline: Any, kind: str, options: dict[str, Any]) -> torch.Tensor:  # noqa: ANN401
         shape, batch = self._point.shape, self._point.batch
-        size = (pipeline.transformer.config.in_channels, shape.height // 16, shape.width // 16)
+        network = denoiser(pipeline)
+        size = self._planted.noise(network.config.in_channels, shape.height, shape.width)
         generator = torch.Generator().manual_seed(self._bench.seed)
         # Rounded once for all, so that they start from the same noise.
         noise = torch.randn((batch, *size), generator=generator).to(torch.bfloat16)
@@ -132,30 +129,8 @@ class _Drawing:
             width=shape.width,
             height=shape.height,
             num_inference_steps=shape.steps,
-            guidance_scale=1.0,
-            latents=noise.to(self._bench.device),
+            latents=noise.to(self._bench.device, network.dtype),
             output_type=kind,
-            **options,
+            **call_arguments(self._bench.blueprint.document) | self._planted.options | options,
         ).images
         return torch.as_tensor(made).float().cpu()
-
-
-def _without_last_block(draw: _Drawing, pipeline: Any) -> Drawn:  # noqa: ANN401 - diffusers is untyped
-    transformer = pipeline.transformer
-    blocks = transformer.single_transformer_blocks
-    transformer.single_transformer_blocks = blocks[:-1]
-    drawn = draw(pipeline)
-    transformer.single_transformer_blocks = blocks
-    return drawn
-
-
-def _with_another_text_layer(draw: _Drawing, pipeline: Any) -> Drawn:  # noqa: ANN401 - diffusers is untyped
-    read = read_text_layers(pipeline)
-    return draw(pipeline, text_encoder_out_layers=(*read[:-1], read[-1] - 1))
-
-
-FAULTS: dict[str, Callable[[_Drawing, Any], Drawn]] = {
-    "last block skipped": _without_last_block,
-    "text layer before the last one read": _with_another_text_layer,
-}
-"""Faults planted in eager bfloat16, which the comparison must notice to prove anything."""

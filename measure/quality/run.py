@@ -66,7 +66,7 @@ def execute(request: QualityRequest, console: Console) -> Quality:
     prompts = named_prompts(load_prompts(request.prompts or suite.prompts), suite)
     wanted = _shots(request, suite, blueprint, prompts)
     device = device_of(request.device)
-    chosen = recipe(request.stack, device)
+    chosen = recipe(request.stack, device, blueprint.document.family)
     journal = QualityJournal.open(request.out, _header(request, blueprint, chosen, weights, device))
     try:
         for prompt in prompts:

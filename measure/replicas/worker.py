@@ -54,7 +54,8 @@ class Worker:
         self.cores = Cores(fleet.local_rank, fleet.local_size)
         self.instruments = instruments
         self.blueprint = load_blueprint(request.model)
-        self.recipe = recipe(request.stack, fleet.device)
+        family = self.blueprint.document.family
+        self.recipe = recipe(request.stack, fleet.device, family)
         header = Header(
             gpu=describe_gpu(fleet.device),
             model=self.blueprint.document.name,

@@ -115,7 +115,7 @@ def execute(request: ScenarioRequest, console: Console) -> Path:
         refuse_without_loadgen()
     blueprint = load_blueprint(request.model)
     device = device_of(request.device)
-    chosen = recipe(request.stack, device)
+    chosen = recipe(request.stack, device, blueprint.document.family)
     most = request.batching.max_batch
     sizes = batch_sizes(request.batch_sizes, most, compiles=chosen.compiles)
     instruments = open_instruments(device)

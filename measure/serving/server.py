@@ -91,7 +91,7 @@ def prepared(asked: Pipelines, say: Callable[[str], None]) -> tuple[Offered, tup
         raise InputError(f"--queue-limit is {asked.queue_limit}; expected 0 or more images.")
     shapes = tuple(parse_shape("--warm", each) for each in asked.warm)
     devices = [device_of(each) for each in asked.devices]
-    recipes = [recipe(asked.stack, each) for each in devices]
+    recipes = [recipe(asked.stack, each, blueprint.document.family) for each in devices]
     first = recipes[0]
     if first.compiles and not shapes:
         raise InputError(

@@ -31,12 +31,19 @@ _RECIPES: dict[str, Callable[[torch.device], Recipe]] = {
 }
 
 
-def recipe(alias: str, device: torch.device) -> Recipe:
+def recipe(alias: str, device: torch.device, family: str | None = None) -> Recipe:
     """Return the recipe of a stack, resolved for a device.
+
+    Args:
+        alias: Name of the stack.
+        device: Where the pipeline runs.
+        family: Of the model, by its key in measure/pipelines; None leaves out the settings that
+            only some families have.
 
     Raises:
         UnknownNameError: No such stack, with the nearest names.
     """
     if alias not in _RECIPES:
         raise UnknownNameError("stack", alias, _RECIPES)
-    return _RECIPES[alias](device)
+    made = _RECIPES[alias](device)
+    return made if family is None else made.resolved(family)

@@ -18,6 +18,9 @@ from fluxcost.performance.calibration import Stack
 from measure.prompts import PROMPTS
 from measure.stacks.recipe import Recipe, Release
 
+FAMILIES = ("flux2-klein",)
+"""Whose prompts are one embedding each; other families return several tensors a prompt."""
+
 MOST_PROMPTS = 256
 """Embeddings kept, the least recently used given up first: 7.5 MiB each for klein-4B."""
 
@@ -39,7 +42,7 @@ def recipe(device: torch.device, base: Callable[[torch.device], Recipe]) -> Reci
 
     alias = f"{made.stack.alias}-cached-prompts"
     settings = made.stack.settings | {"prompt_embeddings": "cached"}
-    return Recipe(Stack(alias=alias, settings=settings), made.dtype, prepare, made.family)
+    return Recipe(Stack(alias=alias, settings=settings), made.dtype, prepare, FAMILIES)
 
 
 def keep_prompts(pipeline: Any) -> None:  # noqa: ANN401 - diffusers is untyped

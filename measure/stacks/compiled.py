@@ -1,16 +1,16 @@
 """What the compiled stacks share: everything that changes the time and not the picture.
 
-- The transformer's repeated blocks and the text encoder's layers are compiled one region each, so
-  that a new shape costs seconds to compile, not minutes; `vae.decode` is compiled itself, since
-  compiling the module would cover only its `forward`. Each shape is compiled apart unless the stack
-  asks for kernels that take any (`dynamic`).
+- The denoiser's repeated blocks and the text encoders' layers, CLIP's left out, are compiled one
+  region each, so that a new shape costs seconds to compile, not minutes; `vae.decode` is compiled
+  itself, since compiling the module would cover only its `forward`. Each shape is compiled apart
+  unless the stack asks for kernels that take any (`dynamic`).
 - Attention goes through cuDNN on a GPU, about twice the rate of PyTorch's default there at head
-  size 128 (see the ceilings of the shipped calibrations).
-- The decoder's convolutions run in channels_last, with the kernel cuDNN finds fastest by trial, and
-  its group norms in the order that memory lies in.
-- The text encoder stops after the last layer the pipeline reads.
-- Text encoder, transformer and decoder are launched as CUDA graphs: compiled, a GPU outruns the
-  CPU that launches its kernels.
+  size 128 and 1.4 to 1.6 times at 64 (see the ceilings of the shipped calibrations).
+- Convolutions, the decoder's and a UNet's, run in channels_last, with the kernel cuDNN finds
+  fastest by trial, and their group norms in the order that memory lies in.
+- Text encoders stop after the last layer the pipeline reads.
+- Text encoders, denoiser and decoder are launched as CUDA graphs: compiled, a GPU outruns the CPU
+  that launches its kernels.
 - Pixels are rounded on the device.
 - Position ids, noise schedule and device are worked out once a shape.
 """
@@ -22,21 +22,32 @@ from typing import Any
 
 import torch
 
+from measure.pipelines.parts import denoiser, text_encoders
 from measure.stacks import eager_bf16
+from measure.stacks.attention import attend_through_cudnn
 from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.group_norm import norm_pixels_first
 from measure.stacks.host_images import convert_on_device
 from measure.stacks.host_work import remember_host_work
-from measure.stacks.recipe import Release, keep_nothing
-from measure.stacks.text_encoder import stop_after_last_read_layer
+from measure.stacks.recipe import Release, Settings, keep_nothing
+from measure.stacks.text_encoder import (
+    layers_to_compile,
+    mask_stated,
+    pooled_apart,
+    stop_after_last_read_layer,
+)
 
-FAMILY = "flux2-klein"
-"""Whose pipeline the compiled stacks know part by part."""
+REGIONS_COMPILED = 1024
+"""Compilations before PyTorch gives up on a region; all regions are counted as one.
 
-SHAPES_COMPILED = 64
-"""Shapes a region may be compiled for before PyTorch falls back to eager; a suite has under 30."""
+A suite has under 30 shapes, and a UNet's blocks under 20 forms.
+"""
 
-Settings = dict[str, str | int | float | bool]
+UNNAMED_BLOCKS = {
+    "SD3Transformer2DModel": ("JointTransformerBlock",),
+    "UNet2DConditionModel": ("ResnetBlock2D",),
+}
+"""Repeated blocks that diffusers does not name in the classes it has them in."""
 
 
 def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Settings:
@@ -52,6 +63,23 @@ def settings(device: torch.device, backend: str, *, dynamic: bool = False) -> Se
         "vae_group_norm": "pixels first",
         "vae_kernels": "by trial" if gpu else "default",
         "vae_memory_format": "channels_last",
+    }
+
+
+def beside(device: torch.device) -> dict[str, Settings]:
+    """Return the settings that only some families have: those of CLIP and of a UNet."""
+    gpu = device.type == "cuda"
+    clip: Settings = {"clip_layers": "not compiled"}
+    return {
+        "flux1": clip,
+        "sd3": clip,
+        "sdxl": clip
+        | {
+            "attention_to_prompt": "sdpa-default",
+            "unet_group_norm": "pixels first in residual blocks",
+            "unet_kernels": "by trial" if gpu else "default",
+            "unet_memory_format": "channels_last",
+        },
     }
 
 
@@ -72,19 +100,25 @@ def prepare(
     """
     import torch._dynamo
 
-    torch._dynamo.config.recompile_limit = SHAPES_COMPILED  # noqa: SLF001 - the documented place
+    limits = torch._dynamo.config  # noqa: SLF001 - the documented place
+    limits.recompile_limit = limits.accumulated_recompile_limit = REGIONS_COMPILED
     if dynamic:
         import torch.fx.experimental._config as symbols
 
         # Sides that agree in the first shape, as a square's do, would be taken to agree always.
         symbols.use_duck_shape = False
-    transformer, text_encoder, vae = pipeline.transformer, pipeline.text_encoder, pipeline.vae
-    if transformer.device.type == "cuda":
-        transformer.set_attention_backend("_native_cudnn")
-    transformer.compile_repeated_blocks(backend=backend, fullgraph=True, dynamic=dynamic)
+    network, vae = denoiser(pipeline), pipeline.vae
+    if network.device.type == "cuda":
+        attend_through_cudnn(network)
+    if hasattr(pipeline, "unet"):
+        _convolve_in_channels_last(network)
+    _name_blocks(network)
+    network.compile_repeated_blocks(backend=backend, fullgraph=True, dynamic=dynamic)
     stop_after_last_read_layer(pipeline)
-    for layer in text_encoder.model.layers:
-        layer.compile(backend=backend, dynamic=dynamic)
+    for encoder in text_encoders(pipeline):
+        for layer in layers_to_compile(encoder):
+            layer.compile(backend=backend, dynamic=dynamic)
+        encoder.forward = mask_stated(encoder)
     vae.to(memory_format=torch.channels_last)
     norm_pixels_first(vae.decoder)
     vae.decode = _kernels_by_trial(torch.compile(vae.decode, backend=backend, dynamic=dynamic))
@@ -92,17 +126,35 @@ def prepare(
     remember_host_work(pipeline)
     if graphs is None:
         return keep_nothing
-    text_encoder.forward = graphs.replaying(text_encoder.forward)
-    transformer.forward = graphs.replaying(transformer.forward)
+    for encoder in text_encoders(pipeline):
+        encoder.forward = pooled_apart(graphs.replaying(encoder.forward))
+    network.forward = graphs.replaying(network.forward)
     vae.decode = graphs.replaying(vae.decode)
     return graphs.release
 
 
-def _kernels_by_trial(decode: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the decoder with cuDNN timing its kernels at each new shape, for it alone."""
+def _name_blocks(network: Any) -> None:  # noqa: ANN401 - diffusers is untyped
+    """Tell diffusers of the repeated blocks it does not name itself."""
+    more = UNNAMED_BLOCKS.get(type(network).__name__, ())
+    network._repeated_blocks = [*network._repeated_blocks, *more]  # noqa: SLF001 - as it is read
 
-    def decode_by_trial(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
+
+def _convolve_in_channels_last(unet: Any) -> None:  # noqa: ANN401 - diffusers is untyped
+    """Lay a UNet out for its convolutions; norms outside its residual blocks stay as they are."""
+    from diffusers.models.resnet import ResnetBlock2D
+
+    unet.to(memory_format=torch.channels_last)
+    for each in unet.modules():
+        if isinstance(each, ResnetBlock2D):
+            norm_pixels_first(each)
+    unet.forward = _kernels_by_trial(unet.forward)
+
+
+def _kernels_by_trial(convolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function with cuDNN timing its kernels at each new shape, for it alone."""
+
+    def convolve_by_trial(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passes through
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-            return decode(*args, **kwargs)
+            return convolve(*args, **kwargs)
 
-    return decode_by_trial
+    return convolve_by_trial

@@ -15,6 +15,10 @@ from measure.stacks import compiled
 from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.recipe import Recipe, Release
 
+FAMILIES = ("flux1", "flux2-klein", "sd3", "sdxl")
+"""Whose calls of one shape are alike. Z-Image's denoiser sees a prompt's own tokens, so each length
+of prompt would be compiled and recorded apart."""
+
 
 def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = False) -> Recipe:
     """Return the recipe for a device.
@@ -31,4 +35,5 @@ def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = F
 
     alias = "compiled-bf16-dynamic" if dynamic else "compiled-bf16"
     settings = compiled.settings(device, backend, dynamic=dynamic)
-    return Recipe(Stack(alias=alias, settings=settings), torch.bfloat16, prepare, compiled.FAMILY)
+    stack = Stack(alias=alias, settings=settings)
+    return Recipe(stack, torch.bfloat16, prepare, FAMILIES, compiled.beside(device))

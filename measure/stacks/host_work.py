@@ -8,13 +8,18 @@ the first call of a shape, they are the same values at no cost.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
 import torch
 
 _SCHEDULE = ("timesteps", "sigmas", "num_inference_steps")
-"""What `set_timesteps` of the flow-matching Euler scheduler works out."""
+"""What `set_timesteps` of the Euler schedulers works out."""
+
+_IDS = ("_prepare_text_ids", "_prepare_latent_ids", "_prepare_latent_image_ids")
+"""What the FLUX pipelines call their makers of position ids; other families have none."""
 
 
 def remember_host_work(pipeline: Any) -> None:  # noqa: ANN401 - diffusers is untyped
@@ -23,58 +28,50 @@ def remember_host_work(pipeline: Any) -> None:  # noqa: ANN401 - diffusers is un
     kind = type(pipeline)
     fixed = {"__module__": kind.__module__, "_execution_device": device}
     pipeline.__class__ = type(kind.__name__, (kind,), fixed)
-    for name, shape in (("_prepare_text_ids", _rows), ("_prepare_latent_ids", _grid)):
-        setattr(pipeline, name, _ids_kept(getattr(pipeline, name), shape, device))
+    for name in _IDS:
+        if hasattr(pipeline, name):
+            setattr(pipeline, name, _ids_kept(getattr(pipeline, name), device))
     pipeline.scheduler.set_timesteps = _schedule_kept(pipeline.scheduler)
 
 
-def _rows(states: torch.Tensor) -> Hashable:
-    """Return what text ids depend on: batch and tokens."""
-    return states.shape[:2]
-
-
-def _grid(latents: torch.Tensor) -> Hashable:
-    """Return what latent ids depend on: batch, height and width."""
-    return latents.shape[:1] + latents.shape[2:]
-
-
 def _ids_kept(
-    prepare: Callable[[torch.Tensor], torch.Tensor],
-    shape: Callable[[torch.Tensor], Hashable],
-    device: torch.device,
-) -> Callable[[torch.Tensor], torch.Tensor]:
+    prepare: Callable[..., torch.Tensor], device: torch.device
+) -> Callable[..., torch.Tensor]:
+    """Return a maker of ids that makes those of the same shapes once."""
     kept: dict[Hashable, torch.Tensor] = {}
 
-    def ids(values: torch.Tensor) -> torch.Tensor:
-        key = shape(values)
+    def ids(*given: Any) -> torch.Tensor:  # noqa: ANN401 - as diffusers
+        key = tuple(each.shape if isinstance(each, torch.Tensor) else each for each in given)
         if key not in kept:
-            kept[key] = prepare(values).to(device)
+            kept[key] = prepare(*given).to(device)
         return kept[key]
 
     return ids
 
 
 def _schedule_kept(scheduler: Any) -> Callable[..., None]:  # noqa: ANN401 - diffusers is untyped
-    """Return `set_timesteps` that works out each schedule once; the signature stays readable."""
+    """Return `set_timesteps` that works out each schedule once; the signature stays readable.
+
+    A schedule is begun at its start: a pipeline that does not say so would have the scheduler look
+    for its first step on the device, and wait for it.
+    """
     work_out = scheduler.set_timesteps
+    signature = inspect.signature(work_out)
     kept: dict[Hashable, dict[str, Any]] = {}
 
     @functools.wraps(work_out)
-    def set_timesteps(
-        num_inference_steps: int | None = None,
-        device: Any = None,  # noqa: ANN401 - a name or a device
-        sigmas: Any = None,  # noqa: ANN401 - a list or an array
-        mu: float | None = None,
-        timesteps: Any = None,  # noqa: ANN401 - a list or an array
-    ) -> None:
-        asked = (_values(sigmas), _values(timesteps), num_inference_steps, mu, str(device))
-        if asked not in kept:
-            work_out(num_inference_steps, device, sigmas, mu, timesteps)
-            kept[asked] = {name: getattr(scheduler, name) for name in _SCHEDULE}
-        vars(scheduler).update(kept[asked], _step_index=None, _begin_index=None)
+    def set_timesteps(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the scheduler
+        asked = signature.bind(*args, **kwargs).arguments
+        key = tuple((name, _fixed(value)) for name, value in asked.items())
+        if key not in kept:
+            work_out(*args, **kwargs)
+            kept[key] = {name: getattr(scheduler, name) for name in _SCHEDULE}
+        vars(scheduler).update(kept[key], _step_index=None, _begin_index=0)
 
     return set_timesteps
 
 
-def _values(numbers: Any) -> tuple[float, ...] | None:  # noqa: ANN401 - a list or an array
-    return None if numbers is None else tuple(float(each) for each in numbers)
+def _fixed(value: Any) -> Hashable:  # noqa: ANN401 - an argument of a scheduler
+    """Return an argument as something that can be looked up."""
+    numbers = isinstance(value, (list, np.ndarray, torch.Tensor))
+    return tuple(float(each) for each in value) if numbers else str(value)

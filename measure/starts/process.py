@@ -66,8 +66,9 @@ def start(order: StartOrder, started_s: float) -> Started:
     """
     device = torch.device(order.device)
     instruments = open_instruments(device)
-    blueprint, chosen = load_blueprint(order.model), recipe(order.stack, device)
+    blueprint = load_blueprint(order.model)
     family = blueprint.document.family
+    chosen = recipe(order.stack, device, family)
     chosen.refuse_other_family(blueprint.document.name, family)
     pipeline_class(family)
     imported_s = time.monotonic()

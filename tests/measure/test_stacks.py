@@ -7,6 +7,7 @@ import torch
 import torch.fx.experimental._config as symbols
 
 from fluxcost.errors import UnknownNameError
+from fluxcost.performance.library import load_calibration
 from fluxcost.workload import Shape
 from measure.bench import Bench, open_bench
 from measure.blueprint import load_blueprint
@@ -98,6 +99,20 @@ def test_every_part_is_compiled_for_any_shape_or_for_each(
     finally:
         symbols.use_duck_shape = True
     assert asked == [dynamic] * (1 + 27 + 1)  # blocks, text layers, decoder
+
+
+def test_settings_tell_what_only_some_families_have_and_klein_s_are_as_shipped():
+    gpu = torch.device("cuda")
+    shared, klein, flux, xl = (
+        recipe("compiled-bf16", gpu, family).stack
+        for family in (None, "flux2-klein", "flux1", "sdxl")
+    )
+    assert shared == klein
+    assert flux.settings == klein.settings | {"clip_layers": "not compiled"}
+    assert klein == load_calibration("h100-sxm/flux2-klein-4b/compiled-bf16").stack
+    assert flux.settings.items() < xl.settings.items()
+    assert xl.settings["unet_memory_format"] == "channels_last"
+    assert recipe("eager-bf16", gpu, "sdxl") == recipe("eager-bf16", gpu)
 
 
 def test_an_unknown_stack_names_the_nearest():

@@ -38,6 +38,29 @@ def test_every_shipped_suite_loads_under_its_file_s_name():
     assert all(list(suite.points()) for suite in shipped_suites())
 
 
+BESIDE = Path(__file__).parent.parent.parent / "benchmarks" / "suites"
+
+
+def test_suites_of_other_models_hold_the_cells_their_comparison_needs():
+    cells = {
+        path.stem: {
+            (each.shape.width, each.shape.steps, each.batch)
+            for each in load_suite(str(path)).points()
+        }
+        for path in BESIDE.glob("*.yaml")
+    }
+    assert cells == {
+        "few-steps": {(512, 2, 1), (512, 4, 1), (1024, 2, 1), (1024, 4, 1)},
+        "sdxl": {(512, 20, 1), (512, 25, 1), (1024, 4, 1), (1024, 20, 1), (1024, 25, 1)},
+        "sd3.5-large": {(512, 4, 1), (512, 28, 1), (1024, 4, 1), (1024, 28, 1)},
+        "z-image-turbo": {(512, 4, 1), (512, 8, 1), (1024, 4, 1), (1024, 8, 1)},
+        "four-images": {(512, 4, 4), (1024, 4, 4)},
+        "sdxl-rest": {(512, 25, 1), (1024, 25, 1), (1024, 4, 4)},
+        "sd3.5-large-rest": {(1024, 4, 4)},
+        "flux1-schnell-rest": {(1024, 2, 1)},
+    }
+
+
 def test_an_unknown_suite_names_the_nearest():
     with pytest.raises(UnknownNameError, match=r"'generations'.*nearest: generation"):
         load_suite("generations")

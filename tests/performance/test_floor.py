@@ -31,7 +31,11 @@ def test_ceilings_raise_the_floor(fitted: Fit):
 
 
 @pytest.mark.parametrize(
-    "model", ["flux2-klein-4b", "flux2-klein-9b", "flux2-dev", "flux1-schnell", "sd3.5-large"]
+    "model",
+    [
+        *("flux2-klein-4b", "flux2-klein-9b", "flux2-dev"),
+        *("flux1-schnell", "sd3.5-large", "z-image-turbo"),
+    ],
 )
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_steps_products_add_up_to_its_work(model: str, batch: int):

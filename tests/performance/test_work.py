@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import fluxcost
 from fluxcost.errors import (
     DocumentError,
     FormatVersionError,
@@ -23,6 +24,7 @@ from fluxcost.performance.work import (
 )
 from fluxcost.workload import Shape
 
+ARCHITECTURES = Path(fluxcost.__file__).parent / "data" / "architectures"
 KLEIN = load_architecture("flux2-klein-4b")
 
 STEP_TFLOP = {
@@ -55,6 +57,28 @@ def test_decoding_counts_the_published_flops(size: tuple[int, int]):
     assert vae_decode(KLEIN, Shape(*size, 4)).flop / 1e12 == pytest.approx(
         DECODE_TFLOP[size], rel=0.003
     )
+
+
+def test_z_image_counts_the_published_flops():
+    """62.49 TFLOP a step of 1024 x 1024 beside a prompt of 512 tokens.
+
+    Attention by hand: 30 blocks over 4608 tokens, 2 over the image's 4096, 2 over the prompt's 512.
+    """
+    made = load_architecture("z-image-turbo")
+    whole = made.pipeline.model_copy(update={"text_tokens": 512})
+    work = denoise_step(made.model_copy(update={"pipeline": whole}), Shape(1024, 1024, 8))
+    assert work.flop / 1e12 == pytest.approx(62.49, abs=0.02)
+    by_hand = 4 * 3840 * (30 * 4608**2 + 2 * 4096**2 + 2 * 512**2)
+    assert work.attention_flop == by_hand
+    assert transformer_parameters(made.transformer) / 1e9 == pytest.approx(6.15, abs=0.005)
+
+
+def test_a_denoiser_has_a_block(tmp_path):
+    text = (ARCHITECTURES / "z-image-turbo.yaml").read_text("utf-8")
+    path = tmp_path / "none.yaml"
+    path.write_text(text.replace("num_single_layers: 30", "num_single_layers: 0"), "utf-8")
+    with pytest.raises(InputError, match="num_layers or num_single_layers of at least 1"):
+        load_architecture(path)
 
 
 def test_the_text_encoder_counts_the_published_flops():

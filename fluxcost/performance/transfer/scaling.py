@@ -207,7 +207,8 @@ def _kernels(asked: Target, stage: Stage) -> float:
     if stage == "vae_decode":
         return 1.0
     here, there = (
-        2 * each.transformer.num_layers + each.transformer.num_single_layers
+        2 * (each.transformer.num_layers + each.transformer.num_refiner_layers)
+        + each.transformer.num_single_layers
         for each in (asked.measured, asked.model)
     )
     return there / here
