@@ -1,4 +1,4 @@
-"""How long a plan takes, beside reading the prices it searches: python benchmarks/plan_search.py.
+"""How long a plan takes, beside reading the prices it searches: python -m benchmarks.plan_search.
 
 Seconds differ between machines; the ratio of two things run in turn differs less. The first run of
 each kind holds imports, reading, fits and compiled loops, and stands in a process of its own.

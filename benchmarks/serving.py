@@ -245,13 +245,13 @@ async def _ask(options: argparse.Namespace) -> None:
             )
         killed = await _kill_a_client(client, target, shape)
         stopped = await _stop_in_mid_call(client, target, shape, options.pid)
-    shown = {
+    answers = {
         "alone": [asdict(reply) for reply in alone[WARM_CALLS:]],
         "loads": loads,
         "killed_client": killed,
         "sigterm": stopped,
     }
-    write_atomically(options.out, json.dumps(shown))
+    write_atomically(options.out, json.dumps(answers))
 
 
 async def _kill_a_client(client: httpx.AsyncClient, target: Target, shape: Shape) -> dict[str, Any]:

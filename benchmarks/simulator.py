@@ -1,4 +1,4 @@
-"""Requests simulated a second, beside other simulators: python benchmarks/simulator.py.
+"""Requests simulated a second, beside other simulators: python -m benchmarks.simulator.
 
 Drawing arrivals and calls and reading percentiles are included. One core is used, and its seconds
 are counted rather than the clock's, so that other programs on the machine change little; each

@@ -1,4 +1,4 @@
-"""Memory of a long simulation: python benchmarks/simulator_memory.py [REQUESTS, in millions].
+"""Memory of a long simulation: python -m benchmarks.simulator_memory [REQUESTS, in millions].
 
 A run holds one chunk of arrivals and who waits, so a hundred times the requests need no more.
 """

@@ -24,7 +24,12 @@ ROOMS = [
     "evidence",
     "cli",
 ]
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE]
+# In a wheel the dashboard lies inside the package, and is no room of it.
+FILES = [
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent != PACKAGE and PACKAGE / "dashboard" not in path.parents
+]
 FILES += [PACKAGE / f"{room}.py" for room in ROOMS if (PACKAGE / f"{room}.py").exists()]
 NEVER = {"torch", "diffusers", "transformers", "accelerate", "measure", "streamlit"}
 

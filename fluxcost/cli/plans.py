@@ -187,8 +187,11 @@ def _show_explanation(told: Explanation) -> None:
         show_text(f"   {percent(lever.ratio)} of the cost: {lever.change}, {lever.plan.option}.")
     cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
     show_text(f"   CPU cores each replica needs: {cores}.")
-    show_text("No plan beats these in both cost and latency:")
-    show_table(plan_rows(told.pareto), spare=SPARE)
+    if told.pareto:
+        show_text("No plan beats these in both cost and latency:")
+        show_table(plan_rows(told.pareto), spare=SPARE)
+    else:
+        show_text("   Cost against latency: how long a request takes is known of no plan.")
 
 
 def _show_replay(found: Replay, path: Path, *, json: bool) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from fluxcost.economics.offers import SECONDS_PER_HOUR
 from fluxcost.errors import InputError
+from fluxcost.records import SMALLEST
 from fluxcost.units import percent, usd
 
 SLIPS = {
@@ -217,9 +218,9 @@ def reconciled(
 
 
 def _split_api(planned: Bought, real: Bought) -> dict[str, float]:
-    if min(real.images, real.usd, planned.usd) <= 0:
+    if min(real.images, real.usd, planned.usd) < SMALLEST:
         # What was not bought has no price: all of it is volume, and what is charged anyway price.
-        volume = -planned.usd if real.images <= 0 else 0.0
+        volume = -planned.usd if real.images < SMALLEST else 0.0
         return {"API price": real.usd - planned.usd - volume, "API volume": volume}
     weight = _logarithmic_mean(real.usd, planned.usd)
     volume = weight * math.log(real.images / planned.images)

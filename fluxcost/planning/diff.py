@@ -48,10 +48,12 @@ class PlanDiff:
             return "Both cost the same."
         more = "more" if self.total.value > 0 else "less"
         amount = usd(abs(self.total.value))
+        costs = f"{self.second} costs {amount} {more} than {self.first}"
+        if self.first == self.second:
+            costs = f"On {self.first} the second plan costs {amount} {more} than the first"
         return (
-            f"{self.second} costs {amount} {more} than {self.first} "
-            f"({interval(self.total)}), and is cheaper in {percent(self.probability)} of the "
-            "worlds drawn."
+            f"{costs} ({interval(self.total)}), and is cheaper in {percent(self.probability)} of "
+            "the worlds drawn."
         )
 
     def to_dict(self) -> dict[str, Any]:

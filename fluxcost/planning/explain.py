@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
 from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plan, Plans
+from fluxcost.planning.quality import asked_for
 from fluxcost.planning.search import fits_of, plan_fitted
 from fluxcost.units import percent, usd
 from fluxcost.workload import Constraints, Workload
@@ -108,6 +109,8 @@ def explain(
 ) -> Explanation:
     """Return why the best of a workload's plans is what it is.
 
+    Where a quality floor chose model and steps, changes of the rest are tried, with these kept.
+
     Args:
         workload: What the plans are for.
         plans: As `plan` gave them.
@@ -118,18 +121,33 @@ def explain(
         InfeasibleError: No plan meets the constraints.
     """
     prices = catalog or plans.recipe.catalog
-    return explain_fitted(workload, plans, fits_of(workload, prices, calibrations), prices)
+    asked = asked_for(workload, plans.best)
+    given = None if calibrations is None else list(calibrations)
+    return explain_fitted(asked, plans, fits_for(asked, prices, given), prices)
+
+
+def fits_for(asked: Workload, catalog: Catalog, given: Sequence[Calibration] | None) -> list[Fit]:
+    """Return the fits of a workload's model, of the calibrations given or of the shipped ones."""
+    own = None if given is None else [each for each in given if each.model == asked.model]
+    return fits_of(asked, catalog, own)
 
 
 def explain_fitted(
     workload: Workload, plans: Plans, fits: list[Fit], prices: Catalog
 ) -> Explanation:
-    """Return why the best of plans is what it is, from fits that are at hand; see `explain`."""
+    """Return why the best of plans is what it is, from fits that are at hand; see `explain`.
+
+    Args:
+        workload: What the plans are for, with the model and steps of the best (`asked_for`).
+        plans: As `plan` gave them.
+        fits: Of that model.
+        prices: The prices they were made with.
+    """
     best, today = plans.best, plans.recipe.today
     base = plan_fitted(workload, prices, fits, today, "analytic").best.total.high
     levers = [
         Lever(change, found, found.total.high / base)
-        for change, asked in _changed(workload)
+        for change, asked in _changed(workload, steps_are_free=best.choice is None)
         if (found := _best(asked, prices, fits, today)) is not None
     ]
     worth = sorted((each for each in levers if each.ratio < WORTH_TELLING), key=_strength)
@@ -153,8 +171,11 @@ def _best(workload: Workload, catalog: Catalog, fits: list[Fit], today: dt.date)
         return None
 
 
-def _changed(workload: Workload) -> Iterator[tuple[str, Workload]]:
-    """Yield changes of a workload that may make it cheaper, in words and as workloads."""
+def _changed(workload: Workload, *, steps_are_free: bool) -> Iterator[tuple[str, Workload]]:
+    """Yield changes of a workload that may make it cheaper, in words and as workloads.
+
+    Steps are not free where a quality floor chose them: fewer are judged by it, not proposed.
+    """
     for change, fields in _relaxed(workload.constraints):
         relaxed = workload.constraints.model_copy(update=fields)
         yield change, workload.model_copy(update={"constraints": relaxed})
@@ -167,7 +188,7 @@ def _changed(workload: Workload) -> Iterator[tuple[str, Workload]]:
         longer = deadline.model_copy(update={"hours": min(8760.0, deadline.hours * 2)})
         change = f"{longer.hours:g} hours instead of {deadline.hours:g}"
         yield change, workload.model_copy(update={"deadline": longer})
-    if workload.shapes and all(share.steps > 1 for share in workload.shapes):
+    if steps_are_free and workload.shapes and all(share.steps > 1 for share in workload.shapes):
         fewer = tuple(s.model_copy(update={"steps": s.steps // 2}) for s in workload.shapes)
         yield (
             "half the steps, which changes the pictures",

@@ -188,6 +188,11 @@ def _too_few_steps(choice: Choice) -> str | None:
     return None
 
 
+def asked_for(workload: Workload, plan: Plan) -> Workload:
+    """Return what a workload comes to with the model and steps that its floor chose for a plan."""
+    return workload if plan.choice is None else asking_for(workload, plan.choice)
+
+
 def asking_for(workload: Workload, choice: Choice) -> Workload:
     """Return a workload with a quality floor as one that asks for what was chosen."""
     shapes = workload.shapes

@@ -34,7 +34,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_it_runs_the_pages_of_a_checkout(capsys, started: list[str]):
     shown(capsys, "dashboard", "--port", 8600, "--no-browser")
-    assert started[:3] == ["streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    assert started[:2] == ["streamlit", "run"]
+    assert Path(started[2]).samefile(ROOT / "dashboard" / "app.py")
     assert {
         "--client.toolbarMode=minimal",
         "--browser.gatherUsageStats=false",

@@ -15,7 +15,7 @@ from fluxcost.economics.billing import (
 from fluxcost.errors import InputError, MissingDataError
 from tests.economics.stand_in import offer
 
-seconds = st.floats(0, 1e6, allow_nan=False)
+seconds = st.floats(0, 1e6, allow_nan=False, allow_subnormal=False)
 rules = st.fixed_dictionaries(
     {},
     optional={

@@ -292,8 +292,9 @@ def test_a_folder_without_prices_is_refused(tmp_path: Path):
 
 def test_a_wheel_carries_its_prices_inside(tmp_path: Path):
     # The wheel is built with pricing/ inside the package and nothing beside it.
-    shutil.copytree(PACKAGE, tmp_path / "fluxcost", ignore=shutil.ignore_patterns("data"))
-    shutil.copytree(PACKAGE.parent / "pricing", tmp_path / "fluxcost" / "pricing")
+    apart = shutil.ignore_patterns("data", "dashboard", "pricing")
+    shutil.copytree(PACKAGE, tmp_path / "fluxcost", ignore=apart)
+    shutil.copytree(Path(__file__).parents[2] / "pricing", tmp_path / "fluxcost" / "pricing")
     code = (
         "from fluxcost.economics import catalog\n"
         f"assert str(catalog.PACKAGE) == {str(tmp_path / 'fluxcost')!r}\n"

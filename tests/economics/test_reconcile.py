@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fluxcost as fc
@@ -97,6 +97,8 @@ def test_an_api_beside_the_gpus_is_split_into_price_and_volume():
     assert "0 % of the images went to the API, 10 % planned," in none.sentence
 
 
+@example(images=1.0, paid=5e-324, price=1.0)
+@example(images=5e-324, paid=1.0, price=1.0)
 @given(st.floats(0, 1e6), st.floats(0, 1e4), factor)
 def test_with_an_api_the_parts_add_up_too(images: float, paid: float, price: float):
     real = replace(PLAN, usd_per_gpu_hour=3.6 * price)

@@ -9,11 +9,10 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from fluxcost.documents import read_yaml
-from fluxcost.economics.catalog import PACKAGE
 from fluxcost.economics.schema import price_file_schema
 from tests.commands import shown_json
 
-PRICING = PACKAGE.parent / "pricing"
+PRICING = Path(__file__).parents[2] / "pricing"
 FILES = sorted(PRICING.glob("*/*.yaml"))
 CHECK = jsonschema.Draft202012Validator(price_file_schema())
 

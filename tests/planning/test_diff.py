@@ -31,6 +31,18 @@ def test_a_plan_does_not_differ_from_itself():
     assert same.sentence == "Both cost the same."
 
 
+def test_two_plans_on_one_offer_are_told_apart():
+    few, many = (
+        leaders(workload(deadline={"images": images, "hours": 8}))["shop/one"]
+        for images in (50_000, 100_000)
+    )
+    result = diff(many, few)
+    saved = many.total.value - few.total.value
+    assert result.total.value == pytest.approx(-saved)
+    told = f"On shop/one the second plan costs ${saved:.2f} less than the first ("
+    assert result.sentence.startswith(told)
+
+
 def test_the_difference_is_world_by_world_and_turns_around():
     plans = leaders()
     one, two = plans["shop/one"], plans["shop/two"]

@@ -80,5 +80,16 @@ def test_the_command_explains(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     text = shown(capsys, "plan", files.workload, *options)
     assert "What would halve the cost?" in text
     assert "CPU cores each replica needs: not measured." in text
+    assert "No plan beats these in both cost and latency:" in text
     document = json.loads(shown(capsys, "plan", files.workload, *options, "--json"))
     assert document["explanation"]["best"] == document["plans"][0]
+
+
+def test_the_command_explains_what_a_floor_chose_where_no_latency_is_known(
+    capsys: pytest.CaptureFixture[str],
+):
+    """Both plans of the example are bought from an API, whose latency nobody states."""
+    records = ("--quality", "examples/quality")
+    text = shown(capsys, "plan", "examples/print_covers.yaml", *records, "--explain")
+    assert "Cost against latency: how long a request takes is known of no plan." in text
+    assert "What would halve the cost?" in text

@@ -176,6 +176,28 @@ def test_a_model_nobody_sells_or_timed_is_turned_down():
     assert turned_down["flux2-dev at 4 steps"] == "timing"
 
 
+def test_a_plan_with_a_floor_is_explained_as_its_choice_is():
+    """It has the levers of the same choice asked for without a floor, but for fewer steps."""
+    records = [typed(MODELS[0], accepted={4: 0.9}), typed(MODELS[1], accepted={4: 0.5})]
+    ours = make_calibration(gpu="h200-sxm")
+    timed = [ours, ours.model_copy(update={"model": MODELS[1]})]
+    deadline = {"images": 100_000, "hours": 8}
+    floored = workload(
+        model=MODELS[1],
+        quality={"metric": "accepted", "at_least": 0.6, "models": MODELS},
+        deadline=deadline,
+    )
+    plain = workload(model=MODELS[0], deadline=deadline)
+    plans = fc.plan(floored, SHOP, timed, TODAY, qualities=records)
+    told = fc.explain(floored, plans, calibrations=timed)
+    alone = fc.explain(plain, fc.plan(plain, SHOP, timed[:1], TODAY), calibrations=timed[:1])
+    assert told.best.choice is not None
+    assert "half the steps" in alone.levers[0].change
+    assert [(each.change, each.ratio) for each in told.levers] == [
+        (each.change, each.ratio) for each in alone.levers if "half the steps" not in each.change
+    ]
+
+
 def test_sensitivity_does_not_choose_a_model():
     floored = workload(quality={"metric": "accepted", "at_least": 0.5})
     with pytest.raises(InputError, match="has a quality floor, which chooses model and steps"):

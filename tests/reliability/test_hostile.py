@@ -32,12 +32,15 @@ ROOT = Path(__file__).parent.parent.parent
 HEAD = b'{"format": "fluxcost-calibration", "version": 1, "cells": ['
 
 
-def test_hostile_files_and_requests_bring_out_only_named_errors():
+@pytest.mark.parametrize("readers", [NAMES[:-1], NAMES[-1:]], ids=["files", "requests"])
+def test_hostile_files_and_requests_bring_out_only_named_errors(readers: tuple[str, ...]):
     command = [sys.executable, "-m", "benchmarks.reliability.fuzz", "--unguided", "--inputs", "150"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [*command, *readers], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     rows = re.findall(r"^\| (.+?) \| 150 \|", result.stdout, flags=re.MULTILINE)
-    assert rows == list(NAMES)
+    assert rows == list(readers)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode()))

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fluxcost.documents import write_atomically
-from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import Fit
 from fluxcost.performance.library import load_calibration
-from fluxcost.planning.explain import Explanation, explain_fitted
+from fluxcost.planning.explain import Explanation, explain_fitted, fits_for
 from fluxcost.planning.legs import Leg
 from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plan, Plans
-from fluxcost.planning.quality import asking_for
+from fluxcost.planning.quality import asked_for
 from fluxcost.planning.report.answer import Fact, facts_of, price_rows, timing_rows
 from fluxcost.planning.report.doubts import risks_of
 from fluxcost.planning.report.question import Line, asked_lines, constraint_lines
 from fluxcost.planning.report.rivals import Losers, Rival, losers_of, rivals_of
 from fluxcost.planning.report.stacks import StackAnswer, stacks_beside
-from fluxcost.planning.search import fits_of
 from fluxcost.units import interval, percent
 from fluxcost.workload import Workload
 
@@ -188,16 +185,16 @@ def report(
 
     best, recipe = plans.best, plans.recipe
     given = None if calibrations is None else list(calibrations)
-    asked = _asked_for(workload, best)
-    fits = _fits_for(asked, recipe.catalog, given)
+    asked = asked_for(workload, best)
+    fits = fits_for(asked, recipe.catalog, given)
     told = explain_fitted(asked, plans, fits, recipe.catalog)
     rivals = rivals_of(plans)
     shown = [best, *(rival.plan for rival in rivals)]
     rented = next((each for each in plans if each.gpu is not None), None)
     stacks: tuple[StackAnswer, ...] = ()
     if rented is not None:
-        its = _asked_for(workload, rented)
-        fits_here = fits if its.model == asked.model else _fits_for(its, recipe.catalog, given)
+        its = asked_for(workload, rented)
+        fits_here = fits if its.model == asked.model else fits_for(its, recipe.catalog, given)
         stacks = tuple(stacks_beside(rented, its, plans, fits_here))
     named = [each.calibration for each in shown if each.calibration is not None]
     timed = tuple(dict.fromkeys([*named, *(stack.calibration for stack in stacks)]))
@@ -219,12 +216,3 @@ def report(
         timings=tuple(timing_rows(timed, known)),
         prices=tuple(price_rows(dict.fromkeys(legs), recipe.catalog)),
     )
-
-
-def _asked_for(workload: Workload, plan: Plan) -> Workload:
-    return workload if plan.choice is None else asking_for(workload, plan.choice)
-
-
-def _fits_for(asked: Workload, catalog: Catalog, given: Sequence[Calibration] | None) -> list[Fit]:
-    own = None if given is None else [each for each in given if each.model == asked.model]
-    return fits_of(asked, catalog, own)
