@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 
 from benchmarks.reliability.killing import BrokenPromiseError, require
+from fluxcost.units import percent
 from fluxcost.workload import Shape
 from measure.endpoint.client import GENERATIONS, NO_ANSWER, Target
 from measure.endpoint.schedule import drawn
@@ -217,7 +218,7 @@ def check_bounds(held: Held) -> None:
         BrokenPromiseError: It did.
     """
     kept = held.made / held.capacity
-    require(holds=kept >= LEAST_MADE, what=f"past capacity {kept:.0%} of the images were made")
+    require(holds=kept >= LEAST_MADE, what=f"past capacity {percent(kept)} of the images are made")
     growth = held.growth_mib
     require(holds=growth <= MOST_GROWTH_MIB, what=f"memory grew by {growth:.1f} MiB past capacity")
     slower = held.slower
