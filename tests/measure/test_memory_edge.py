@@ -113,7 +113,8 @@ def test_an_edge_that_contradicts_itself_is_refused():
 def test_a_trial_may_be_of_one_step_since_peaks_do_not_depend_on_them(gpu_key: str):
     peaks: dict[tuple[int, ...], list[float]] = {}
     for cell in load_calibration(f"{gpu_key}/flux2-klein-4b/eager-bf16").ok_cells:
-        assert cell.memory is not None
+        if cell.memory is None:  # a replica's solo window, which reads no peak
+            continue
         assert cell.memory.allocated_gib is not None
         key = (cell.width, cell.height, cell.batch, cell.reference_images)
         peaks.setdefault(key, []).append(cell.memory.allocated_gib)
