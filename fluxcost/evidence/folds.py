@@ -54,6 +54,21 @@ class Fold:
         """The fit that does not know the cells left out; made once, since several checks ask it."""
         return fit(self.rest, architecture=self.architecture, same_start=self.same_start)
 
+    def fit_for(self, cell: Cell) -> Fit:
+        """The fit's answers for the start of a cell left out, where it knows others of it.
+
+        Of a start it does not know, its answers for any.
+        """
+        if len(self.fit.starts) == 1 or cell.run not in self.fit.starts:
+            return self.fit
+        if cell.run not in self._of_starts:
+            self._of_starts[cell.run] = self.fit.of_start(cell.run)
+        return self._of_starts[cell.run]
+
+    @functools.cached_property
+    def _of_starts(self) -> dict[str, Fit]:
+        return {}
+
     @property
     def same_start(self) -> bool:
         """Whether all cells, left out or not, are of one start: what others add cannot show."""

@@ -48,7 +48,7 @@ def score_unseen(fitted: Fit, unseen: Calibration) -> Unseen:
     for start in sampled_runs(unseen):
         own = [cell for cell in cells if cell.run == start]
         if start in runs:
-            known.add(_fit(fitted, runs, same_start=runs == {start}), own)
+            known.add(fitted.of_start(start), own)
         if runs != {start}:
             new.add(_fit(fitted, runs - {start}), own)
     described = describe(calibration, unseen)

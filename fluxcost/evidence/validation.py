@@ -139,7 +139,8 @@ def _chosen(held_out: HeldOut | str) -> HeldOut:
 def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) -> ValidationReport:
     scores = Scores()
     for fold in parts:
-        scores.add(fold.fit, fold.cells)
+        for cell in fold.cells:
+            scores.add(fold.fit_for(cell), [cell])
     return scores.report(
         calibration,
         held_out=held_out,

@@ -29,7 +29,7 @@ from fluxcost.performance.floor import (
     peak_rates,
     working_rates,
 )
-from fluxcost.performance.groups import Stage, fitted_cells, groups_of
+from fluxcost.performance.groups import Stage, fitted_cells, groups_by_start
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
@@ -108,6 +108,34 @@ class Fit:
     def architecture(self) -> Architecture:
         """The model the calibration timed."""
         return self._given or load_architecture(self.calibration.model)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The starts of the measuring program that timed the cells fitted, in order."""
+        return tuple(dict.fromkeys(cell.run for cell in self._cells))
+
+    def of_start(self, start: str) -> Fit:
+        """Return the answers for the very machine and weights of one start measured.
+
+        Cells of other starts tell it how time grows, less what their machines add or spare.
+        Intervals leave out what yet another start would add.
+
+        Args:
+            start: Id of its run.
+
+        Raises:
+            InputError: It timed no cell that is fitted.
+        """
+        if start not in self.starts:
+            raise InputError(f"start is {start!r}; expected one of {', '.join(self.starts)}.")
+        other = Fit(self.calibration, self._given, same_start=True)
+        other._exact = index_cells(
+            self.calibration.model_copy(
+                update={"cells": tuple(c for c in self.calibration.cells if c.run == start)}
+            )
+        )
+        other.times = self.times.of_start(start)
+        return other
 
     def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
         """Return the seconds of a whole call.
@@ -426,7 +454,7 @@ class Fit:
 
     @functools.cached_property
     def _drift(self) -> Drift:
-        return Drift(groups_of(self._cells), Pause(self._cells), self.calibration.soaks)
+        return Drift(groups_by_start(self._cells), Pause(self._cells), self.calibration.soaks)
 
     def _moment(self, shape: Shape, batch: int) -> float:
         """Return how far a call moves between moments by the soaks; 0 without any."""
