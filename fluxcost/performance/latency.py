@@ -15,7 +15,7 @@ from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.floor import Rates
-from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_by_start, stage_counts
+from fluxcost.performance.groups import STAGES, Group, GroupKey, Stage, groups_by_start, stage_counts
 from fluxcost.performance.kriging import Array, Kriged, Observations, Physics, Prediction
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
@@ -220,8 +220,20 @@ class CallTimes:
             points=np.array([keys[group.key] for group in told]),
             moves=moves,
             log_seconds=np.log(np.array(medians)),
-            noise=np.array([self.drift.group(group, stage) for group in told]),
+            noise=np.array([self._noise(group, stage) for group in told]),
         )
+
+    def _noise(self, group: Group, stage: Stage) -> float:
+        """Return the relative error of a group's median of a stage.
+
+        A soak shows how far the CPU's pace moves between moments. One start's cells are spread over
+        its moments, and which of them was slow does not matter much; but the cells that tell one
+        start from another are few, and a slow moment must not pass for a slow start.
+        """
+        error = self.drift.group(group, stage)
+        if self._starts is None:
+            return error
+        return max(error, self._starts.moment(stage, group.pixels, group.batch) / np.sqrt(len(group.cells)))
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
@@ -254,7 +266,7 @@ class CallTimes:
         told = [group for group in self._groups if group.spans(stage, self._pause).size]
         found: dict[Row, tuple[float, float]] = {}
         for row, group in enumerate(told):
-            noise = self.drift.group(group, stage)
+            noise = self._noise(group, stage)
             formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
             others = fit.observations.log_seconds[[other.key != group.key for other in told]]
             formula = float(np.hypot(formula, unseen_launch(stage, seconds[row], others)))

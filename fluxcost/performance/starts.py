@@ -48,3 +48,7 @@ class Starts:
         for part, own in enumerate((share, 1 - share)):
             found[rows, np.array(columns) + part] = START_SIGMAS[part] * own
         return found
+
+    def moment(self, stage: Stage, pixels: int, batch: int) -> float:
+        """Return how far a stage moves between moments of one start, by the soaks."""
+        return self._waiting.cpu * self._waiting.share_at(stage, pixels, batch)
