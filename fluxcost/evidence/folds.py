@@ -54,12 +54,16 @@ class Fold:
         """The fit that does not know the cells left out; made once, since several checks ask it."""
         return fit(self.rest, architecture=self.architecture, same_start=self.same_start)
 
-    def fit_for(self, cell: Cell) -> Fit:
-        """The fit's answers for the start of a cell left out, where it knows others of it.
+    def knows(self, start: str) -> bool:
+        """Whether cells of a start are among the rest."""
+        return any(cell.run == start for cell in fitted_cells(self.rest))
 
-        Of a start it does not know, its answers for any.
+    def fit_for(self, cell: Cell) -> Fit:
+        """Return the answers for the start that timed a cell, where the rest holds others of it.
+
+        Of a start that the rest does not know, these are the answers for any.
         """
-        if len(self.fit.starts) == 1 or cell.run not in self.fit.starts:
+        if self.same_start or not self.knows(cell.run):
             return self.fit
         if cell.run not in self._of_starts:
             self._of_starts[cell.run] = self.fit.of_start(cell.run)

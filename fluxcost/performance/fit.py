@@ -260,7 +260,7 @@ class Fit:
         check_batch(batch)
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.staged:
-            return exact_stages(exact, self.calibration, self.key, self.stage_common(shape, batch))
+            return exact_stages(exact, self.calibration, self.key, self.stage_common(shape, batch, measured=True))
         refuse_unmeasured_edit(self.calibration.alias, shape, "each stage")
         source = self.region.require(shape, batch)
         common = self.stage_common(shape, batch)
@@ -348,13 +348,20 @@ class Fit:
         name = "datasheet peak" if basis == "peak" else "ceilings of the run"
         return floor_at(self.architecture, rates, shape, batch, name)
 
-    def common(self, shape: Shape, batch: int) -> dict[str, float]:
-        """Return the relative errors that a call shares with the calibration's other answers."""
+    def common(self, shape: Shape, batch: int, *, measured: bool = False) -> dict[str, float]:
+        """Return the relative errors that a call shares with the calibration's other answers.
+
+        Args:
+            shape: What is asked.
+            batch: Images a call.
+            measured: Whether the answer is a measurement, not the fit's.
+        """
         if self._same_start:
             return {}
-        return self._common.of(self._waits(shape, batch) if self._cells else None)
+        share = self._waits(shape, batch) if self._cells else None
+        return self._common.of(share, measured=measured)
 
-    def stage_common(self, shape: Shape, batch: int) -> Shared:
+    def stage_common(self, shape: Shape, batch: int, *, measured: bool = False) -> Shared:
         """Return what a stage shares with the calibration's other answers, for each stage."""
 
         def of_stage(stage: Stage) -> dict[str, float]:
@@ -363,7 +370,7 @@ class Fit:
             if not self._cells:
                 return self._common.of(None)
             share = self.times.waiting.share_at(stage, shape.pixels, batch)
-            return self._common.of(share)
+            return self._common.of(share, measured=measured)
 
         return of_stage
 
@@ -384,7 +391,7 @@ class Fit:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.shows(statistic):
             drift = max(exact.drift(self._drift), self._moment(shape, batch))
-            common = self.common(shape, batch)
+            common = self.common(shape, batch, measured=True)
             return exact.latency(self.calibration, self.key, statistic, drift, common)
         if exact is not None and not (self._cells and exact.walls.size):
             return exact.reported(self.calibration, self.key, statistic)
