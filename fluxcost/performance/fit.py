@@ -89,17 +89,20 @@ class Fit:
         architecture: Architecture | None = None,
         *,
         same_start: bool = False,
+        times: CallTimes | None = None,
     ) -> None:
         self.calibration = calibration
         self.key = calibration.content_hash[:12]
         self._given = architecture
         self._cells = fitted_cells(calibration)
-        self._exact = index_cells(calibration)
+        self._exact = index_cells(calibration, times.start if times is not None else None)
         self._same_start = same_start
         self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
         self._edits = edit_cells(calibration)
         if self._cells:
             check_floors(self.architecture, calibration, (*self._cells, *self._edits))
+        if times is not None:
+            self.times = times
 
     def __repr__(self) -> str:
         return f"<Fit of {self.calibration.alias} ({self.key}), {len(self._exact)} cells>"
@@ -128,14 +131,8 @@ class Fit:
         """
         if start not in self.starts:
             raise InputError(f"start is {start!r}; expected one of {', '.join(self.starts)}.")
-        other = Fit(self.calibration, self._given, same_start=True)
-        other._exact = index_cells(
-            self.calibration.model_copy(
-                update={"cells": tuple(c for c in self.calibration.cells if c.run == start)}
-            )
-        )
-        other.times = self.times.of_start(start)
-        return other
+        times = self.times.of_start(start)
+        return Fit(self.calibration, self._given, same_start=True, times=times)
 
     def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
         """Return the seconds of a whole call.
@@ -260,7 +257,9 @@ class Fit:
         check_batch(batch)
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.staged:
-            return exact_stages(exact, self.calibration, self.key, self.stage_common(shape, batch, measured=True))
+            return exact_stages(
+                exact, self.calibration, self.key, self.stage_common(shape, batch, measured=True)
+            )
         refuse_unmeasured_edit(self.calibration.alias, shape, "each stage")
         source = self.region.require(shape, batch)
         common = self.stage_common(shape, batch)

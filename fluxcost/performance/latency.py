@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -15,7 +16,14 @@ from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.floor import Rates
-from fluxcost.performance.groups import STAGES, Group, GroupKey, Stage, groups_by_start, stage_counts
+from fluxcost.performance.groups import (
+    STAGES,
+    Group,
+    GroupKey,
+    Stage,
+    groups_by_start,
+    stage_counts,
+)
 from fluxcost.performance.kriging import Array, Kriged, Observations, Physics, Prediction
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
@@ -59,7 +67,7 @@ class CallTimes:
         self._cells = cells
         self._groups = groups_by_start(cells)
         self._key = key
-        self._start: str | None = None
+        self.start: str | None = None
         self._starts: Starts | None = None
         self._architecture = architecture
         physics = _formulas(architecture, rates)
@@ -73,7 +81,6 @@ class CallTimes:
             self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
             self.waiting = Waiting(self.fits, drift.soaks)
         self._scatter = Scatter(cells, architecture)
-        self._bounds = {statistic: _bounds(cells, statistic) for statistic in ORDERED}
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
 
     def of_start(self, start: str) -> Self:
@@ -82,10 +89,9 @@ class CallTimes:
         By themselves they answer for the middle of all starts.
         """
         other = copy.copy(self)
-        own = [cell for cell in self._cells if cell.run == start]
-        other._start = start
-        other._bounds = {statistic: _bounds(own, statistic) for statistic in ORDERED}
-        other.__dict__.pop("_surfaces", None)
+        other.start = start
+        for made in ("_bounds", "_surfaces"):
+            vars(other).pop(made, None)
         return other
 
     def stage_seconds(self, stage: Stage, pixels: int, batch: int) -> float:
@@ -134,9 +140,7 @@ class CallTimes:
     def sigmas(self, pixels: int, batch: int, steps: int) -> dict[str, float]:
         """Return the relative errors of a whole call by error source, for Estimate.spread."""
         counts = stage_counts(steps)
-        parts = {
-            stage: self._predict(stage, pixels, batch) for stage in STAGES if counts[stage]
-        }
+        parts = {stage: self._predict(stage, pixels, batch) for stage in STAGES if counts[stage]}
         total = sum(counts[stage] * part.seconds for stage, part in parts.items())
         found: dict[str, float] = {}
         for stage, part in parts.items():
@@ -170,9 +174,9 @@ class CallTimes:
 
     def _moves(self, stage: Stage, pixels: Array, batch: Array) -> Array | None:
         """Return how far the start asked for moves a stage at points; None for the middle."""
-        if self._starts is None or self._start is None:
+        if self._starts is None or self.start is None:
             return None
-        return self._starts.moves(stage, pixels, batch, [self._start] * pixels.size)
+        return self._starts.moves(stage, pixels, batch, [self.start] * pixels.size)
 
     def _unseen_launch(self, stage: Stage, seconds: float) -> float:
         """Return the relative error that a launch time nobody saw makes in a stage's seconds."""
@@ -233,7 +237,14 @@ class CallTimes:
         error = self.drift.group(group, stage)
         if self._starts is None:
             return error
-        return max(error, self._starts.moment(stage, group.pixels, group.batch) / np.sqrt(len(group.cells)))
+        moment = self._starts.moment(stage, group.pixels, group.batch)
+        return max(error, moment / math.sqrt(len(group.cells)))
+
+    @functools.cached_property
+    def _bounds(self) -> dict[Statistic, Bounds]:
+        """The times of the cells of the starts asked for, between which answers are held."""
+        own = [cell for cell in self._cells if self.start in {None, cell.run}]
+        return {statistic: _bounds(own, statistic) for statistic in ORDERED}
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
