@@ -194,7 +194,8 @@ class Kriged:
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the other points: errors (predicted less measured) and sigmas.
 
-        Both are of logarithms, for the start that the row is of. The trend is linearized at the fitted parameters, so this costs no further fit.
+        Both are of logarithms, for the start that the row is of. The trend is linearized at the
+        fitted parameters, so this costs no further fit.
         """
         errors, sigmas = self._left_out([self.scales])
         return errors[0], sigmas[0]

@@ -98,7 +98,8 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
 
 def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     """The aim is 85 to 97 % of at least 120 cells, and a half-width of 4 % between measured ones:
-    it is 6.3 %, most of it the CPU's pace in calls that wait for it."""
+    it is 5.1 %, most of it the CPU's pace in calls that wait for it. Cells are asked of the start
+    that timed them; what another adds is judged by the starts left out."""
     asked = [pair for pair in BOUNDS if pair[1] in OVER_ALL]
     asked += [(alias, HeldOut.GROUP_IN_RUN) for alias in SEVERAL]
     cells = [cell for pair in asked for cell in report_of(*pair).cells]
@@ -106,7 +107,7 @@ def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     widths = [(cell.high_s - cell.low_s) / 2 / cell.predicted_s for cell in between]
     assert len(cells) >= 120
     assert 0.85 <= np.mean([cell.covered for cell in cells]) <= 0.97
-    assert np.median(widths) <= 0.065
+    assert np.median(widths) <= 0.053
 
 
 @pytest.mark.parametrize(
