@@ -138,7 +138,7 @@ def _show_report(report: fc.ValidationReport) -> None:
 
 
 def _of_start(report: fc.ValidationReport) -> str:
-    return " (for the start measured; for others it is wider)" if report.same_start else ""
+    return " (for the starts measured; for others it is wider)" if report.same_start else ""
 
 
 def _asked(report: fc.ValidationReport) -> str:

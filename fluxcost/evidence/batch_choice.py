@@ -125,7 +125,7 @@ def by_shape(groups: Sequence[Fold]) -> dict[Shape, dict[int, Fit]]:
     found: dict[Shape, dict[str | None, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
     for fold in groups:
         for cell in fold.cells:
-            found[cell.shape][cell.run][cell.batch] = fold.fit
+            found[cell.shape][cell.run][cell.batch] = fold.fit_for(cell)
     return {shape: max(starts.values(), key=len) for shape, starts in found.items()}
 
 

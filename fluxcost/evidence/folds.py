@@ -54,6 +54,25 @@ class Fold:
         """The fit that does not know the cells left out; made once, since several checks ask it."""
         return fit(self.rest, architecture=self.architecture, same_start=self.same_start)
 
+    def knows(self, start: str) -> bool:
+        """Whether cells of a start are among the rest."""
+        return any(cell.run == start for cell in fitted_cells(self.rest))
+
+    def fit_for(self, cell: Cell) -> Fit:
+        """Return the answers for the start that timed a cell, where the rest holds others of it.
+
+        Of a start that the rest does not know, these are the answers for any.
+        """
+        if self.same_start or not self.knows(cell.run):
+            return self.fit
+        if cell.run not in self._of_starts:
+            self._of_starts[cell.run] = self.fit.of_start(cell.run)
+        return self._of_starts[cell.run]
+
+    @functools.cached_property
+    def _of_starts(self) -> dict[str, Fit]:
+        return {}
+
     @property
     def same_start(self) -> bool:
         """Whether all cells, left out or not, are of one start: what others add cannot show."""

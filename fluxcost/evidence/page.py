@@ -34,8 +34,10 @@ holds what was measured; *half-width* is the median over cells of half the inter
 and *between* the same over cells that lie between measured ones. A cell the fit refuses is counted
 as refused and nowhere else.
 
-Marked *, all cells are of one start of one machine: the interval then leaves out what another
-start, machine or set of weights adds, which such cells cannot show. What users get always holds it.
+Marked *, cells are of starts of the measuring program of which the fit knows others, and each is
+predicted for the start that timed it: the interval then leaves out what another start, machine or
+set of weights adds, which such cells cannot show. What users get is for the middle of all starts
+and always holds it; of a record of several starts, a cell that users are refused counts as refused.
 """
 
 OTHERS = """\

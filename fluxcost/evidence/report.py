@@ -71,8 +71,8 @@ class ValidationReport(Record):
     folds: Count = Field(description="How many fits were asked, each for what it does not know.")
     same_start: bool = Field(
         default=False,
-        description="Whether all cells are of the one start that the fits know; their intervals "
-        "then leave out what another start, machine or set of weights would add.",
+        description="Whether cells are of starts of which the fits know others; the intervals "
+        "of such cells leave out what another start, machine or set of weights would add.",
     )
     cells: tuple[CellError, ...]
     refusals: tuple[Refusal, ...] = ()
@@ -95,10 +95,21 @@ class Scores:
         """Whether any fit was asked for any cell."""
         return bool(self.errors or self.refusals)
 
-    def add(self, fitted: Fit | Transferred, cells: Sequence[Cell]) -> None:
-        """Ask a fit for cells it does not know, and keep the errors and the refusals."""
+    def add(
+        self, fitted: Fit | Transferred, cells: Sequence[Cell], *, users: Fit | None = None
+    ) -> None:
+        """Ask a fit for cells it does not know, and keep the errors and the refusals.
+
+        Args:
+            fitted: Whose answers are compared.
+            cells: Asked for.
+            users: What users ask, where `fitted` answers for the start that timed the cells: its
+                refusals count.
+        """
         for cell in cells:
             try:
+                if users is not None:
+                    users.latency(cell.shape, cell.batch)
                 self.errors.append(_compare(cell, fitted.latency(cell.shape, cell.batch)))
             except FluxcostError as error:
                 self.refusals.append(Refusal(cell=cell.label, reason=str(error)))
@@ -119,7 +130,7 @@ class Scores:
             held_out: What was left out in turn, or
             against: whose cells they are instead.
             folds: How many fits were asked.
-            same_start: Whether all cells are of the one start that the fits know.
+            same_start: Whether cells are of starts of which the fits know others.
 
         Raises:
             MissingDataError: Every cell was refused.

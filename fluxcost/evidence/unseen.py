@@ -1,7 +1,8 @@
 """Cells measured to score fits on, which no fit ever sees: apart from what is left out in turn.
 
 What is left out in turn chose the formulas; these did not. Cells of a start that the calibration
-knows show the formulas alone; asked of a fit without that start, the machines' differences too.
+knows are asked of its answers for that start and show the formulas alone; asked of a fit without
+that start they show the machines' differences too.
 """
 
 from __future__ import annotations
@@ -48,23 +49,18 @@ def score_unseen(fitted: Fit, unseen: Calibration) -> Unseen:
     for start in sampled_runs(unseen):
         own = [cell for cell in cells if cell.run == start]
         if start in runs:
-            known.add(_fit(fitted, runs, same_start=runs == {start}), own)
+            known.add(fitted.of_start(start), own, users=None if runs == {start} else fitted)
         if runs != {start}:
-            new.add(_fit(fitted, runs - {start}), own)
+            others = only_runs(calibration, runs - {start})
+            new.add(fit(others, architecture=fitted.architecture), own)
     described = describe(calibration, unseen)
     return Unseen(
-        known_start=known.report(calibration, against=described, same_start=len(runs) == 1)
+        known_start=known.report(calibration, against=described, same_start=True)
         if known.asked
         else None,
         new_start=new.report(calibration, against=described) if new.asked else None,
         edges=_edges(fitted, unseen),
     )
-
-
-def _fit(fitted: Fit, runs: set[str], *, same_start: bool = False) -> Fit:
-    """Return the fit to some of its calibration's runs."""
-    rest = only_runs(fitted.calibration, runs)
-    return fit(rest, architecture=fitted.architecture, same_start=same_start)
 
 
 def _edges(fitted: Fit, unseen: Calibration) -> tuple[EdgeReport, ...]:

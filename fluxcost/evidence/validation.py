@@ -139,12 +139,13 @@ def _chosen(held_out: HeldOut | str) -> HeldOut:
 def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) -> ValidationReport:
     scores = Scores()
     for fold in parts:
-        scores.add(fold.fit, fold.cells)
+        for cell in fold.cells:
+            scores.add(fold.fit_for(cell), [cell], users=fold.fit)
     return scores.report(
         calibration,
         held_out=held_out,
         folds=len(parts),
-        same_start=all(fold.same_start for fold in parts),
+        same_start=any(fold.knows(cell.run) for fold in parts for cell in fold.cells),
     )
 
 

@@ -57,13 +57,20 @@ class Common:
         self._key = key
         self._waits = waits
 
-    def of(self, share: float | None) -> dict[str, float]:
-        """Return the errors of an answer of which a share waits for the CPU; None if unknown."""
+    def of(self, share: float | None, *, measured: bool = False) -> dict[str, float]:
+        """Return the errors of an answer of which a share waits for the CPU; None if unknown.
+
+        Args:
+            share: 0 to 1.
+            measured: Whether the answer is a measurement. A fit to several starts knows how surely
+                it has found their middle, and says so in its own error; a measurement does not.
+        """
         found = {f"{self._key}/weights": self._weights}
         if share is None:
             found[f"{self._key}/start"] = UNSTAGED_SIGMA
         else:
-            cpu, gpu = self._starts
+            surely = self._runs > 1 and not measured
+            cpu, gpu = np.sqrt(self._variances * (1 if surely else 1 + 1 / self._runs))
             found[f"{self._key}/start's CPU"] = share * float(cpu)
             found[f"{self._key}/start's GPU"] = (1 - share) * float(gpu)
         return {name: sigma for name, sigma in found.items() if sigma > 0}
@@ -73,12 +80,18 @@ class Common:
         return _weight_sigma(self._calibration)
 
     @functools.cached_property
-    def _starts(self) -> Array:
-        """How far one more start is from the middle of those measured: both columns' sigmas."""
-        cells = [cell for cell in self._calibration.ok_cells if cell.samples and cell.gpus == 1]
-        runs = len({cell.run for cell in cells})
-        squares = PRIOR_STARTS * START_SIGMAS**2 + start_squares(cells, self._waits)
-        return np.asarray(np.sqrt(squares / (PRIOR_STARTS + runs - 1) * (1 + 1 / runs)))
+    def _variances(self) -> Array:
+        """How far a start is from the middle of all there could be: of both columns."""
+        squares = PRIOR_STARTS * START_SIGMAS**2 + start_squares(self._cells, self._waits)
+        return np.asarray(squares / (PRIOR_STARTS + self._runs - 1))
+
+    @functools.cached_property
+    def _runs(self) -> int:
+        return len({cell.run for cell in self._cells})
+
+    @functools.cached_property
+    def _cells(self) -> list[Cell]:
+        return [cell for cell in self._calibration.ok_cells if cell.samples and cell.gpus == 1]
 
 
 def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:

@@ -110,10 +110,12 @@ class Exact:
         )
 
 
-def index_cells(calibration: Calibration) -> dict[tuple[Shape, int], Exact]:
-    """Index the cells that succeeded on one GPU by shape and batch."""
+def index_cells(
+    calibration: Calibration, start: str | None = None
+) -> dict[tuple[Shape, int], Exact]:
+    """Index the cells that succeeded on one GPU, of one start or of all, by shape and batch."""
     found: dict[tuple[Shape, int], list[Cell]] = {}
     for cell in calibration.ok_cells:
-        if cell.gpus == 1:
+        if cell.gpus == 1 and start in {None, cell.run}:
             found.setdefault((cell.shape, cell.batch), []).append(cell)
     return {key: Exact(tuple(cells)) for key, cells in found.items()}

@@ -29,7 +29,7 @@ from fluxcost.performance.floor import (
     peak_rates,
     working_rates,
 )
-from fluxcost.performance.groups import Stage, fitted_cells, groups_of
+from fluxcost.performance.groups import Stage, fitted_cells, groups_by_start
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.latency import CallTimes
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
@@ -89,17 +89,20 @@ class Fit:
         architecture: Architecture | None = None,
         *,
         same_start: bool = False,
+        times: CallTimes | None = None,
     ) -> None:
         self.calibration = calibration
         self.key = calibration.content_hash[:12]
         self._given = architecture
         self._cells = fitted_cells(calibration)
-        self._exact = index_cells(calibration)
+        self._exact = index_cells(calibration, times.start if times is not None else None)
         self._same_start = same_start
         self._answers: dict[tuple[Shape, int, Statistic], Estimate] = {}
         self._edits = edit_cells(calibration)
         if self._cells:
             check_floors(self.architecture, calibration, (*self._cells, *self._edits))
+        if times is not None:
+            self.times = times
 
     def __repr__(self) -> str:
         return f"<Fit of {self.calibration.alias} ({self.key}), {len(self._exact)} cells>"
@@ -108,6 +111,28 @@ class Fit:
     def architecture(self) -> Architecture:
         """The model the calibration timed."""
         return self._given or load_architecture(self.calibration.model)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The starts of the measuring program that timed the cells fitted, in order."""
+        return tuple(dict.fromkeys(cell.run for cell in self._cells))
+
+    def of_start(self, start: str) -> Fit:
+        """Return the answers for the very machine and weights of one start measured.
+
+        Cells of other starts tell it how time grows, less what their machines add or spare.
+        Intervals leave out what yet another start would add.
+
+        Args:
+            start: Id of its run.
+
+        Raises:
+            InputError: It timed no cell that is fitted.
+        """
+        if start not in self.starts:
+            raise InputError(f"start is {start!r}; expected one of {', '.join(self.starts)}.")
+        times = self.times.of_start(start)
+        return Fit(self.calibration, self._given, same_start=True, times=times)
 
     def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
         """Return the seconds of a whole call.
@@ -232,7 +257,9 @@ class Fit:
         check_batch(batch)
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.staged:
-            return exact_stages(exact, self.calibration, self.key, self.stage_common(shape, batch))
+            return exact_stages(
+                exact, self.calibration, self.key, self.stage_common(shape, batch, measured=True)
+            )
         refuse_unmeasured_edit(self.calibration.alias, shape, "each stage")
         source = self.region.require(shape, batch)
         common = self.stage_common(shape, batch)
@@ -320,13 +347,20 @@ class Fit:
         name = "datasheet peak" if basis == "peak" else "ceilings of the run"
         return floor_at(self.architecture, rates, shape, batch, name)
 
-    def common(self, shape: Shape, batch: int) -> dict[str, float]:
-        """Return the relative errors that a call shares with the calibration's other answers."""
+    def common(self, shape: Shape, batch: int, *, measured: bool = False) -> dict[str, float]:
+        """Return the relative errors that a call shares with the calibration's other answers.
+
+        Args:
+            shape: What is asked.
+            batch: Images a call.
+            measured: Whether the answer is a measurement, not the fit's.
+        """
         if self._same_start:
             return {}
-        return self._common.of(self._waits(shape, batch) if self._cells else None)
+        share = self._waits(shape, batch) if self._cells else None
+        return self._common.of(share, measured=measured)
 
-    def stage_common(self, shape: Shape, batch: int) -> Shared:
+    def stage_common(self, shape: Shape, batch: int, *, measured: bool = False) -> Shared:
         """Return what a stage shares with the calibration's other answers, for each stage."""
 
         def of_stage(stage: Stage) -> dict[str, float]:
@@ -335,7 +369,7 @@ class Fit:
             if not self._cells:
                 return self._common.of(None)
             share = self.times.waiting.share_at(stage, shape.pixels, batch)
-            return self._common.of(share)
+            return self._common.of(share, measured=measured)
 
         return of_stage
 
@@ -356,7 +390,7 @@ class Fit:
         exact = self._exact.get((shape, batch))
         if exact is not None and exact.shows(statistic):
             drift = max(exact.drift(self._drift), self._moment(shape, batch))
-            common = self.common(shape, batch)
+            common = self.common(shape, batch, measured=True)
             return exact.latency(self.calibration, self.key, statistic, drift, common)
         if exact is not None and not (self._cells and exact.walls.size):
             return exact.reported(self.calibration, self.key, statistic)
@@ -426,7 +460,7 @@ class Fit:
 
     @functools.cached_property
     def _drift(self) -> Drift:
-        return Drift(groups_of(self._cells), Pause(self._cells), self.calibration.soaks)
+        return Drift(groups_by_start(self._cells), Pause(self._cells), self.calibration.soaks)
 
     def _moment(self, shape: Shape, batch: int) -> float:
         """Return how far a call moves between moments by the soaks; 0 without any."""

@@ -32,6 +32,11 @@ class Group:
     cells: tuple[Cell, ...]
 
     @property
+    def start(self) -> str:
+        """The start of the first cell: of all, where they were grouped by start."""
+        return self.cells[0].run
+
+    @property
     def pixels(self) -> int:
         """Pixels of one image."""
         return self.key[0] * self.key[1]
@@ -91,3 +96,14 @@ def groups_of(cells: Iterable[Cell]) -> tuple[Group, ...]:
     for cell in cells:
         found.setdefault((cell.width, cell.height, cell.batch), []).append(cell)
     return tuple(Group(key, tuple(found[key])) for key in sorted(found))
+
+
+def groups_by_start(cells: Iterable[Cell]) -> tuple[Group, ...]:
+    """Group cells by width, height, batch and start of the measuring program, smallest first."""
+    found: list[Group] = []
+    for group in groups_of(cells):
+        starts = dict.fromkeys(cell.run for cell in group.cells)
+        for start in starts:
+            own = tuple(cell for cell in group.cells if cell.run == start)
+            found.append(Group(group.key, own))
+    return tuple(found)

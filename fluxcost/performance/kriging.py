@@ -2,13 +2,15 @@
 
 The logarithm of a stage's seconds is modelled as
 
-    log t(x) = physics(x; theta) + misfit(x) + own(cell) + noise(cell)
+    log t(x) = physics(x; theta) + start + misfit(x) + own(point) + noise(row)
 
-where theta (logarithms of times and rates) has a weak prior, `misfit` is a Gaussian field over
-log pixels and log batch, `own` is what one cell keeps to itself (a kernel choice, a CPU's mood) and
-`noise` is known from its samples. This is kriging with a linearized trend. Theta is the maximum of
-the posterior; amplitude and range of the misfit are those under which each cell, left out, is
-predicted best by the others, which linear algebra gives without fitting again.
+where theta (logarithms of times and rates) has a weak prior, `start` is how far the start that a
+row is of lies from the middle of all (a random effect, zero where one start measured everything),
+`misfit` is a Gaussian field over log pixels and log batch, `own` is what one size and batch keeps
+to itself (a kernel choice) and `noise` is known from a row's samples. This is kriging with a
+linearized trend. Theta and the starts' effects are the maximum of the posterior; amplitude and
+range of the misfit are those under which each point, left out, is predicted best by the others,
+which linear algebra gives without fitting again.
 """
 
 from __future__ import annotations
@@ -56,12 +58,18 @@ class Observations:
         batch: Images a call.
         log_seconds: Logarithm of the median seconds.
         noise: Standard deviation of that logarithm, from the samples.
+        points: Number of the size and batch that a row is of: equal in rows of several starts.
+            None where every row is a point of its own.
+        moves: How far each effect of the starts moves a row when it is one standard deviation,
+            shape (rows, effects). None where one start measured everything.
     """
 
     pixels: Array
     batch: Array
     log_seconds: Array
     noise: Array
+    points: npt.NDArray[np.int_] | None = None
+    moves: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -117,95 +125,115 @@ class Kriged:
     ) -> None:
         self.physics = physics
         self.observations = observations
+        rows = observations.noise.size
+        moves, points = observations.moves, observations.points
+        self._moves = np.zeros((rows, 0)) if moves is None else moves
+        points = np.arange(rows) if points is None else points
+        self._same = (points[:, None] == points[None, :]).astype(np.float64)
+        effects = self._moves.shape[1]
+        self._prior_mean = np.concatenate([physics.prior_mean, np.zeros(effects)])
+        self._prior_sigma = np.concatenate([physics.prior_sigma, np.ones(effects)])
         self.scales = scales or FIRST_SCALES
-        self.theta = physics.prior_mean
+        self._found = self._prior_mean
         for _ in range(ROUNDS if scales is None else 0):
-            self.theta = self._fit()
+            self._found = self._fit()
             self.scales = self._likely_scales()
-        self.theta = self._fit()
+        self._found = self._fit()
+        self.theta = self._found[: physics.prior_mean.size]
         seen = observations
-        self._jacobian = self._slopes(self.theta, seen.pixels, seen.batch)
+        self._jacobian = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
         self._inverse = np.linalg.inv(self._covariance(self.scales))
-        self._residual = seen.log_seconds - self._trend(self.theta)
+        self._residual = seen.log_seconds - self._seen_trend(self._found)
         information = self._jacobian.T @ self._inverse @ self._jacobian
-        spread = np.linalg.inv(information + np.diag(physics.prior_sigma**-2.0))
+        spread = np.linalg.inv(information + np.diag(self._prior_sigma**-2.0))
         self._spread_root = np.linalg.cholesky(spread)
 
-    def log_seconds(self, pixels: Array, batch: Array) -> Array:
-        """Return log seconds at each point: the formula plus the interpolated correction."""
-        weights = self._cross(self.scales, pixels, batch) @ self._inverse
-        physics = self.physics.log_seconds(self.theta, pixels, batch)
-        return np.asarray(physics + weights @ self._residual)
+    def log_seconds(self, pixels: Array, batch: Array, moves: Array | None = None) -> Array:
+        """Return log seconds at each point: the formula plus the interpolated correction.
 
-    def predict(self, pixels: float, batch: float) -> Prediction:
-        """Return one point's time and the two parts of its error."""
+        Args:
+            pixels: Of an image.
+            batch: Images.
+            moves: How far the effects of one start move each point, as in `Observations`; None
+                asks for the middle of the starts.
+        """
+        weights = self._cross(self.scales, pixels, batch) @ self._inverse
+        trend = self._trend(self._found, pixels, batch, self._moved(pixels, moves))
+        return np.asarray(trend + weights @ self._residual)
+
+    def predict(self, pixels: float, batch: float, moves: Array | None = None) -> Prediction:
+        """Return one point's time and the two parts of its error; moves as in `log_seconds`."""
         at = np.array([pixels]), np.array([batch])
         weights = (self._cross(self.scales, *at) @ self._inverse)[0]
-        slope = self._slopes(self.theta, *at)[0] - weights @ self._jacobian
+        slopes = self._slopes(self._found, *at, self._moved(at[0], moves))
+        slope = slopes[0] - weights @ self._jacobian
         explained = float(weights @ self._cross(self.scales, *at)[0])
         variance = self.scales.misfit**2 + self.scales.own**2 - explained
-        seconds = float(np.exp(self.log_seconds(*at)[0]))
+        seconds = float(np.exp(self.log_seconds(*at, moves)[0]))
         return Prediction(seconds, slope @ self._spread_root, float(np.sqrt(max(variance, 0.0))))
 
     def covariance(self, pixels: Array, batch: Array) -> Array:
         """Return the covariance of the errors `predict` states, shape (points, points)."""
         cross = self._cross(self.scales, pixels, batch)
         weights = cross @ self._inverse
-        shared = (self._slopes(self.theta, pixels, batch) - weights @ self._jacobian) @ (
-            self._spread_root
-        )
+        slopes = self._slopes(self._found, pixels, batch, self._moved(pixels, None))
+        shared = (slopes - weights @ self._jacobian) @ self._spread_root
         prior = _matern(self.scales, (pixels, batch), (pixels, batch))
         own = self.scales.own**2 * np.eye(pixels.size)
         return np.asarray(shared @ shared.T + prior + own - weights @ cross.T)
 
     def slopes(self, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d theta of the fitted formula, shape (points, parameters)."""
-        return self._slopes(self.theta, pixels, batch)
+        columns = [self._slope(self.theta, at, pixels, batch) for at in range(self.theta.size)]
+        return np.stack(columns, axis=1)
 
     def slope(self, parameter: int, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d one parameter of the fitted formula, shape (points,)."""
         return self._slope(self.theta, parameter, pixels, batch)
 
     def left_out(self) -> tuple[Array, Array]:
-        """Predict each row from the others: errors (predicted less measured) and sigmas, in logs.
+        """Predict each row from the other points: errors (predicted less measured) and sigmas.
 
-        The trend is linearized at the fitted parameters, so this costs no further fit.
+        Both are of logarithms, for the start that the row is of. The trend is linearized at the
+        fitted parameters, so this costs no further fit.
         """
         errors, sigmas = self._left_out([self.scales])
         return errors[0], sigmas[0]
 
     def _fit(self) -> Array:
-        """Maximize the posterior of theta by Gauss-Newton with step halving."""
-        physics, theta = self.physics, self.theta
+        """Maximize the posterior of theta and the effects by Gauss-Newton with step halving."""
+        found, seen = self._found, self.observations
         root = np.linalg.cholesky(np.linalg.inv(self._covariance(self.scales))).T
 
         def misses(candidate: Array) -> Array:
-            data = root @ (self.observations.log_seconds - self._trend(candidate))
-            return np.concatenate([data, (physics.prior_mean - candidate) / physics.prior_sigma])
+            data = root @ (seen.log_seconds - self._seen_trend(candidate))
+            return np.concatenate([data, (self._prior_mean - candidate) / self._prior_sigma])
 
         damping = 1e-3
-        current = misses(theta)
+        current = misses(found)
         for _ in range(ITERATIONS):
-            slopes = self._slopes(theta, self.observations.pixels, self.observations.batch)
-            matrix = np.concatenate([root @ slopes, np.diag(1 / physics.prior_sigma)])
+            slopes = self._slopes(found, seen.pixels, seen.batch, self._moves)
+            matrix = np.concatenate([root @ slopes, np.diag(1 / self._prior_sigma)])
             normal = matrix.T @ matrix
             step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), matrix.T @ current)
-            trial = misses(theta + step)
+            trial = misses(found + step)
             if trial @ trial < current @ current:
-                theta, current, damping = theta + step, trial, damping / 5
+                found, current, damping = found + step, trial, damping / 5
             else:
                 damping *= 8
             if np.max(np.abs(step)) < 1e-7:
                 break
-        return theta
+        return found
 
     def _likely_scales(self) -> Scales:
-        """Return the mean variances, weighed by the density of each row given the others.
+        """Return the mean variances, weighed by the density of each point given the others.
 
-        The single best scales would be the luckiest: with a dozen rows they claim too much.
+        The single best scales would be the luckiest: with a dozen rows they claim too much. Rows of
+        one point, by several starts, count as one.
         """
         errors, sigmas = self._left_out(TRIED)
-        surprise = np.sum(np.log(sigmas) + 0.5 * (errors / sigmas) ** 2, axis=1)
+        surprise = np.log(sigmas) + 0.5 * (errors / sigmas) ** 2
+        surprise = np.sum(surprise / self._same.sum(axis=1), axis=1)
         weights = np.exp(surprise.min() - surprise)
         misfit, own, reach = np.average(
             [(s.misfit**2, s.own**2, s.range) for s in TRIED], axis=0, weights=weights
@@ -214,28 +242,43 @@ class Kriged:
 
     def _left_out(self, tried: Sequence[Scales]) -> tuple[Array, Array]:
         """Return left-out errors and sigmas under each of the scales, shape (scales, rows)."""
-        physics, seen = self.physics, self.observations
-        slopes = self._slopes(self.theta, seen.pixels, seen.batch)
-        trend = slopes @ np.diag(physics.prior_sigma**2) @ slopes.T
+        seen = self.observations
+        slopes = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
+        trend = slopes @ np.diag(self._prior_sigma**2) @ slopes.T
         ranges = {s.range for s in tried}
         shapes = {r: self._cross(Scales(1, 0, r), seen.pixels, seen.batch) for r in ranges}
         own = np.diag(seen.noise**2) + trend
-        identity = np.eye(len(seen.noise))
         total = np.linalg.inv(
-            [s.misfit**2 * shapes[s.range] + s.own**2 * identity + own for s in tried]
+            [s.misfit**2 * shapes[s.range] + s.own**2 * self._same + own for s in tried]
         )
-        offset = seen.log_seconds - self._trend(self.theta)
-        offset = offset + slopes @ (self.theta - physics.prior_mean)
-        diagonal = np.diagonal(total, axis1=1, axis2=2)
-        return -(total @ offset) / diagonal, np.sqrt(1 / diagonal)
+        offset = seen.log_seconds - self._seen_trend(self._found)
+        offset = offset + slopes @ (self._found - self._prior_mean)
+        if np.all(self._same.sum(axis=1) == 1):
+            diagonal = np.diagonal(total, axis1=1, axis2=2)
+            return -(total @ offset) / diagonal, np.sqrt(1 / diagonal)
+        blocks = np.linalg.inv(total * self._same)  # the rows of a point are left out together
+        errors = -(blocks @ (total @ offset)[:, :, None])[:, :, 0]
+        return errors, np.sqrt(np.diagonal(blocks, axis1=1, axis2=2))
 
-    def _trend(self, theta: Array) -> Array:
-        return self.physics.log_seconds(theta, self.observations.pixels, self.observations.batch)
+    def _moved(self, pixels: Array, moves: Array | None) -> Array:
+        """Return moves, or those of the middle of the starts: none."""
+        return np.zeros((pixels.size, self._moves.shape[1])) if moves is None else moves
 
-    def _slopes(self, theta: Array, pixels: Array, batch: Array) -> Array:
-        """Return d log seconds / d theta by central differences, shape (points, parameters)."""
+    def _seen_trend(self, found: Array) -> Array:
+        seen = self.observations
+        return self._trend(found, seen.pixels, seen.batch, self._moves)
+
+    def _trend(self, found: Array, pixels: Array, batch: Array, moves: Array) -> Array:
+        """Return the formula's log seconds, moved by the starts' effects."""
+        theta, effects = np.split(found, [self.physics.prior_mean.size])
+        formula = self.physics.log_seconds(theta, pixels, batch)
+        return np.asarray(formula + moves @ effects) if effects.size else formula
+
+    def _slopes(self, found: Array, pixels: Array, batch: Array, moves: Array) -> Array:
+        """Return d log seconds / d parameters and effects, shape (points, both)."""
+        theta = found[: self.physics.prior_mean.size]
         columns = [self._slope(theta, index, pixels, batch) for index in range(theta.size)]
-        return np.stack(columns, axis=1)
+        return np.concatenate([np.stack(columns, axis=1), moves], axis=1)
 
     def _slope(self, theta: Array, parameter: int, pixels: Array, batch: Array) -> Array:
         step = 1e-5
@@ -247,7 +290,7 @@ class Kriged:
 
     def _covariance(self, scales: Scales) -> Array:
         seen = self.observations
-        own = np.diag(scales.own**2 + seen.noise**2)
+        own = scales.own**2 * self._same + np.diag(seen.noise**2)
         return np.asarray(self._cross(scales, seen.pixels, seen.batch) + own)
 
     def _cross(self, scales: Scales, pixels: Array, batch: Array) -> Array:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import math
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
@@ -13,11 +16,19 @@ from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.floor import Rates
-from fluxcost.performance.groups import STAGES, GroupKey, Stage, groups_of, stage_counts
-from fluxcost.performance.kriging import Array, Kriged, Observations, Physics
+from fluxcost.performance.groups import (
+    STAGES,
+    Group,
+    GroupKey,
+    Stage,
+    groups_by_start,
+    stage_counts,
+)
+from fluxcost.performance.kriging import Array, Kriged, Observations, Physics, Prediction
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
 from fluxcost.performance.sampling import Statistic, statistic_of
+from fluxcost.performance.starts import Starts
 from fluxcost.performance.surface import Surface
 from fluxcost.performance.tail import Scatter
 from fluxcost.performance.waiting import Waiting
@@ -25,6 +36,9 @@ from fluxcost.workload import Shape
 
 ORDERED: tuple[Statistic, ...] = ("median", "mean")
 """Statistics held between those of the cells that ask less and more; slow calls are too noisy."""
+
+Row = tuple[GroupKey, str]
+"""A group and the start that timed it."""
 
 PRIOR_CELLS = 4.0
 """Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
@@ -50,16 +64,35 @@ class CallTimes:
         drift: Drift,
         key: str,
     ) -> None:
-        self._groups = groups_of(cells)
+        self._cells = cells
+        self._groups = groups_by_start(cells)
         self._key = key
+        self.start: str | None = None
+        self._starts: Starts | None = None
         self._architecture = architecture
         physics = _formulas(architecture, rates)
         self.drift, self._pause = drift, drift.pause
         self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
         self.waiting = Waiting(self.fits, drift.soaks)
+        self.starts = tuple(dict.fromkeys(cell.run for cell in cells))
+        if len(self.starts) > 1:
+            # What waits for the CPU is moved with it, and only a fit tells what waits: so two.
+            self._starts = Starts(self.starts, self.waiting)
+            self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
+            self.waiting = Waiting(self.fits, drift.soaks)
         self._scatter = Scatter(cells, architecture)
-        self._bounds = {statistic: _bounds(cells, statistic) for statistic in ORDERED}
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
+
+    def of_start(self, start: str) -> Self:
+        """Return the same fits, answering for one of the starts measured.
+
+        By themselves they answer for the middle of all starts.
+        """
+        other = copy.copy(self)
+        other.start = start
+        for made in ("_bounds", "_surfaces"):
+            vars(other).pop(made, None)
+        return other
 
     def stage_seconds(self, stage: Stage, pixels: int, batch: int) -> float:
         """Return the median seconds of one stage of one call (one step, for the steps)."""
@@ -107,9 +140,7 @@ class CallTimes:
     def sigmas(self, pixels: int, batch: int, steps: int) -> dict[str, float]:
         """Return the relative errors of a whole call by error source, for Estimate.spread."""
         counts = stage_counts(steps)
-        parts = {
-            stage: fit.predict(pixels, batch) for stage, fit in self.fits.items() if counts[stage]
-        }
+        parts = {stage: self._predict(stage, pixels, batch) for stage in STAGES if counts[stage]}
         total = sum(counts[stage] * part.seconds for stage, part in parts.items())
         found: dict[str, float] = {}
         for stage, part in parts.items():
@@ -127,7 +158,7 @@ class CallTimes:
 
     def stage_sigmas(self, stage: Stage, pixels: int, batch: int) -> dict[str, float]:
         """Return the relative errors of one stage by error source."""
-        part = self.fits[stage].predict(pixels, batch)
+        part = self._predict(stage, pixels, batch)
         found = {
             f"{self._key}/{stage}/parameter {index}": self.honesty * float(sigma)
             for index, sigma in enumerate(part.shared)
@@ -136,6 +167,16 @@ class CallTimes:
         own = np.hypot(part.local, self.near(stage, pixels, batch))
         own = float(np.hypot(own, self._unseen_launch(stage, part.seconds)))
         return found | {local: self.honesty * own}
+
+    def _predict(self, stage: Stage, pixels: int, batch: int) -> Prediction:
+        at = np.array([float(pixels)]), np.array([float(batch)])
+        return self.fits[stage].predict(pixels, batch, self._moves(stage, *at))
+
+    def _moves(self, stage: Stage, pixels: Array, batch: Array) -> Array | None:
+        """Return how far the start asked for moves a stage at points; None for the middle."""
+        if self._starts is None or self.start is None:
+            return None
+        return self._starts.moves(stage, pixels, batch, [self.start] * pixels.size)
 
     def _unseen_launch(self, stage: Stage, seconds: float) -> float:
         """Return the relative error that a launch time nobody saw makes in a stage's seconds."""
@@ -168,22 +209,52 @@ class CallTimes:
         return {stage: self.waiting.share(stage, pixels, batch) for stage in STAGES}
 
     def _observe(self, stage: Stage) -> Observations:
-        """Return the median of a stage in each group that took it, with its error."""
+        """Return the median of a stage in each group and start that took it, with its error."""
         told = [group for group in self._groups if group.spans(stage, self._pause).size]
         medians = [np.median(group.spans(stage, self._pause)) for group in told]
+        pixels = np.array([float(group.pixels) for group in told])
+        batch = np.array([float(group.batch) for group in told])
+        keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in told))}
+        moves = None
+        if self._starts is not None:
+            moves = self._starts.moves(stage, pixels, batch, [group.start for group in told])
         return Observations(
-            pixels=np.array([float(group.pixels) for group in told]),
-            batch=np.array([float(group.batch) for group in told]),
+            pixels=pixels,
+            batch=batch,
+            points=np.array([keys[group.key] for group in told]),
+            moves=moves,
             log_seconds=np.log(np.array(medians)),
-            noise=np.array([self.drift.group(group, stage) for group in told]),
+            noise=np.array([self._noise(group, stage) for group in told]),
         )
+
+    def _noise(self, group: Group, stage: Stage) -> float:
+        """Return the relative error of a group's median of a stage.
+
+        A soak shows how far the CPU's pace moves between moments. One start's cells are spread over
+        its moments, and which of them was slow does not matter much; but the cells that tell one
+        start from another are few, and a slow moment must not pass for a slow start.
+        """
+        error = self.drift.group(group, stage)
+        if self._starts is None:
+            return error
+        moment = self._starts.moment(stage, group.pixels, group.batch)
+        return max(error, moment / math.sqrt(len(group.cells)))
+
+    @functools.cached_property
+    def _bounds(self) -> dict[Statistic, Bounds]:
+        """The times of the cells of the starts asked for, between which answers are held."""
+        own = [cell for cell in self._cells if self.start in {None, cell.run}]
+        return {statistic: _bounds(own, statistic) for statistic in ORDERED}
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
         least_tokens = self._architecture.text_tokens + 1
         most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
         most_batch = max(2.0, REACH * self.most_work // least_tokens)
-        return {stage: Surface(fit, most_pixels, most_batch) for stage, fit in self.fits.items()}
+        return {
+            stage: Surface(fit, most_pixels, most_batch, functools.partial(self._moves, stage))
+            for stage, fit in self.fits.items()
+        }
 
     @functools.cached_property
     def honesty(self) -> float:
@@ -191,39 +262,39 @@ class CallTimes:
         left = {stage: self._left_out(stage) for stage in STAGES}
         scores = []
         for group in self._groups:
-            scored = [self._score(cell, group.key, left) for cell in group.cells]
+            scored = [self._score(cell, (group.key, group.start), left) for cell in group.cells]
             known = [score for score in scored if score is not None]
             if known:
                 scores.append(np.mean(known))
         larger = (np.sum(scores) + PRIOR_CELLS) / (len(scores) + PRIOR_CELLS)
         return float(np.sqrt(max(1.0, larger)))
 
-    def _left_out(self, stage: Stage) -> dict[GroupKey, tuple[float, float]]:
+    def _left_out(self, stage: Stage) -> dict[Row, tuple[float, float]]:
         """Return each group's seconds of a stage by the others, and the formula's error in them."""
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
         told = [group for group in self._groups if group.spans(stage, self._pause).size]
-        found: dict[GroupKey, tuple[float, float]] = {}
+        found: dict[Row, tuple[float, float]] = {}
         for row, group in enumerate(told):
-            noise = self.drift.group(group, stage)
+            noise = self._noise(group, stage)
             formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
-            others = np.delete(fit.observations.log_seconds, row)
+            others = fit.observations.log_seconds[[other.key != group.key for other in told]]
             formula = float(np.hypot(formula, unseen_launch(stage, seconds[row], others)))
-            found[group.key] = float(seconds[row]), formula
+            found[group.key, group.start] = float(seconds[row]), formula
         return found
 
     def _score(
-        self, cell: Cell, key: GroupKey, left: dict[Stage, dict[GroupKey, tuple[float, float]]]
+        self, cell: Cell, row: Row, left: dict[Stage, dict[Row, tuple[float, float]]]
     ) -> float | None:
         """Return the squared error of a left-out call over its expected square, if predictable."""
         counts = {stage: count for stage, count in stage_counts(cell.steps).items() if count}
-        if cell.samples is None or any(key not in left[stage] for stage in counts):
+        if cell.samples is None or any(row not in left[stage] for stage in counts):
             return None
-        total = sum(count * left[stage][key][0] for stage, count in counts.items())
+        total = sum(count * left[stage][row][0] for stage, count in counts.items())
         families: dict[str, float] = {}
         for stage, count in counts.items():
-            seconds, sigma = left[stage][key]
+            seconds, sigma = left[stage][row]
             share = count * seconds / total
             families[FAMILY[stage]] = families.get(FAMILY[stage], 0.0) + share * sigma
         moment = self.moment(cell.shape.pixels, cell.batch, cell.steps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fluxcost.performance.kriging import Array, Kriged
@@ -20,15 +22,28 @@ class Surface:
     The correction of a fit may dip where two cells disagree by their noise. A planner that searches
     sizes and batches needs more work never to take less time, so each lattice point takes the
     largest value at or below it. Measured sizes and small batches are lattice points themselves.
+
+    Args:
+        kriged: The stage.
+        most_pixels: Of an image, at the lattice's end.
+        most_batch: Images, at the lattice's other end.
+        moves: How far a start moves points given as pixels and batch; None for their middle.
     """
 
-    def __init__(self, kriged: Kriged, most_pixels: float, most_batch: float) -> None:
+    def __init__(
+        self,
+        kriged: Kriged,
+        most_pixels: float,
+        most_batch: float,
+        moves: Callable[[Array, Array], Array | None] = lambda pixels, batch: None,
+    ) -> None:
         seen = kriged.observations
         self._pixels = _axis(LEAST_PIXELS, most_pixels, PIXEL_STEPS_PER_OCTAVE, seen.pixels)
         whole = np.arange(1.0, min(most_batch, 32.0) + 1)
         self._batch = _axis(1.0, most_batch, BATCH_STEPS_PER_OCTAVE, whole)
         pixels, batch = np.meshgrid(self._pixels, self._batch, indexing="ij")
-        values = kriged.log_seconds(np.exp(pixels.ravel()), np.exp(batch.ravel()))
+        points = np.exp(pixels.ravel()), np.exp(batch.ravel())
+        values = kriged.log_seconds(*points, moves(*points))
         rising = np.maximum.accumulate(values.reshape(pixels.shape), axis=0)
         self._log_seconds = np.maximum.accumulate(rising, axis=1)
 

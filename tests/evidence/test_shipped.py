@@ -41,21 +41,21 @@ H100_EAGER = "h100-sxm/flux2-klein-4b/eager-bf16"
 H100_COMPILED = "h100-sxm/flux2-klein-4b/compiled-bf16"
 H100_FP8 = "h100-sxm/flux2-klein-4b/compiled-fp8"
 BOUNDS = {
-    (EAGER, HeldOut.GROUP): (0.02, 0.06),
+    (EAGER, HeldOut.GROUP): (0.015, 0.05),
     (EAGER, HeldOut.GROUP_IN_RUN): (0.015, 0.06),
     (EAGER, HeldOut.RUN): (0.03, 0.11),
-    (EAGER, HeldOut.RESOLUTION): (0.025, 0.06),
-    (EAGER, HeldOut.BATCH): (0.02, 0.06),
-    (H100_EAGER, HeldOut.GROUP): (0.0155, 0.05),
+    (EAGER, HeldOut.RESOLUTION): (0.02, 0.055),
+    (EAGER, HeldOut.BATCH): (0.015, 0.045),
+    (H100_EAGER, HeldOut.GROUP): (0.0175, 0.045),
     (H100_EAGER, HeldOut.GROUP_IN_RUN): (0.02, 0.095),  # one of the starts has 9 cells
-    (H100_EAGER, HeldOut.RUN): (0.035, 0.35),
-    (H100_EAGER, HeldOut.RESOLUTION): (0.025, 0.06),
-    (H100_EAGER, HeldOut.BATCH): (0.025, 0.065),
-    (H100_COMPILED, HeldOut.GROUP): (0.015, 0.03),
-    (H100_COMPILED, HeldOut.GROUP_IN_RUN): (0.01, 0.025),
+    (H100_EAGER, HeldOut.RUN): (0.025, 0.3),
+    (H100_EAGER, HeldOut.RESOLUTION): (0.027, 0.06),
+    (H100_EAGER, HeldOut.BATCH): (0.022, 0.06),
+    (H100_COMPILED, HeldOut.GROUP): (0.01, 0.02),
+    (H100_COMPILED, HeldOut.GROUP_IN_RUN): (0.01, 0.02),
     (H100_COMPILED, HeldOut.RUN): (0.015, 0.03),
-    (H100_COMPILED, HeldOut.RESOLUTION): (0.015, 0.05),
-    (H100_COMPILED, HeldOut.BATCH): (0.025, 0.05),
+    (H100_COMPILED, HeldOut.RESOLUTION): (0.01, 0.045),
+    (H100_COMPILED, HeldOut.BATCH): (0.02, 0.05),
     (H100_FP8, HeldOut.GROUP): (0.015, 0.03),
     (H100_FP8, HeldOut.RESOLUTION): (0.015, 0.025),  # two batches, none to leave out
     (COMPILED, HeldOut.GROUP): (0.03, 0.04),  # of 7 groups, half of them at the edge
@@ -98,7 +98,8 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
 
 def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     """The aim is 85 to 97 % of at least 120 cells, and a half-width of 4 % between measured ones:
-    it is 6.3 %, most of it the CPU's pace in calls that wait for it."""
+    it is 5.1 %, most of it the CPU's pace in calls that wait for it. Cells are asked of the start
+    that timed them; what another adds is judged by the starts left out."""
     asked = [pair for pair in BOUNDS if pair[1] in OVER_ALL]
     asked += [(alias, HeldOut.GROUP_IN_RUN) for alias in SEVERAL]
     cells = [cell for pair in asked for cell in report_of(*pair).cells]
@@ -106,7 +107,7 @@ def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     widths = [(cell.high_s - cell.low_s) / 2 / cell.predicted_s for cell in between]
     assert len(cells) >= 120
     assert 0.85 <= np.mean([cell.covered for cell in cells]) <= 0.97
-    assert np.median(widths) <= 0.065
+    assert np.median(widths) <= 0.053
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,8 @@ def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     [(EAGER, 2, 0.01), (COMPILED, 1, 0.01), (H100_EAGER, 2, 0.01), (H100_COMPILED, 1, 0.031)],
 )
 def test_batches_chosen_unseen_lose_next_to_nothing(alias: str, shapes: int, regret: float):
-    """The H100's compiled start that timed batch 8 was 3 % slower than the one that timed 4 and 16,
-    and batches gain less than that: without the cells of 16 the fit prefers 4."""
+    """Of the H100's compiled start, batch 16 makes 3 % more than 4; each left out, the fit finds 4
+    too quick by 1.6 % and 16 too slow by 1.8 %, both inside their intervals, and prefers 4."""
     record = load_calibration(alias)
     whole, groups = fit(record), folds(record, HeldOut.GROUP)
     found = batch_regret(whole, groups)
@@ -164,12 +165,12 @@ def test_intervals_from_one_start_hold_nine_in_ten_cells_of_another():
 
 
 def test_cells_no_fit_ever_saw_are_predicted_as_those_left_out():
-    """The aim is 1.5 % and 5 % of a start the fit knows (missed), 3 % and 8 % of another."""
+    """The aim is 1.5 % and 5 % of a start the fit knows (5 % missed), 3 % and 8 % of another."""
     fitted = fit(load_calibration(H100_EAGER))
     unseen = held_out_record(fitted.calibration)
     assert unseen is not None
     found = score_unseen(fitted, unseen)
-    bounds = ((found.known_start, 0.017, 0.06), (found.new_start, 0.02, 0.065))
+    bounds = ((found.known_start, 0.011, 0.06), (found.new_start, 0.02, 0.065))
     for report, median, p95 in bounds:
         assert report is not None
         assert len(report.cells) >= 12

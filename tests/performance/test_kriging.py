@@ -1,7 +1,8 @@
 """The correction's algebra against brute force, and the surface and bounds built on it."""
 
 import math
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +34,10 @@ def observations(deviations: Array) -> Observations:
 WAVY = observations(0.02 * np.sin(np.arange(9.0)))
 
 
-def without(rows: Observations, row: int) -> Observations:
-    kept = (np.delete(part, row) for part in astuple(rows))
+def without(rows: Observations, *left: int) -> Observations:
+    kept: list[Any] = [
+        None if part is None else np.delete(part, left, axis=0) for part in astuple(rows)
+    ]
     return Observations(*kept)
 
 
@@ -47,6 +50,54 @@ def test_left_out_errors_equal_leaving_out():
         at = float(WAVY.pixels[row]), float(WAVY.batch[row])
         prediction = other.predict(*at)
         assert np.log(prediction.seconds) - WAVY.log_seconds[row] == pytest.approx(errors[row])
+        assert np.hypot(prediction.sigma, 0.002) == pytest.approx(sigmas[row])
+
+
+def two_starts(slower: float) -> Observations:
+    """Two points by both starts, four by the first alone and three by the second, which is slower
+    by a part in its log."""
+    points = np.array([0, 1, 2, 3, 4, 5, 0, 1, 6, 7, 8])
+    second = np.arange(points.size) >= 6
+    base = observations(np.zeros(9))
+    return Observations(
+        pixels=base.pixels[points],
+        batch=base.batch[points],
+        log_seconds=base.log_seconds[points] + slower * second,
+        noise=np.full(points.size, 0.002),
+        points=points,
+        moves=0.05 * np.column_stack([~second, second]).astype(np.float64),
+    )
+
+
+def test_a_slow_start_is_told_from_slow_cells():
+    """Log times are a + log(pixels x batch) exactly; the second start is 4 % slower."""
+    rows = two_starts(0.04)
+    fitted = Kriged(Line(), rows)
+    pixels, batch = np.array([7e5, 3.9e6]), np.array([3.0, 4.0])
+    first, second = (
+        fitted.log_seconds(pixels, batch, 0.05 * np.tile(own, (2, 1))) for own in np.eye(2)
+    )
+    assert second - first == pytest.approx(0.04, abs=0.002)
+    assert first == pytest.approx(-3 + np.log(pixels * batch), abs=0.003)
+    middle = fitted.log_seconds(pixels, batch)
+    assert middle == pytest.approx((first + second) / 2, abs=0.005)
+    blind = replace(rows, moves=None, points=None)
+    wrong = Kriged(Line(), blind).log_seconds(pixels, batch) - middle
+    assert np.ptp(wrong) > 0.01  # it takes the machines' difference for one of sizes
+
+
+def test_a_point_is_left_out_with_all_its_rows():
+    rows = two_starts(0.04)
+    whole = Kriged(Line(), rows)
+    errors, sigmas = whole.left_out()
+    assert rows.points is not None
+    assert rows.moves is not None
+    for row, point in enumerate(rows.points):
+        own = [int(each) for each in np.flatnonzero(rows.points == point)]
+        other = Kriged(Line(), without(rows, *own), scales=whole.scales)
+        at = float(rows.pixels[row]), float(rows.batch[row])
+        prediction = other.predict(*at, rows.moves[[row]])
+        assert np.log(prediction.seconds) - rows.log_seconds[row] == pytest.approx(errors[row])
         assert np.hypot(prediction.sigma, 0.002) == pytest.approx(sigmas[row])
 
 
