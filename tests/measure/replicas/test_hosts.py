@@ -1,5 +1,7 @@
 """Four replicas on two hosts, both of them this machine."""
 
+import contextlib
+import os
 import socket
 from pathlib import Path
 
@@ -12,9 +14,12 @@ pytestmark = pytest.mark.alone
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return one below those that systems give to outgoing connections, so that none takes it."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 @pytest.fixture(scope="module")
