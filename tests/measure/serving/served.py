@@ -135,10 +135,11 @@ def serving(
     made = tuple(each if callable(each) else (lambda each=each: each) for each in builders)
     service = Service(offered, made, None if log is None else RequestLog(log), lambda _: None)
     with listen("127.0.0.1", 0) as listening:
+        # A server whose build fails closes its socket, so the address is read before it starts.
+        served = Served(service, f"http://127.0.0.1:{listening.getsockname()[1]}")
         server: uvicorn.Server = Server(service)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        served = Served(service, f"http://127.0.0.1:{listening.getsockname()[1]}")
         try:
             wait_until(lambda: server.started)
             if ready:
