@@ -40,6 +40,10 @@ ORDERED: tuple[Statistic, ...] = ("median", "mean")
 Row = tuple[GroupKey, str]
 """A group and the start that timed it."""
 
+LEAST_NOISE = 1e-4
+"""Relative error of the steadiest median: clocks tell no finer, and two starts that agree to the
+last digit would be one row twice, which no fit can weigh."""
+
 PRIOR_CELLS = 4.0
 """Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
 calls left out are compared with them."""
@@ -234,7 +238,7 @@ class CallTimes:
         its moments, and which of them was slow does not matter much; but the cells that tell one
         start from another are few, and a slow moment must not pass for a slow start.
         """
-        error = self.drift.group(group, stage)
+        error = max(self.drift.group(group, stage), LEAST_NOISE)
         if self._starts is None:
             return error
         moment = self._starts.moment(stage, group.pixels, group.batch)
