@@ -1,12 +1,14 @@
 """LoadGen against a replica that sleeps: every query answered, every setting told, no timing."""
 
+from dataclasses import replace
+
 import pytest
 
 from fluxcost.capacity.fleet import Batching
 from fluxcost.evidence.scenarios.record import LoadedRun
 from measure.scenarios.configs import CONFIGS
 from measure.scenarios.loadgen import Asked, overrides_of, run_loadgen, settings_of
-from measure.scenarios.session import Session, within
+from measure.scenarios.session import Session, stands, within
 from measure.telemetry import NullTelemetry
 from tests.measure.scenarios.stand_in import Sleeper, warm
 
@@ -88,7 +90,30 @@ def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
     final = [run for run in runs if not run.searching]
     assert rate(final[0]) == max(held, default=250.0)
     assert all(run.response_s.size >= 662 for run in final)
-    assert all(not within(run) for run in final[:-1])
+    assert all(not stands(run, session.config) for run in final[:-1])
+
+
+def test_a_server_run_stands_by_loadgens_verdict_where_it_is_long_enough_to_get_one(tmp_path):
+    runs: list[LoadedRun] = []
+    few = replace(CONFIGS["fast"], within_s=5.0, queries={**CONFIGS["fast"].queries, "server": 20})
+    session = Session(
+        config=few,
+        maker=Sleeper(),
+        warm=warm(),
+        batching=Batching(max_batch=4),
+        instruments=NullTelemetry(),
+        logs=tmp_path,
+        seed=0,
+        min_s=0.05,
+        keep=runs.append,
+    )
+    session.run_loadgen("server")
+    last = runs[-1]
+    assert within(last)
+    assert last.loadgen is not None
+    assert last.loadgen.validity == "INVALID", "20 queries are too few for early stopping"
+    assert not stands(last, few)
+    assert stands(last, replace(few, shortened=("server",)))
 
 
 def test_loads_run_without_and_with_batching_and_are_kept_at_once(tmp_path):
