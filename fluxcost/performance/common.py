@@ -100,16 +100,19 @@ def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:
     They are expected squares given the cells that starts share and `START_SIGMAS`: of starts that
     share none, or whose cells scatter too much to tell, those of the latter.
     """
-    by_label: dict[str, dict[str, Cell]] = defaultdict(dict)
+    by_label: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        by_label[cell.label][cell.run] = cell
+        by_label[cell.label].append(cell)  # of one start too, where it timed several GPUs
     rows: dict[str, list[tuple[float, float, float]]] = {cell.run: [] for cell in cells}
-    for by_run in by_label.values():
-        logs = {run: float(np.log(np.median(cell.calls_s))) for run, cell in by_run.items()}
-        middle = float(np.mean(list(logs.values())))
-        for run, cell in by_run.items() if len(by_run) > 1 else ():
+    for alike in by_label.values():
+        by_run: dict[str, list[float]] = defaultdict(list)
+        for cell in alike:
+            by_run[cell.run].append(float(np.log(np.median(cell.calls_s))))
+        middle = float(np.mean([np.mean(logs) for logs in by_run.values()]))
+        for cell in alike if len(by_run) > 1 else ():
             known = waits(cell)
-            rows[run].append((known.share, known.sigma, logs[run] - middle))
+            moved = float(np.log(np.median(cell.calls_s))) - middle
+            rows[cell.run].append((known.share, known.sigma, moved))
     squares = np.zeros(2)
     if len(rows) == 1:
         return squares
