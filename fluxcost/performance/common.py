@@ -111,8 +111,8 @@ def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:
         middle = float(np.mean([np.mean(logs) for logs in by_run.values()]))
         for cell in alike if len(by_run) > 1 else ():
             known = waits(cell)
-            moved = float(np.log(np.median(cell.calls_s))) - middle
-            rows[cell.run].append((known.share, known.sigma, moved))
+            apart = float(np.log(np.median(cell.calls_s))) - middle
+            rows[cell.run].append((known.share, known.sigma, apart))
     squares = np.zeros(2)
     if len(rows) == 1:
         return squares
