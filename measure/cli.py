@@ -330,7 +330,7 @@ def import_timings(
     steps: Annotated[int | None, typer.Option(help="Steps, where the file does not say.")] = None,
 ) -> None:
     """Turn calls that another tool timed into a calibration, answered where they were timed."""
-    from fluxcost.performance.calibration import GpuIdentity
+    from fluxcost.performance.measured.identity import GpuIdentity
     from measure.importers.choice import Told, Tool, read_timings
     from measure.importers.record import Ran
 

@@ -20,9 +20,10 @@ from fluxcost.documents import read_yaml
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.evidence.report import CellError, ValidationReport
-from fluxcost.performance.calibration import Calibration, Cell, read_calibration
+from fluxcost.performance.calibration import Calibration, read_calibration
 from fluxcost.performance.editing import edit_cells
 from fluxcost.performance.library import shipped_calibrations
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.units import percent
 from measure.blueprint import load_blueprint
 from measure.pipelines.families import FAMILIES

@@ -13,8 +13,10 @@ import numpy as np
 
 import fluxcost as fc
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Calibration, Encoding, Replica, SplitImage
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fleets import Fleets, Window
+from fluxcost.performance.measured.replicas import Encoding, Replica
+from fluxcost.performance.measured.together import SplitImage
 from fluxcost.performance.replicas import published_law
 from measure.replicas.report import STAGES, losses, open_fleets
 

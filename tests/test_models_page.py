@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.performance.calibration import Calibration, Samples, Stack
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.measured.samples import Samples
 from tests.synthetic import EDITS, make_calibration
 
 SCRIPT = runpy.run_path(str(Path(__file__).parent.parent / "scripts" / "models_page.py"))

@@ -8,8 +8,8 @@ import numpy as np
 
 from fluxcost.errors import MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Cell
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.work import denoise_step, text_encode
 from fluxcost.workload import Shape
 

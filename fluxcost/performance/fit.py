@@ -14,7 +14,7 @@ from fluxcost.performance.architecture import (
     Architecture,
     load_architecture,
 )
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.common import Common, Waits
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.editing import EditTimes, edit_cells, refuse_unmeasured_edit
@@ -32,6 +32,7 @@ from fluxcost.performance.floor import (
 from fluxcost.performance.groups import Stage, fitted_cells, groups_by_start
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.latency import CallTimes
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.memory import READING_SIGMA, PeakMemory
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.region import Region, check_batch, trusted

@@ -16,15 +16,12 @@ import numpy as np
 
 from fluxcost.errors import DocumentError, InfeasibleError, MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import (
-    Calibration,
-    Ceilings,
-    Cell,
-    MatmulCeiling,
-    Stack,
-)
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.gpus import GpuRates, gpu_rates, rates_of
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.ceilings import Ceilings, MatmulCeiling
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import Stack
 from fluxcost.performance.products import Product, step_products
 from fluxcost.performance.work import Work, denoise_step, text_encode, vae_decode
 from fluxcost.workload import Shape

@@ -10,9 +10,11 @@ import numpy as np
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.architecture import Vae
-from fluxcost.performance.calibration import Calibration, Cell, Memory
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.readings import Memory
 from fluxcost.performance.work import BYTES_PER_VALUE
 from fluxcost.workload import Shape
 
