@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -126,6 +126,25 @@ def floor_at(
         vae_decode_s=_seconds(decode, rates.matmul_tflop_per_s, rates.matmul_tflop_per_s, rates),
         steps=shape.steps,
     )
+
+
+def floor_of(
+    calibration: Calibration,
+    architecture: Architecture,
+    shape: Shape,
+    batch: int,
+    basis: Literal["peak", "ceilings"] = "peak",
+) -> Floor:
+    """Return the floor of each stage at the datasheet's peak, or at the ceilings of the runs.
+
+    Raises:
+        MissingDataError: No datasheet row for this GPU, or no ceilings in the calibration.
+        InfeasibleError: The stack multiplies in FP8 and the chip cannot.
+    """
+    if basis == "peak":
+        return floor_at(architecture, peak_rates(calibration), shape, batch, "datasheet peak")
+    rates = ceiling_rates(calibration)
+    return floor_at(architecture, rates, shape, batch, "ceilings of the run")
 
 
 def _seconds(work: Work, matmul: float, attention: float, rates: Rates) -> float:
