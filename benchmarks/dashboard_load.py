@@ -30,6 +30,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NumberInput_pb2 import NumberInput
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.dashboard.test_browser import PATHS, served
 
@@ -40,6 +41,8 @@ CHANGES: dict[str, tuple[str, str, Callable[[random.Random], float]]] = {
     "calibration": ("Images a call (batch)", "Latency, median", lambda draw: draw.randint(1, 10)),
 }
 """Page to the control changed, the number looked for, and a value to change it to."""
+
+PROTOCOL = Subprotocol("streamlit")
 
 LONGEST_THOUGHT = 10
 """Over the mean."""
@@ -131,7 +134,7 @@ async def read(url: str, name: str, asked: argparse.Namespace, seed: int, tally:
     draw = random.Random(seed)  # noqa: S311 - no secret
     ends_s = time.perf_counter() + asked.minutes * 60
     await asyncio.sleep(draw.uniform(0, ARRIVE_S))
-    async with connect(url, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+    async with connect(url, subprotocols=[PROTOCOL], max_size=None) as socket:
         reader = Reader(socket, name)
         value = None
         while time.perf_counter() < ends_s:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from benchmarks.levers import Lever, stack_of
 from fluxcost.performance.architecture import Transformer
-from fluxcost.performance.calibration import Ceilings, Cell
+from fluxcost.performance.measured.ceilings import Ceilings
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.unet import Unet
 from fluxcost.workload import Shape
 from measure.bench import Bench, Sample, open_bench, open_instruments

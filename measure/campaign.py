@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Run
+from fluxcost.performance.measured.run import Run
 from measure.bench import Bench
 from measure.environment import describe_environment
 from measure.journal import SYNTHETIC, Journal, Row

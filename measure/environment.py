@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from fluxcost.performance.calibration import Environment, GpuIdentity
+from fluxcost.performance.measured.identity import GpuIdentity
+from fluxcost.performance.measured.run import Environment
 from measure.telemetry import GIB, Instruments
 
 _KEYS = {

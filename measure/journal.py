@@ -8,25 +8,18 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fluxcost.errors import DocumentError
-from fluxcost.performance.calibration import (
-    AdaptiveStop,
-    Calibration,
-    Ceilings,
-    Cell,
-    Encoding,
-    GpuIdentity,
-    Link,
-    MemoryEdge,
-    Pipelined,
-    Replica,
-    Run,
-    Sameness,
-    Soak,
-    SplitImage,
-    Stack,
-    WeightScale,
-)
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.cold_start import ColdStart
+from fluxcost.performance.measured.adaptive_stop import AdaptiveStop
+from fluxcost.performance.measured.ceilings import Ceilings
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.memory_edge import MemoryEdge
+from fluxcost.performance.measured.probes import Pipelined, Soak, WeightScale
+from fluxcost.performance.measured.replicas import Encoding, Replica
+from fluxcost.performance.measured.run import Run
+from fluxcost.performance.measured.sameness import Sameness
+from fluxcost.performance.measured.together import Link, SplitImage
 from fluxcost.records import Name, Record
 from fluxcost.workload import Shape
 from measure.lines import NAME, Lines, LinesHeader

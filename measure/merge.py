@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Calibration, GpuIdentity, Stack, read_calibration
+from fluxcost.performance.calibration import Calibration, read_calibration
 from fluxcost.performance.conditions import conditions_of
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
 from measure.journal import collected, read_rows
 
 _IDENTITY = ("gpu", "model", "stack", "source", "reference")

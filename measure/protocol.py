@@ -17,7 +17,9 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.calibration import Cell, Energy, Memory, Samples, Telemetry
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.readings import Energy, Memory, Telemetry
+from fluxcost.performance.measured.samples import Samples
 from measure.bench import Bench, Sample
 from measure.suites import Point, Protocol
 from measure.telemetry import GIB

@@ -12,8 +12,9 @@ from rich.table import Table
 from scipy.stats import binom
 
 from fluxcost.errors import MissingDataError, UnknownNameError
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.measured.cell import Cell
 from measure.endpoint.report import print_loads
 from measure.probes.sameness import is_lossless
 from measure.replicas.report import print_fleets

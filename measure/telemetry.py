@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from fluxcost.performance.calibration import Telemetry
+from fluxcost.performance.measured.readings import Telemetry
 from measure.errors import MeasurementError
 
 GIB = 2**30

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 import fluxcost as fc
-from fluxcost.performance.calibration import Calibration, Cell, read_calibration
+from fluxcost.performance.calibration import Calibration, read_calibration
 from fluxcost.performance.cold_start import ColdStart, Start
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.planning.comparison import any_stack
 
 ROOT = Path(__file__).parent.parent

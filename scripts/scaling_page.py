@@ -1,4 +1,4 @@
-"""Write docs/scaling.md from the records that ship: python scripts/scaling_page.py.
+"""Write docs/scaling.md from the records that ship: python -m scripts.scaling_page.
 
 Two GPUs of one host were timed alone and together; a published article's table of one to eight
 stands beside what they show.
@@ -13,10 +13,13 @@ import numpy as np
 
 import fluxcost as fc
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Calibration, Encoding, Replica, SplitImage
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fleets import Fleets, Window
+from fluxcost.performance.measured.replicas import Encoding, Replica
+from fluxcost.performance.measured.together import SplitImage
 from fluxcost.performance.replicas import published_law
 from measure.replicas.report import STAGES, losses, open_fleets
+from scripts.tables import table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "scaling.md"
@@ -71,7 +74,7 @@ def _together(fleets: dict[str, Fleets]) -> Iterable[str]:
         f"The article's two GPUs make {article:.0%} of two times one. The last columns say where a",
         "call lost time: mean milliseconds a call together, less alone.",
         "",
-        *_table(("stack", "call", "alone, img/s", "both, img/s", "efficiency", *STAGES), rows),
+        *table(("stack", "call", "alone, img/s", "both, img/s", "efficiency", *STAGES), rows),
         "",
         "Compiled, launches are recorded as CUDA graphs and no stage waits for the other replica.",
         "Eager at 512x512 waits for the CPU, whose pace moves by tens of per cent from one window",
@@ -107,7 +110,7 @@ def _cores(fleets: dict[str, Fleets]) -> Iterable[str]:
         "core is enough for a replica to keep its GPU as busy as with all; `plan --explain` states",
         "it as a requirement on the instance. Encoding files is not in it: see below.",
         "",
-        *_table(("stack", "call", "1 core", "2 cores", "4 cores", "cores needed"), rows),
+        *table(("stack", "call", "1 core", "2 cores", "4 cores", "cores needed"), rows),
         "",
     )
 
@@ -126,7 +129,7 @@ def _threads(fleets: Fleets) -> Iterable[str]:
         "The same two replicas as threads of one Python process share its interpreter, and launch",
         "kernels in turn (`eager-bf16`):",
         "",
-        *_table(
+        *table(
             ("a replica each", "call", "alone, img/s", "both, img/s", "efficiency", *STAGES), rows
         ),
         "",
@@ -154,7 +157,7 @@ def _power(records: dict[str, Calibration]) -> Iterable[str]:
         f"{USUAL}, batch 8, read each second. The GPU's own power limit slows it down, alone as",
         "beside another: there is no shared limit to see on this host.",
         "",
-        *_table(
+        *table(
             ("stack", "GPUs", "power, W", "SM clock, MHz", "hottest, °C", "at the power limit"),
             rows,
         ),
@@ -190,7 +193,7 @@ def _encoding(records: dict[str, Calibration]) -> Iterable[str]:
         "",
         f"Encoding one 1024x1024 picture ({found[0].picture}) on one core, milliseconds:",
         "",
-        *_table(("format", "MB", "to disk", "one replica", "both at once"), rows),
+        *table(("format", "MB", "to disk", "one replica", "both at once"), rows),
         "",
         f"A compiled replica makes a picture every {image_s:.2f} s and PNG takes a core",
         f"{png_s:.2f} s: it keeps {png_s / image_s:.1f} cores busy, and a server that encodes it",
@@ -225,7 +228,7 @@ def _law(records: dict[str, Calibration]) -> Iterable[str]:
         "interval holding every split of the loss between waiting and pairs, so that it widens. At",
         "most eight are answered.",
         "",
-        *_table(("GPUs", "article, img/s", "efficiency", *ours), rows),
+        *table(("GPUs", "article, img/s", "efficiency", *ours), rows),
         "",
     )
 
@@ -274,7 +277,7 @@ def _split(record: Calibration) -> Iterable[str]:
         "image are split, every GPU encodes the text and decodes the picture. USD an image are on",
         f"`{OFFER}` at {UTILIZATION:.0%} utilization.",
         "",
-        *_table(
+        *table(
             (
                 *("call", "one GPU, s", "both, s", "times as fast", "USD, one", "USD, both"),
                 "pictures differ",
@@ -329,11 +332,6 @@ def _share(estimate: Estimate) -> str:
 
 def _spread(estimate: Estimate, form: str) -> str:
     return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration, Replica, Samples
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.replicas import Replica
+from fluxcost.performance.measured.samples import Samples
 from tests.synthetic import make_calibration
 
 POINTS = ((512, 512), (1024, 1024))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration, Link, SplitImage
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.together import Link, SplitImage
 from tests.synthetic import Machine, make_calibration
 
 CALLS = 12

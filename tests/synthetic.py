@@ -14,21 +14,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from fluxcost.performance.calibration import (
-    AttentionCeiling,
-    Calibration,
-    Ceilings,
-    Cell,
-    Energy,
-    Environment,
-    GpuIdentity,
-    MatmulCeiling,
-    Memory,
-    Run,
-    Samples,
-    Stack,
-)
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.cold_start import ColdStart, FirstCalls, Found, Start
+from fluxcost.performance.measured.ceilings import AttentionCeiling, Ceilings, MatmulCeiling
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.readings import Energy, Memory
+from fluxcost.performance.measured.run import Environment, Run
+from fluxcost.performance.measured.samples import Samples
 
 EDITS = tuple((side, side, 4, 1, count) for side in (512, 1024) for count in (1, 2))
 """Width, height, steps, batch and reference images of the cells of an edit."""

@@ -1,23 +1,25 @@
 """The page of other models says what the records say now."""
 
 import re
-import runpy
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 
-from fluxcost.performance.calibration import Calibration, Samples, Stack
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.measured.samples import Samples
+from scripts.models.beside_sdxl import times_faster
+from scripts.models.compared import COMPILED, EAGER
+from scripts.models.comparison import comparison
+from scripts.models.editing import editing
+from scripts.models_page import PAGE, page
 from tests.synthetic import EDITS, make_calibration
-
-SCRIPT = runpy.run_path(str(Path(__file__).parent.parent / "scripts" / "models_page.py"))
-EAGER, COMPILED = SCRIPT["STACKS"]
 
 
 def test_the_page_is_written_from_the_records_that_ship():
-    assert SCRIPT["PAGE"].read_text("utf-8") == SCRIPT["page"]()
+    assert PAGE.read_text("utf-8") == page()
 
 
 def twice_as_fast(record: Calibration) -> Calibration:
@@ -53,9 +55,9 @@ def test_where_both_were_measured_compiled_stands_beside_eager():
         for name in ("flux2-klein-4b", "sdxl-1.0")
     }
     fits = {EAGER: {name: fit(record) for name, record in eager.items()}}
-    alone = rows(SCRIPT["times_faster"](fits | {COMPILED: {}}))
+    alone = rows(times_faster(fits | {COMPILED: {}}))
     fits[COMPILED] = {name: fit(twice_as_fast(record)) for name, record in eager.items()}
-    both = rows(SCRIPT["times_faster"](fits))
+    both = rows(times_faster(fits))
     assert [row for row in both if row[2] == EAGER] == alone
     compiled = [row for row in both if row[2] == COMPILED]
     assert [row[:2] for row in compiled] == [row[:2] for row in alone]
@@ -63,7 +65,7 @@ def test_where_both_were_measured_compiled_stands_beside_eager():
         for seconds in (3, 4):  # each of SDXL and klein takes half, and klein is as much faster
             assert number(quick[seconds]) == pytest.approx(number(slow[seconds]) / 2, rel=0.02)
         assert number(quick[5]) == pytest.approx(number(slow[5]), rel=0.03)
-    stacks = [(row[0], row[4]) for row in rows(SCRIPT["comparison"](fits))]
+    stacks = [(row[0], row[4]) for row in rows(comparison(fits))]
     klein, xl = "FLUX.2 [klein] 4B", "Stable Diffusion XL 1.0, base"
     assert stacks == [(klein, EAGER), (klein, COMPILED), *[(xl, EAGER), (xl, COMPILED)] * 2]
 
@@ -74,7 +76,7 @@ def number(cell: str) -> float:
 
 def test_edits_stand_beside_what_a_fit_without_them_says():
     """On the imagined machine an edit follows the tokens, so each is predicted within 5 %."""
-    section = "\n".join(SCRIPT["editing"](fit(make_calibration(edits=EDITS))))
+    section = "\n".join(editing(fit(make_calibration(edits=EDITS))))
     rows = re.findall(r"^\| (\d+)x\d+ \| 1 \| (\d) \|.*\| ([+-][\d.]+)% \|$", section, re.MULTILINE)
     assert [(int(side), int(count)) for side, count, _ in rows] == [
         (side, count) for side, *_, count in EDITS
@@ -83,4 +85,4 @@ def test_edits_stand_beside_what_a_fit_without_them_says():
 
 
 def test_without_timed_edits_there_is_no_such_section():
-    assert not list(SCRIPT["editing"](fit(make_calibration())))
+    assert not list(editing(fit(make_calibration())))

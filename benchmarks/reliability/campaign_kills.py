@@ -76,14 +76,22 @@ def kill_campaigns(kills: int, seed: int) -> CampaignFigures:
         done = campaigns = weights = 0
         while done < kills:
             out = folder / f"{campaigns}"
-            # The lambda is called in the child, before `out` changes.
-            while done < kills and is_killed(lambda: _run(out), moments.next_s()):  # noqa: B023
-                done += 1
-                weights += any(out.glob("weights-*"))
+            killed, left = _kill(out, kills - done, moments)
+            done += killed
+            weights += left
             _check_resumed(out, whole)
             campaigns += 1
         _refuse_a_second(folder / "second", whole)
         return CampaignFigures(done, campaigns, work_s, weights)
+
+
+def _kill(out: Path, most: int, moments: Moments) -> tuple[int, int]:
+    """Kill and resume a campaign until it ends, or so often; return kills and weights they left."""
+    kills = weights = 0
+    while kills < most and is_killed(lambda: _run(out), moments.next_s()):
+        kills += 1
+        weights += any(out.glob("weights-*"))
+    return kills, weights
 
 
 def _run(out: Path) -> None:

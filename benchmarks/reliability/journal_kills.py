@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.reliability.killing import Moments, is_killed, require, seconds_of
-from fluxcost.performance.calibration import Cell, GpuIdentity, Samples, Stack
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.samples import Samples
 from measure.journal import NAME, SYNTHETIC, Header, Journal, Row
 
 HEADER = Header(

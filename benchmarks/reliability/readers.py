@@ -19,7 +19,8 @@ import yaml
 import fluxcost as fc
 from benchmarks.reliability.extremes import refuse_not_finite
 from fluxcost.capacity.trace import read_trace
-from fluxcost.performance.calibration import Calibration, GpuIdentity
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.identity import GpuIdentity
 from fluxcost.text import unprintable
 from measure.importers.choice import Told, Tool, read_timings
 from measure.importers.record import Ran
@@ -306,6 +307,10 @@ UPLOADS = (
     ["c.json", "calibrations", dump_sealed(_good_calibration()).decode()],
 )
 PARSE = ("fluxcost.records:Record.parse",)
+MEASURED = tuple(
+    str(path.relative_to(ROOT))
+    for path in sorted((ROOT / "fluxcost" / "performance" / "measured").glob("*.py"))
+)
 TRACES = ("fluxcost/capacity/trace.py", "fluxcost/documents.py")
 IMPORTERS = "measure/importers/"
 
@@ -314,7 +319,8 @@ READERS = {
     for reader in (
         Reader(
             "calibration", (_good_calibration(),), dump_sealed, json.loads, _calibration, PARSE,
-            ("fluxcost/performance/calibration.py", "fluxcost/documents.py", "fluxcost/records.py"),
+            ("fluxcost/performance/calibration.py", *MEASURED,
+             "fluxcost/documents.py", "fluxcost/records.py"),
         ),
         Reader(
             "prices", _price_files(), dump_yaml, load_yaml, _prices, PARSE,

@@ -8,9 +8,10 @@ from __future__ import annotations
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.evidence.report import Against, Difference, Scores, ValidationReport
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.conditions import CONDITIONS, conditions
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.transfer.target import launch_rate
 from fluxcost.performance.transfer.transferred import Transferred, transfer
 

@@ -14,9 +14,10 @@ from enum import StrEnum
 
 from fluxcost.errors import MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.groups import fitted_cells
+from fluxcost.performance.measured.cell import Cell
 
 FEWEST_PARTS = 3
 """Fewest groups, sizes or batches of which one can be left out and something still be said."""

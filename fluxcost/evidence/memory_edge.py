@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from fluxcost.errors import InfeasibleError
-from fluxcost.performance.calibration import Calibration, MemoryEdge
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
+from fluxcost.performance.measured.memory_edge import MemoryEdge
 from fluxcost.performance.room import MARGIN, largest_batch
 from fluxcost.records import Count, Finite, Fraction, Name, NonNegative, Positive, Record
 from fluxcost.workload import Shape

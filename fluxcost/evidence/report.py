@@ -10,8 +10,9 @@ from pydantic import Field
 from fluxcost.errors import FluxcostError, MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.evidence.folds import HeldOut
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.transfer.transferred import Transferred
 from fluxcost.records import Count, Finite, Fraction, Name, NonNegative, Positive, Record
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
 
 START_SIGMAS = np.array([0.10, 0.02])
 """How far a start moves the logarithm of time that waits for the CPU, and of the rest.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fluxcost.performance.calibration import Calibration, Environment, Run
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.run import Environment, Run
 
 
 def _version_of(package: str) -> Callable[[Environment], str | None]:

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fluxcost.performance.calibration import Cell, Soak
 from fluxcost.performance.groups import STAGES, Group, Stage, cell_spans
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.probes import Soak
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.sampling import median_sigma
 from fluxcost.performance.waiting import SoakScatter

@@ -14,10 +14,12 @@ import numpy as np
 
 from fluxcost.errors import MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Cell, Samples
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.groups import stage_counts
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.latency import CallTimes
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.samples import Samples
 from fluxcost.performance.sampling import Statistic
 from fluxcost.workload import Shape
 

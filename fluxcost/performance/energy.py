@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from fluxcost.errors import MissingDataError
+from fluxcost.estimate import Estimate
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.work import denoise_step, text_encode
 from fluxcost.workload import Shape
 
@@ -36,10 +38,22 @@ def call_work(architecture: Architecture, shape: Shape, batch: int) -> Array:
     return np.array([products / 1e12, attention / 1e12, shape.pixels * batch / 1e6])
 
 
-def counter_sigma(cell: Cell) -> float:
-    """Return the relative error of a cell's energy that the counter's refresh leaves."""
-    assert cell.energy is not None  # noqa: S101 - callers select cells with energy
-    return COUNTER_REFRESH_S / cell.energy.window_s / float(np.sqrt(12))
+def counted_energy(cells: Sequence[Cell], calibration: Calibration, key: str) -> Estimate | None:
+    """Return the energy of one image as the counter read it, J, of the first cell that has it.
+
+    Args:
+        cells: Of one shape and batch.
+        calibration: Where they are from.
+        key: Name of the calibration in the keys of error draws.
+    """
+    for cell in cells:
+        if cell.energy is not None:
+            joules = cell.energy.joules / cell.energy.calls / cell.batch
+            refresh = COUNTER_REFRESH_S / cell.energy.window_s / float(np.sqrt(12))
+            sigmas = {f"{key}/energy/{cell.label}": refresh}
+            evidence = f"{calibration.alias} ({key}): {cell.label}, energy counter"
+            return Estimate.spread(joules, sigmas, "J", calibration.source, evidence)
+    return None
 
 
 class CallEnergy:

@@ -8,9 +8,10 @@ import numpy as np
 
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.sampling import Statistic, sigma_of, statistic_of
 from fluxcost.performance.tail import FEWEST_SAMPLES
 from fluxcost.workload import Shape

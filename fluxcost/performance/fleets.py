@@ -14,7 +14,8 @@ import numpy as np
 
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
-from fluxcost.performance.calibration import Calibration, Replica
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.replicas import Replica
 from fluxcost.performance.replicas import ReplicaLaw
 from fluxcost.performance.sampling import sigma_of
 from fluxcost.workload import Shape

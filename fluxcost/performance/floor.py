@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fluxcost.errors import DocumentError, InfeasibleError, MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import (
-    Calibration,
-    Ceilings,
-    Cell,
-    MatmulCeiling,
-    Stack,
-)
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.gpus import GpuRates, gpu_rates, rates_of
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.ceilings import Ceilings, MatmulCeiling
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import Stack
 from fluxcost.performance.products import Product, step_products
 from fluxcost.performance.work import Work, denoise_step, text_encode, vae_decode
 from fluxcost.workload import Shape
@@ -129,6 +126,25 @@ def floor_at(
         vae_decode_s=_seconds(decode, rates.matmul_tflop_per_s, rates.matmul_tflop_per_s, rates),
         steps=shape.steps,
     )
+
+
+def floor_of(
+    calibration: Calibration,
+    architecture: Architecture,
+    shape: Shape,
+    batch: int,
+    basis: Literal["peak", "ceilings"] = "peak",
+) -> Floor:
+    """Return the floor of each stage at the datasheet's peak, or at the ceilings of the runs.
+
+    Raises:
+        MissingDataError: No datasheet row for this GPU, or no ceilings in the calibration.
+        InfeasibleError: The stack multiplies in FP8 and the chip cannot.
+    """
+    if basis == "peak":
+        return floor_at(architecture, peak_rates(calibration), shape, batch, "datasheet peak")
+    rates = ceiling_rates(calibration)
+    return floor_at(architecture, rates, shape, batch, "ceilings of the run")
 
 
 def _seconds(work: Work, matmul: float, attention: float, rates: Rates) -> float:

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.pause import Pause
 
 Stage = Literal["text_encode", "first_step", "later_step", "vae_decode", "host"]

@@ -12,7 +12,6 @@ import numpy as np
 
 from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.bounds import Bounds
-from fluxcost.performance.calibration import Cell
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.floor import Rates
@@ -25,6 +24,7 @@ from fluxcost.performance.groups import (
     stage_counts,
 )
 from fluxcost.performance.kriging import Array, Kriged, Observations, Physics, Prediction
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
 from fluxcost.performance.sampling import Statistic, statistic_of

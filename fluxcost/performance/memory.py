@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fluxcost.errors import MissingDataError
-from fluxcost.estimate import Estimate
+from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Vae
-from fluxcost.performance.calibration import Calibration, Cell, Memory
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.readings import Memory
 from fluxcost.performance.work import BYTES_PER_VALUE
 from fluxcost.workload import Shape
 
@@ -109,6 +111,16 @@ class PeakMemory:
         """Return the peak of this size and batch if it was measured; steps do not matter."""
         return self._measured.get((shape.width, shape.height, batch))
 
+    def of_size(self, shape: Shape, batch: int, calibration: Calibration) -> Estimate | None:
+        """Return the peak of this size and batch as measured, GiB, reference images aside."""
+        known = self.measured(shape, batch)
+        if known is None or shape.reference_images:
+            return None
+        size = f"{shape.width}x{shape.height}, batch {batch}"
+        sigmas = {f"{self._key}/memory/{size}": READING_SIGMA}
+        evidence = f"{calibration.alias} ({self._key}): {size}, peak {self.reading}"
+        return Estimate.spread(known, sigmas, "GiB", calibration.source, evidence)
+
     def of_cells(self, cells: Sequence[Cell], calibration: Calibration) -> Estimate:
         """Return the highest peak of cells of one shape and batch, GiB.
 
@@ -122,6 +134,12 @@ class PeakMemory:
         sigmas = {f"{self._key}/memory/{label}": READING_SIGMA}
         evidence = f"{calibration.alias} ({self._key}): {label}, peak {self.reading}"
         return Estimate.spread(max(peaks), sigmas, "GiB", calibration.source, evidence)
+
+    def fitted(self, shape: Shape, batch: int, source: Source, evidence: str) -> Estimate:
+        """Return the peak by the formula, GiB."""
+        peak_gib, sigmas = self.gib(shape.pixels, batch), self.sigmas(shape.pixels, batch)
+        told = f"{evidence}, peak {self.reading}"
+        return Estimate.spread(peak_gib, sigmas, "GiB", source, told)
 
     def gib(self, pixels: int, batch: int) -> float:
         """Return the peak in GiB."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fluxcost.performance.calibration import Cell
+from fluxcost.performance.measured.cell import Cell
 
 FEWEST_LATER_STEPS = 2
 """Later steps needed to tell a slow one from the others."""

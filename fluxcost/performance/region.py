@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.workload import Shape
 
 REACH = 2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from fluxcost.errors import InputError
 from fluxcost.performance.kriging import Array
 
 Statistic = Literal["median", "mean", "p95", "p99"]
@@ -22,6 +23,13 @@ FEWEST = 3
 
 UNKNOWN_SIGMA = 0.05
 """Relative error taken for a statistic of one or two samples: launch-bound calls vary that much."""
+
+
+def check_statistic(statistic: object) -> None:
+    """Raise InputError unless it is one of the statistics."""
+    known = get_args(Statistic)
+    if statistic not in known:
+        raise InputError(f"statistic is {statistic!r}; expected one of {', '.join(known)}.")
 
 
 def statistic_of(samples: Array, statistic: Statistic) -> float:

@@ -14,8 +14,9 @@ import numpy as np
 
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, derive
-from fluxcost.performance.calibration import Calibration, SplitImage
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.together import SplitImage
 from fluxcost.performance.sampling import Statistic, sigma_of
 from fluxcost.workload import Shape
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Cell
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.sampling import QUANTILES, Statistic
 
 FEWEST_SAMPLES: dict[Statistic, int] = {"median": 1, "mean": 1, "p95": 20, "p99": 100}

@@ -13,8 +13,8 @@ from fluxcost.capacity.least import Sizing
 from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.errors import InfeasibleError
-from fluxcost.performance.calibration import Link
 from fluxcost.performance.fit import Fit
+from fluxcost.performance.measured.together import Link
 from fluxcost.performance.split import SplitFit, split_counts
 from fluxcost.planning.arriving import Crew, crews_of, demanded
 from fluxcost.planning.assembly import rented

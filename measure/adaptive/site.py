@@ -7,7 +7,8 @@ import math
 
 from rich.console import Console
 
-from fluxcost.performance.calibration import AdaptiveStop, Calibration
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.adaptive_stop import AdaptiveStop
 from measure.adaptive.goal import describe
 from measure.adaptive.loop import Adaptive, Goal, Outcome
 from measure.campaign import Campaign, Task

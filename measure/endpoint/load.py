@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from fluxcost.performance.calibration import Load
+from fluxcost.performance.measured.load import Load
 from fluxcost.workload import Shape
 from measure.endpoint.client import Reply, Target, send
 from measure.endpoint.schedule import Schedule

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fluxcost.performance.calibration import Load
+from fluxcost.performance.measured.load import Load
 from measure.endpoint.client import Reply
 
 LATE = 0.05

@@ -16,14 +16,10 @@ import httpx
 from rich.console import Console
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import (
-    Calibration,
-    Cell,
-    Environment,
-    GpuIdentity,
-    Run,
-    Stack,
-)
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.run import Environment, Run
 from fluxcost.workload import Shape
 from measure.endpoint.client import Reply, Target, read_about
 from measure.endpoint.load import WARM_CALLS, Sent, call_in_turn, send_on_schedule

@@ -11,9 +11,11 @@ from typing import Any
 from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.performance.architecture import architecture_path
-from fluxcost.performance.calibration import Calibration, Cell, GpuIdentity, Stack
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.gpus import gpu_rates
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
 from fluxcost.workload import Shape
 
 RUN = "imported"

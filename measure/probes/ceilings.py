@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import AttentionCeiling, Ceilings, MatmulCeiling
+from fluxcost.performance.measured.ceilings import AttentionCeiling, Ceilings, MatmulCeiling
 from fluxcost.performance.products import step_products
 from fluxcost.performance.unet import Unet
 from fluxcost.workload import Shape

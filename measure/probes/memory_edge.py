@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from fluxcost.performance.calibration import Cell, MemoryEdge
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.memory_edge import MemoryEdge
 from fluxcost.workload import Shape
 from measure.bench import Bench
 from measure.protocol import try_call

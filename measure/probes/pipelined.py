@@ -12,7 +12,8 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from fluxcost.performance.calibration import Pipelined, Stack
+from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.measured.probes import Pipelined
 from measure.bench import Bench
 from measure.probes.soak import TELEMETRY_EVERY_S
 from measure.protocol import warm_up

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.calibration import Sameness
+from fluxcost.performance.measured.sameness import Sameness
 from measure.bench import Bench
 from measure.errors import MeasurementError
 from measure.pipelines.families import build, call_arguments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from fluxcost.performance.calibration import Soak
+from fluxcost.performance.measured.probes import Soak
 from measure.bench import Bench
 from measure.protocol import warm_up
 from measure.suites import Point, Protocol

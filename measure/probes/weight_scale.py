@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fluxcost.performance.calibration import WeightScale
+from fluxcost.performance.measured.probes import WeightScale
 from measure.bench import Bench
 from measure.pipelines.parts import networks
 from measure.pipelines.weights import fill_synthetic

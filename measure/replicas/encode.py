@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from fluxcost.performance.calibration import Encoding
+from fluxcost.performance.measured.replicas import Encoding
 from measure.replicas.fleet import Fleet
 from measure.replicas.window import Start
 

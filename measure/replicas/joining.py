@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fluxcost.errors import MissingDataError
-from fluxcost.performance.calibration import Calibration, Cell, Replica
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.replicas import Replica
 from measure.journal import Header, Row, join_rows
 
 SUITE = "scaling"

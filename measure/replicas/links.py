@@ -9,7 +9,7 @@ from itertools import permutations
 
 import torch
 
-from fluxcost.performance.calibration import Link
+from fluxcost.performance.measured.together import Link
 
 COPY_BYTES = 2**30
 REPEATS = 5

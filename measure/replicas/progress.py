@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 
-from fluxcost.performance.calibration import Replica
 from fluxcost.performance.library import load_calibration, shipped_calibrations
+from fluxcost.performance.measured.replicas import Replica
 from measure.forecast import Forecast, known_cells
 from measure.replicas.windows import Window
 from measure.suites import Protocol

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from fluxcost.performance.calibration import Calibration, Encoding, Replica, Samples
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fleets import Fleets, Window
+from fluxcost.performance.measured.replicas import Encoding, Replica
+from fluxcost.performance.measured.samples import Samples
 from fluxcost.performance.replicas import published_law
 from fluxcost.workload import Shape
 from measure.replicas.request import ALL

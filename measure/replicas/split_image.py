@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.calibration import SplitImage
+from fluxcost.performance.measured.together import SplitImage
 from measure.bench import Bench
 from measure.errors import MeasurementError
 from measure.probes.sameness import relative_error

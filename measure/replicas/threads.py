@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 
 import torch
 
-from fluxcost.performance.calibration import Replica
+from fluxcost.performance.measured.replicas import Replica
 from measure.bench import Bench
 from measure.errors import MeasurementError
 from measure.replicas.cores import Held

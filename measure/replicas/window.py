@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 import torch
 
-from fluxcost.performance.calibration import Energy, Replica, Samples, Telemetry
+from fluxcost.performance.measured.readings import Energy, Telemetry
+from fluxcost.performance.measured.replicas import Replica
+from fluxcost.performance.measured.samples import Samples
 from measure.bench import Bench, Sample
 from measure.protocol import WarmUp, warm_up
 from measure.replicas.cores import Held

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fluxcost.performance.calibration import Replica
+from fluxcost.performance.measured.replicas import Replica
 from measure.replicas.request import ALL, FleetRequest
 from measure.suites import Point, Scaling, Suite, point, points_by_suite
 

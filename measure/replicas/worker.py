@@ -15,7 +15,8 @@ from rich.console import Console
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from fluxcost.errors import FluxcostError
-from fluxcost.performance.calibration import Calibration, Run
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.run import Run
 from measure.bench import Bench, open_bench, open_instruments
 from measure.blueprint import load_blueprint
 from measure.environment import describe_environment, describe_gpu

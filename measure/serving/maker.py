@@ -15,7 +15,8 @@ from typing import Protocol
 import torch
 from PIL import Image
 
-from fluxcost.performance.calibration import Environment, GpuIdentity
+from fluxcost.performance.measured.identity import GpuIdentity
+from fluxcost.performance.measured.run import Environment
 from fluxcost.workload import Shape
 from measure.batch_sizes import filled_up
 from measure.bench import Bench, open_bench, open_instruments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fluxcost.capacity.fleet import Batching
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 from fluxcost.workload import Shape
 from measure.serving.ask import Ask
 from measure.serving.order import RefusedError

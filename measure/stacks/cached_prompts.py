@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 from measure.prompts import PROMPTS
 from measure.stacks.recipe import Recipe, Release
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 from measure.stacks import compiled
 from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.recipe import Recipe, Release

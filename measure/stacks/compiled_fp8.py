@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 from measure.stacks import compiled
 from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.fp8_linear import replace_large_linears

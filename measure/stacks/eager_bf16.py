@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 from measure.stacks.recipe import Recipe, leave_as_built
 
 SETTINGS: dict[str, str | int | float | bool] = {

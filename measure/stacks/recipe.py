@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 
 Settings = dict[str, str | int | float | bool]
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from fluxcost.performance.calibration import Environment, GpuIdentity, Stack
 from fluxcost.performance.cold_start import Found, Start
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.run import Environment
 from fluxcost.records import Count, Name, NonNegative, Positive, Record
 from measure.suites import Quadruple
 

@@ -24,8 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Run
 from fluxcost.performance.cold_start import ColdStart, Found
+from fluxcost.performance.measured.run import Run
 from measure.errors import MeasurementError
 from measure.journal import SYNTHETIC, Header
 from measure.starts.order import Saved, SaveOrder, Started, StartOrder, Task

@@ -5,7 +5,8 @@ import pytest
 
 from fluxcost.errors import MissingDataError
 from fluxcost.evidence.batch_choice import BatchChoice, choose_batches
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.cell import Cell
 from tests.synthetic import Machine, make_calibration
 
 BATCHES = (1, 2, 4, 8)

@@ -8,9 +8,13 @@ from fluxcost.evidence.folds import only_runs
 from fluxcost.evidence.memory_edge import edge_report
 from fluxcost.evidence.unseen import score_unseen
 from fluxcost.evidence.validation import validate_all
-from fluxcost.performance.calibration import Calibration, Cell, Memory, MemoryEdge, Samples
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.library import HELD_OUT, held_out_record, shipped_calibrations
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.memory_edge import MemoryEdge
+from fluxcost.performance.measured.readings import Memory
+from fluxcost.performance.measured.samples import Samples
 from tests.synthetic import Machine, make_calibration
 
 ODD = [(896, 1152, 5, 1), (640, 640, 20, 1), (768, 768, 3, 3), (1600, 400, 2, 5)]

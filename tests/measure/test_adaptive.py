@@ -10,9 +10,10 @@ from rich.console import Console
 
 from fluxcost.errors import InputError
 from fluxcost.performance.architecture import load_architecture
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.cell import Cell
 from measure.adaptive.design import knowledge
 from measure.adaptive.goal import describe, parse_goal
 from measure.adaptive.loop import Adaptive, Goal, Outcome, spent_minutes

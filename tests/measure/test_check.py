@@ -9,9 +9,11 @@ import pytest
 from rich.console import Console
 
 from fluxcost.errors import InputError, MissingDataError, UnknownNameError
-from fluxcost.performance.calibration import Calibration, Cell, GpuIdentity
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity
 from measure.bench import Bench
 from measure.campaign import describe_run
 from measure.check.choice import telling_points

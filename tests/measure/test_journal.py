@@ -3,7 +3,9 @@
 import pytest
 
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.calibration import Cell, GpuIdentity, Samples, Stack
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.samples import Samples
 from fluxcost.workload import Shape
 from measure.journal import NAME, SYNTHETIC, Header, Journal, Row
 

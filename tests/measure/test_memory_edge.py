@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Cell, Memory, MemoryEdge, Samples
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.memory_edge import MemoryEdge
+from fluxcost.performance.measured.readings import Memory
+from fluxcost.performance.measured.samples import Samples
 from measure.probes.memory_edge import MOST, find_edge
 from measure.report import print_report
 from tests.synthetic import make_calibration

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.calibration import Calibration, Environment, Run
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.run import Environment, Run
 from measure.journal import NAME, Journal, Row
 from measure.merge import merge
 from tests.measure.test_journal import HEADER, a_cell

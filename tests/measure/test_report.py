@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from fluxcost.performance.calibration import Cell, Samples
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.samples import Samples
 from fluxcost.workload import Shape
 from measure.forecast import Forecast
 from measure.report import median_interval, print_report

@@ -78,15 +78,3 @@ def test_an_impossible_field_is_named(saved: Path):
 def test_one_cell_is_one_line(saved: Path):
     lines = saved.read_text().splitlines()
     assert sum(line.startswith('{"width"') for line in lines) == 24
-
-
-def test_host_is_what_the_stages_leave(calibration: Calibration):
-    samples = calibration.cells[0].samples
-    assert samples is not None
-    total = (
-        samples.text_encode_s[0]
-        + sum(samples.denoise_step_s[0])
-        + samples.vae_decode_s[0]
-        + samples.host_s[0]
-    )
-    assert total == pytest.approx(samples.wall_s[0])

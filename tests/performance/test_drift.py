@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
-from fluxcost.performance.calibration import Calibration, Cell, Samples, Soak
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.common import START_SIGMAS
 from fluxcost.performance.drift import Drift
 from fluxcost.performance.fit import fit
 from fluxcost.performance.groups import fitted_cells, groups_of
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.probes import Soak
+from fluxcost.performance.measured.samples import Samples
 from fluxcost.performance.pause import Pause
 from fluxcost.workload import Shape
 from tests.synthetic import make_calibration

@@ -16,9 +16,12 @@ from fluxcost.errors import (
 )
 from fluxcost.estimate import Source
 from fluxcost.performance import common
-from fluxcost.performance.calibration import Calibration, Cell, Stack, WeightScale
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.common import START_SIGMAS
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.measured.probes import WeightScale
 from fluxcost.workload import Shape
 from tests.synthetic import Machine, make_calibration
 

@@ -4,9 +4,11 @@ import pytest
 
 from fluxcost.errors import DocumentError, InputError, MissingDataError
 from fluxcost.performance.architecture import load_architecture
-from fluxcost.performance.calibration import Calibration, MatmulCeiling, Stack
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.gpus import gpu_rates
+from fluxcost.performance.measured.ceilings import MatmulCeiling
+from fluxcost.performance.measured.identity import Stack
 from fluxcost.performance.products import step_products
 from fluxcost.performance.work import denoise_step
 from fluxcost.workload import Shape

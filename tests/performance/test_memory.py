@@ -3,8 +3,9 @@
 import pytest
 
 from fluxcost.errors import MissingDataError
-from fluxcost.performance.calibration import Calibration, Memory
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.measured.readings import Memory
 from fluxcost.workload import Shape
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Cell
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.workload import Shape
 
 EAGER = fit(load_calibration("h200-sxm/flux2-klein-4b/eager-bf16"))

@@ -3,9 +3,10 @@
 import pytest
 
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.room import largest_batch
 from fluxcost.workload import Shape
 from tests.synthetic import Machine

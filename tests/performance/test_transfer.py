@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Stack
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.gpus import gpu_rates
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.measured.identity import Stack
 from fluxcost.performance.transfer.transferred import transfer, weights_gib
 from fluxcost.performance.work import transformer_parameters
 from fluxcost.workload import Shape

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from fluxcost.errors import InfeasibleError, MissingDataError, UnknownNameError
-from fluxcost.performance.calibration import Calibration, Sameness, Stack
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.measured.sameness import Sameness
 from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.comparison import Comparison, Picture, any_stack, compare
 from tests.planning.made import TODAY, catalog, offer, tariff, workload

@@ -26,7 +26,7 @@ def planned(**constraints):
 @pytest.fixture(autouse=True)
 def without_floors(monkeypatch):
     """The made machine is faster than klein-9B's arithmetic allows on a real one."""
-    monkeypatch.setattr("fluxcost.performance.fit.check_floors", lambda *_: None)
+    monkeypatch.setattr("fluxcost.performance.parts.check_floors", lambda *_: None)
 
 
 def test_commercial_use_is_refused_on_gpus_and_sold_by_an_api():

@@ -11,8 +11,9 @@ import pytest
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, InputError, UnknownNameError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, GpuIdentity, Stack
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import fit
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
 from fluxcost.planning.plans import Plans
 from fluxcost.planning.search import plan
 from fluxcost.workload import Shape, Workload

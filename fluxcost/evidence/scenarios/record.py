@@ -21,8 +21,10 @@ from fluxcost.documents import (
     refuse_broken_seal,
     write_sealed,
 )
-from fluxcost.performance.calibration import GpuIdentity, Run, Stack, Telemetry
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.readings import Telemetry
+from fluxcost.performance.measured.run import Run
 from fluxcost.records import Count, Name, NonNegative, Positive, Record
 from fluxcost.workload import Shape
 

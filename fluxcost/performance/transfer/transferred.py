@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
+from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
 from fluxcost.estimate import Draws, Estimate, Source, derive
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.fit import SAME_RATE, STATISTICS, Fit
+from fluxcost.performance.fit import Fit
 from fluxcost.performance.floor import Floor, floor_at
 from fluxcost.performance.groups import STAGES, Stage, stage_counts
 from fluxcost.performance.region import check_batch
-from fluxcost.performance.sampling import Statistic
+from fluxcost.performance.sampling import Statistic, check_statistic
+from fluxcost.performance.saturation import saturating_batch
 from fluxcost.performance.stages import StageName
 from fluxcost.performance.transfer.scaling import (
     OTHER_GENERATION_SIGMA,
@@ -96,10 +97,7 @@ class Transferred:
             statistic: "median", "mean", "p95" or "p99" over calls.
         """
         self._check(shape, batch)
-        if statistic not in STATISTICS:
-            raise InputError(
-                f"statistic is {statistic!r}; expected one of {', '.join(STATISTICS)}."
-            )
+        check_statistic(statistic)
         times = self.fitted.times
         factor, _ = times.tail(shape, batch, statistic)
         pause = times.pause_seconds(shape.pixels, batch, shape.steps)
@@ -188,16 +186,12 @@ class Transferred:
 
     def best_batch(self, shape: Shape) -> int:
         """Return the smallest batch that reaches the highest throughput that fits in memory."""
-        rates: dict[int, float] = {}
-        for batch in range(1, self.fitted.region.most_batch(shape) + 1):
-            try:
-                rates[batch] = batch / self.occupancy(shape, batch).value
-            except (InfeasibleError, UntrustworthyError):
-                continue
-        if not rates:
+        batches = range(1, self.fitted.region.most_batch(shape) + 1)
+        best = saturating_batch(batches, lambda batch: self.occupancy(shape, batch))
+        if best is None:
             self.latency(shape, 1)  # says why
-        enough = SAME_RATE * max(rates.values())
-        return min(batch for batch, rate in rates.items() if rate >= enough)
+            raise MissingDataError(f"{self.alias}: no batch of {shape} can be answered.")
+        return best
 
     def floor(self, shape: Shape, batch: int = 1) -> Floor:
         """Return the least time each stage takes at the datasheet's rates."""

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import FluxcostError, InputError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, Load, read_calibration
+from fluxcost.performance.calibration import Calibration, read_calibration
 from fluxcost.performance.fit import fit
+from fluxcost.performance.measured.load import Load
 from fluxcost.workload import Shape
 from measure.cli import app
 from measure.endpoint.client import NO_ANSWER, Target

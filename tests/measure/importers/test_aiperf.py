@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import DocumentError, FluxcostError, InputError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, GpuIdentity, read_calibration
+from fluxcost.performance.calibration import Calibration, read_calibration
 from fluxcost.performance.fit import fit
+from fluxcost.performance.measured.identity import GpuIdentity
 from fluxcost.workload import Shape
 from measure.cli import app
 from measure.importers.aiperf import read_aiperf

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 import fluxcost as fc
-from fluxcost.performance.calibration import Replica, read_calibration
+from fluxcost.performance.calibration import read_calibration
+from fluxcost.performance.measured.replicas import Replica
 from measure.journal import NAME
 from tests.measure.replicas.fleets import start, workers_of
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.performance.calibration import Replica, read_calibration
+from fluxcost.performance.calibration import read_calibration
+from fluxcost.performance.measured.replicas import Replica
 from tests.measure.replicas.fleets import SUITE, start
 
 pytestmark = pytest.mark.alone

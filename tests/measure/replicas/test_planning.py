@@ -173,6 +173,7 @@ def test_a_dry_run_lists_the_windows_and_starts_nothing(capsys, monkeypatch, tmp
         (("--suite", SUITE, "--gpus", "2", "--device", "tpu"), "expected cuda or cpu"),
         (("--suite", SUITE, "--gpus", "2", "--cores", "99999"), "--cores is 99999"),
         (("--suite", "core", "--gpus", "2", "--threads"), "no suite has points of it"),
+        (("--suite", SUITE, "--gpus", "2", "--nodes", "0"), "nodes is 0; expected: greater than"),
     ],
 )
 def test_a_mistake_is_one_sentence(capsys, monkeypatch, tmp_path, options, sentence):

@@ -15,7 +15,8 @@ import uvicorn
 from PIL import Image
 
 from fluxcost.capacity.fleet import Batching
-from fluxcost.performance.calibration import Environment, GpuIdentity, Stack
+from fluxcost.performance.measured.identity import GpuIdentity, Stack
+from fluxcost.performance.measured.run import Environment
 from fluxcost.workload import Shape
 from measure.serving.log import RequestLog
 from measure.serving.maker import Identity

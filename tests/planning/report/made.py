@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from fluxcost.economics.catalog import Catalog
-from fluxcost.performance.calibration import Stack
+from fluxcost.performance.measured.identity import Stack
 from fluxcost.planning.report.report import Report, report
 from fluxcost.planning.search import plan
 from fluxcost.workload import Workload

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from fluxcost.errors import InputError
+from measure.commands import options
+from measure.commands.output import OUT
 
 
 def quality(
+    *,
     suite: Annotated[str, typer.Option(help="clip, lpips, steps or binding.")],
     out: Annotated[Path, typer.Option(help="Folder of pictures, journal and record.")],
     weights: Annotated[
@@ -24,9 +26,9 @@ def quality(
     lpips: Annotated[
         str | None, typer.Option(help="Folder of the network that judges lpips.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Model name or architecture YAML.")] = "flux2-klein-4b",
-    stack: Annotated[str, typer.Option(help="Optimization stack.")] = "eager-bf16",
-    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+    model: options.Model = options.MODEL,
+    stack: options.Stack = options.STACK,
+    device: options.Device = "cuda",
     seed: Annotated[int, typer.Option(help="Of the first picture of each prompt.")] = 0,
     size: Annotated[str, typer.Option(help="Width x height, pixels.")] = "1024x1024",
     seeds: Annotated[
@@ -43,7 +45,6 @@ def quality(
     from fluxcost.performance.quality.figures import figures
     from measure.quality.run import QualityRequest, execute
 
-    console = Console()
     record = execute(
         QualityRequest(
             suite=suite,
@@ -60,7 +61,7 @@ def quality(
             steps=_counts(steps),
             prompts=prompts,
         ),
-        console,
+        OUT,
     )
     table = Table("metric", "prompts", "steps", "pictures", "value", "90 % interval")
     for each in figures(record):
@@ -68,7 +69,7 @@ def quality(
         interval = f"{value.low:.3f}-{value.high:.3f}"
         counts = (str(each.steps), str(each.pictures))
         table.add_row(each.metric, each.category, *counts, f"{value.value:.3f}", interval)
-    console.print(table)
+    OUT.print(table)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""What a calibration holds, one thing measured a file."""

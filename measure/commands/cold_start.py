@@ -1,0 +1,50 @@
+"""`python -m measure cold-start`: processes from nothing to their first images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from measure.commands import options
+from measure.commands.output import OUT
+
+
+def cold_start(
+    *,
+    stack: Annotated[list[str], typer.Option(help="Optimization stack; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Folder of one journal a stack.")],
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="WIDTHxHEIGHTxSTEPS, in the order called; repeatable; 1024x1024x4."),
+    ] = None,
+    calls: Annotated[int, typer.Option(min=1, help="Calls of each shape.")] = 6,
+    model: options.Model = options.MODEL,
+    weights: Annotated[
+        str | None, typer.Option(help="Checkpoint folder; default: synthetic weights.")
+    ] = None,
+    device: options.Device = "cuda",
+    seed: Annotated[int, typer.Option(help="Of weights and latents.")] = 0,
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for weights and compile cache; default OUT.")
+    ] = None,
+) -> None:
+    """Time fresh processes from nothing to their first images, compile cache empty and filled."""
+    from measure.runner import device_of
+    from measure.shapes import parse_shape
+    from measure.starts.command import execute
+    from measure.starts.probe import Asked
+
+    shapes = [parse_shape("--shape", each) for each in shape or ("1024x1024x4",)]
+    asked = Asked(
+        model=model,
+        stack=stack[0],
+        weights=weights,
+        device=str(device_of(device)),
+        seed=seed,
+        points=tuple((each.width, each.height, each.steps, 1) for each in shapes),
+        calls=calls,
+        scratch=scratch or out,
+    )
+    execute(asked, tuple(dict.fromkeys(stack)), out, OUT)

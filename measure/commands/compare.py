@@ -1,0 +1,32 @@
+"""`python -m measure compare`: two records, cell by cell."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from measure.commands.output import OUT
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Alias or file of the record compared with.")],
+    second: Annotated[str, typer.Argument(help="Alias or file of the record compared.")],
+    across: Annotated[
+        list[str] | None, typer.Option(help="A field whose difference is the point; repeatable.")
+    ] = None,
+) -> None:
+    """Compare two records cell by cell: how many times faster, and is it more than noise?"""
+    from fluxcost.performance.library import load_calibration
+    from measure.compare import compare as ratios
+    from measure.compare import verdict
+
+    cells, mean = ratios(load_calibration(first), load_calibration(second), across or ())
+    table = Table("cell", "first s", "second s", "second / first", "verdict")
+    for cell in cells:
+        ratio = f"{cell.ratio.value:.3f} ({cell.ratio.low:.3f}-{cell.ratio.high:.3f})"
+        seconds = (f"{each.value:.4f}" for each in (cell.first, cell.second))
+        table.add_row(f"{cell.shape}, batch {cell.batch}", *seconds, ratio, cell.verdict)
+    OUT.print(table)
+    OUT.print(f"geometric mean of {len(cells)} cells: {mean.value:.3f}; {verdict(mean)}")

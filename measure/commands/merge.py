@@ -1,0 +1,26 @@
+"""`python -m measure merge`: several campaigns as one calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from measure.commands import options
+from measure.commands.output import OUT
+
+
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Calibrations (.json) or journals (.jsonl).")],
+    out: options.NewFile,
+) -> None:
+    """Join campaigns of one GPU type, model and stack, each cell with its run."""
+    from measure.merge import differences
+    from measure.merge import merge as join
+
+    calibration = join(files)
+    calibration.save(out)
+    OUT.print(f"{len(calibration.cells)} cells of {len(calibration.runs)} runs in {out}")
+    for name, told in differences(calibration).items():
+        OUT.print(f"[yellow]runs differ in {name}: {told}[/]")

@@ -1,0 +1,60 @@
+"""`python -m measure serve`: the endpoint that plans assume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from measure.commands import options
+
+
+def serve(
+    *,
+    model: options.Model = options.MODEL,
+    stack: options.Stack = options.STACK,
+    weights: options.Weights = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="cuda, cuda:N or cpu; repeatable, a replica each.")
+    ] = None,
+    max_batch: Annotated[int, typer.Option(help="Most images of one call.")] = 1,
+    max_wait: Annotated[
+        float, typer.Option(help="Longest a request is held back for company, seconds.")
+    ] = 0.0,
+    queue_limit: Annotated[
+        int, typer.Option(help="Images that may wait; requests past it get status 429.")
+    ] = 64,
+    warm: Annotated[
+        list[str] | None,
+        typer.Option(help="WIDTHxHEIGHTxSTEPS to make before ready; repeatable."),
+    ] = None,
+    batch_sizes: Annotated[
+        str | None,
+        typer.Option(help="Batches to warm, calls are filled up to; default by the stack."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8000,
+    log: Annotated[
+        Path | None, typer.Option(help="Request log (CSV) to append to, for fluxcost reconcile.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of synthetic weights.")] = 0,
+) -> None:
+    """Serve images over an OpenAI-compatible endpoint, batched as the simulator assumes."""
+    from measure.serving.server import Pipelines, ServeRequest
+    from measure.serving.server import serve as run_server
+
+    pipelines = Pipelines(
+        model=model,
+        stack=stack,
+        weights=weights,
+        devices=tuple(device or ("cuda",)),
+        max_batch=max_batch,
+        max_wait_s=max_wait,
+        queue_limit=queue_limit,
+        warm=tuple(warm or ()),
+        batch_sizes=batch_sizes,
+        seed=seed,
+    )
+    asked = ServeRequest(pipelines, host, port, log)
+    run_server(asked, lambda line: typer.echo(line, err=True))

@@ -1,0 +1,1 @@
+"""The sections of docs/models.md, one a file."""
