@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fluxcost.performance.calibration import Calibration, Cell
+from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.common import START_SIGMAS, Waits, start_squares
+from fluxcost.performance.measured.cell import Cell
 
 
 def slower(cell: Cell, factor: float) -> Cell:
