@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,6 +18,22 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+EXTRAS = {
+    "accelerate": "measure",
+    "diffusers": "measure",
+    "fastapi": "serve",
+    "httpx": "serve",
+    "PIL": "measure",
+    "prometheus_client": "serve",
+    "pynvml": "measure",
+    "safetensors": "measure",
+    "torch": "measure",
+    "torchmetrics": "quality",
+    "transformers": "measure",
+    "uvicorn": "serve",
+}
+"""The extra that holds a module which not every installation has."""
+
 _out = Console()
 if not _out.is_terminal:
     _out = Console(width=150)  # a file has no width of its own, and tables wrap badly at 80
@@ -465,5 +481,14 @@ def main() -> None:
     try:
         app()
     except FluxcostError as error:
-        typer.echo(f"measure: {error}", err=True)
-        raise SystemExit(2) from None
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise  # a fault of ours
+        extra = EXTRAS[error.name]
+        _fail(f"{error.name} is not installed; pip install 'fluxcost[{extra}]'.")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"measure: {message}", err=True)
+    raise SystemExit(2) from None

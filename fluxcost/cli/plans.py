@@ -124,6 +124,8 @@ def plan(
         seed=seed,
         qualities=with_shipped(quality),
     )
+    if rejected and not plans.ranked and not json:
+        _show_rejected(plans)  # what the failure that follows rests on
     best = plans.best
     _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
@@ -145,7 +147,7 @@ def plan(
         _show_explanation(told)
     show_text(_tally(plans))
     if rejected:
-        show_table([item.to_dict() for item in plans.rejected])
+        _show_rejected(plans)
 
 
 def _only(workloads: Sequence[Path]) -> Path:
@@ -240,6 +242,10 @@ def _volume(workload: fc.Workload) -> str:
     if workload.deadline is not None:
         return f"ready within {workload.deadline.hours:g} hours of renting"
     return "every month"
+
+
+def _show_rejected(plans: fc.Plans) -> None:
+    show_table([item.to_dict() for item in plans.rejected])
 
 
 def _tally(plans: fc.Plans) -> str:
