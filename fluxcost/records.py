@@ -78,7 +78,7 @@ def _fail_fast(schema: Any) -> None:  # noqa: ANN401 - a tree of dicts and lists
 SLIP = 0.8
 """Likeness of two names, by difflib's ratio, from which one is a slip of the other."""
 
-MOST_NAMED = 6
+MOST_NAMED = 12
 """Missing fields that are all named; of more, the first is, and the others counted."""
 
 WORD = 5
@@ -142,7 +142,7 @@ def refuse(error: ValidationError, where: str, record: type[BaseModel]) -> NoRet
     field = _path(first["loc"]) or "the whole record"
     more = _count_further({problem["loc"] for problem in problems} - {first["loc"]}, first["loc"])
     if first["type"] == "missing":
-        raise InputError(f"{where}: {_missing(problems, more)}.") from None
+        raise InputError(f"{where}: {_missing(problems)}.") from None
     if first["type"] == "extra_forbidden":
         remedy = _remedy(first["loc"], record)
         ending = f"{more}." if more or not remedy.endswith("?") else ""
@@ -152,13 +152,15 @@ def refuse(error: ValidationError, where: str, record: type[BaseModel]) -> NoRet
     raise InputError(f"{where}: {field} is {value}; expected: {expected}{more}.") from None
 
 
-def _missing(problems: list[ErrorDetails], more: str) -> str:
-    """Return what is missing, all of it where that is all there is to correct."""
-    all_missing = all(problem["type"] == "missing" for problem in problems)
-    if not all_missing or not 1 < len(problems) <= MOST_NAMED:
-        return f"{_path(problems[0]['loc'])} is missing; add it{more}"
-    *others, last = (_path(problem["loc"]) for problem in problems)
-    return f"{', '.join(others)} and {last} are missing; add them"
+def _missing(problems: list[ErrorDetails]) -> str:
+    """Return what is missing, all of it unless that is very much, and how much else is wrong."""
+    absent = [problem["loc"] for problem in problems if problem["type"] == "missing"]
+    named = absent if len(absent) <= MOST_NAMED else absent[:1]
+    more = _count_further({problem["loc"] for problem in problems} - {*named}, named[0])
+    *others, last = map(_path, named)
+    if not others:
+        return f"{last} is missing; add it{more}"
+    return f"{', '.join(others)} and {last} are missing; add them{more}"
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -72,8 +72,8 @@ def test_all_that_is_missing_is_named():
     assert told({"inner": {"inner": {}}}) == (
         "x.yaml: price_usd, inner.utilization and count are missing; add them."
     )
-    assert (
-        told({"count": 0}) == "x.yaml: price_usd is missing; add it (and 2 more fields to correct)."
+    assert told({"count": 0}) == (
+        "x.yaml: price_usd and inner are missing; add them (and 1 more field to correct)."
     )
 
 

@@ -261,10 +261,17 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             "the region is not stated, which a row of your own prices may do; allowed: us-west.",
         ),
         (
+            {"gpu": "l4"},
+            {},
+            "timing",
+            "no usable timing of flux2-klein-4b on l4; measure it there.",
+        ),
+        (
             {"gpu": "a100-sxm"},
             {},
             "timing",
-            "no usable timing of flux2-klein-4b on a100-sxm; measure it there.",
+            "no usable timing of flux2-klein-4b on a100-sxm; measure it there, or spell it as one "
+            "of a100-sxm-80gb, a100-sxm-40gb.",
         ),
         (
             {"kind": "reserved"},
