@@ -270,8 +270,10 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             {"gpu": "a100-sxm"},
             {},
             "timing",
-            "no usable timing of flux2-klein-4b on a100-sxm; measure it there, or spell it as one "
-            "of a100-sxm-80gb, a100-sxm-40gb.",
+            (
+                "no usable timing of flux2-klein-4b on a100-sxm; measure it there, or spell it as "
+                "one of a100-sxm-80gb, a100-sxm-40gb."
+            ),
         ),
         (
             {"kind": "reserved"},
