@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fluxcost.errors import InputError
+from fluxcost.units import interval
 
 DRAWS = 2000
 """Draws per estimate; the standard error of a 5 % quantile is then about 0.05 sigma."""
@@ -152,6 +153,10 @@ class Estimate:
     def relative_half_width(self) -> float:
         """Half the interval over the value; the value must not be 0."""
         return (self.high - self.low) / 2 / abs(self.value)
+
+    def __str__(self) -> str:
+        """Return value, unit and interval as tables show them: `$46.23 ($40.46 to $52.66)`."""
+        return interval(self)
 
     def __format__(self, spec: str) -> str:
         """Return value and interval, each in a number's format: `f"{cost:.2f}"`."""

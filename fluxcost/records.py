@@ -14,7 +14,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     ValidationError,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, ErrorDetails
 
 from fluxcost.errors import InputError
 from fluxcost.text import shown, unprintable
@@ -78,6 +78,12 @@ def _fail_fast(schema: Any) -> None:  # noqa: ANN401 - a tree of dicts and lists
 SLIP = 0.8
 """Likeness of two names, by difflib's ratio, from which one is a slip of the other."""
 
+MOST_NAMED = 12
+"""Missing fields that are all named; of more, the first is, and the others counted."""
+
+WORD = 5
+"""Characters from which a name that is part of a field's may stand for it."""
+
 LONGEST_NAME = 80
 """Characters of an unknown name from which it is no slip of any."""
 
@@ -133,18 +139,32 @@ def refuse(error: ValidationError, where: str, record: type[BaseModel]) -> NoRet
         error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden"
     )
     first = problems[0]
-    field = ".".join(_named(part) for part in first["loc"]) or "the whole record"
+    field = _path(first["loc"]) or "the whole record"
     more = _count_further({problem["loc"] for problem in problems} - {first["loc"]}, first["loc"])
     if first["type"] == "missing":
-        raise InputError(f"{where}: {field} is missing; add it{more}.") from None
+        raise InputError(f"{where}: {_missing(problems)}.") from None
     if first["type"] == "extra_forbidden":
-        nearest = _nearest(str(first["loc"][-1]), record)
-        remedy = f"did you mean {nearest}?" if nearest else "remove it"
-        ending = f"{more}." if more or not nearest else ""
+        remedy = _remedy(first["loc"], record)
+        ending = f"{more}." if more or not remedy.endswith("?") else ""
         raise InputError(f"{where}: {field} is not a known field; {remedy}{ending}") from None
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     value = shown(_repr(first["input"]))
     raise InputError(f"{where}: {field} is {value}; expected: {expected}{more}.") from None
+
+
+def _missing(problems: list[ErrorDetails]) -> str:
+    """Return what is missing, all of it unless that is very much, and how much else is wrong."""
+    absent = [problem["loc"] for problem in problems if problem["type"] == "missing"]
+    named = absent if len(absent) <= MOST_NAMED else absent[:1]
+    more = _count_further({problem["loc"] for problem in problems} - {*named}, named[0])
+    *others, last = map(_path, named)
+    if not others:
+        return f"{last} is missing; add it{more}"
+    return f"{', '.join(others)} and {last} are missing; add them{more}"
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(_named(part) for part in loc)
 
 
 def _named(part: int | str) -> str:
@@ -161,10 +181,34 @@ def _repr(value: object) -> str:
         return f"a {type(value).__name__} of too many digits to show"
 
 
-def _nearest(name: str, record: type[BaseModel]) -> str | None:
-    """Return the field of a record, or of those in it, that a name is a slip of."""
-    known = () if len(name) > LONGEST_NAME else _fields_in(record)
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=SLIP)), None)
+def _remedy(loc: tuple[int | str, ...], record: type[BaseModel]) -> str:
+    """Return what to do about a field that is not known: its right name, or those there are."""
+    name, here = str(loc[-1]), _fields_at(loc[:-1], record)
+    # A field of another part is known there, not here: its own name is no help.
+    known = set() if len(name) > LONGEST_NAME else {*_fields_in(record)} - {name}
+    if slip := difflib.get_close_matches(name, sorted(known), n=1, cutoff=SLIP):
+        return f"did you mean {slip[0]}?"
+    # Whoever writes `regions` asks for `allow_regions`.
+    longer = [field for field in here if len(name) >= WORD and name.lower() in field]
+    if len(longer) == 1:
+        return f"did you mean {longer[0]}?"
+    return f"remove it, or use one of {', '.join(here)}" if here else "remove it"
+
+
+def _fields_at(path: tuple[int | str, ...], record: type[BaseModel]) -> tuple[str, ...]:
+    """Return the fields of the part of a record that a path leads to; none where it may be any."""
+    schema = record.model_json_schema()
+    parts = schema.get("$defs", {})
+    here = schema
+    for step in path:
+        ways = here.get("properties", {}).get(step) if isinstance(step, str) else here.get("items")
+        ways = ways or {}
+        options = [way for way in ways.get("anyOf", [ways]) if way.get("type") != "null"]
+        if len(options) != 1:
+            return ()
+        reference = options[0].get("$ref", "").rpartition("/")[2]
+        here = parts[reference] if reference else options[0]
+    return tuple(here.get("properties", ()))
 
 
 @functools.cache

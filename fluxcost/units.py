@@ -6,8 +6,10 @@ Three significant digits, or two decimals of a dollar: more would claim a precis
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from fluxcost.estimate import Estimate
+if TYPE_CHECKING:
+    from fluxcost.estimate import Estimate
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -50,6 +52,8 @@ def quantity(value: float, unit: str) -> str:
     """Return a value with its unit as a person would write it."""
     if unit == "s":
         return seconds(value)
+    if unit == "1":
+        return significant(value)
     return _number(value, unit) + (unit.removeprefix("USD") if _is_usd(unit) else f" {unit}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
@@ -36,6 +37,22 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """In the order that help lists them."""
 
+EXTRAS = {
+    "accelerate": "measure",
+    "diffusers": "measure",
+    "fastapi": "serve",
+    "httpx": "serve",
+    "PIL": "measure",
+    "prometheus_client": "serve",
+    "pynvml": "measure",
+    "safetensors": "measure",
+    "torch": "measure",
+    "torchmetrics": "quality",
+    "transformers": "measure",
+    "uvicorn": "serve",
+}
+"""The extra that holds a module which not every installation has."""
+
 app = typer.Typer(
     help="Time real image generation and write calibrations.",
     add_completion=False,
@@ -51,5 +68,14 @@ def main() -> None:
     try:
         app()
     except FluxcostError as error:
-        typer.echo(f"measure: {error}", err=True)
-        raise SystemExit(2) from None
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise  # a fault of ours
+        extra = EXTRAS[error.name]
+        _fail(f"{error.name} is not installed; pip install 'fluxcost[{extra}]'.")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"measure: {message}", err=True)
+    raise SystemExit(2) from None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import fluxcost as fc
-from fluxcost.cli import simulating
+from fluxcost.cli import app, simulating
 from fluxcost.economics.volume import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
@@ -116,6 +116,15 @@ def test_plan_shows_the_table_the_working_and_what_was_rejected(capsys, files: F
     assert any(line.startswith("1: 100,000 images of ") for line in lines)
     assert lines[-1].endswith("--rejected lists them.")
     assert "allow_providers" in shown(capsys, *command, "--rejected")
+
+
+def test_plan_lists_what_was_rejected_where_nothing_is_left(capsys, files: Files):
+    files.write_workload(WORKLOAD | {"constraints": {"allow_regions": ["eu"]}})
+    given = ["--prices", files.prices, "--calibration", files.calibration, "--rejected"]
+    assert app.run(["plan", *map(str, [files.workload, *given])]) == app.NO_ANSWER
+    told = capsys.readouterr()
+    assert "the region is not stated" in told.out
+    assert "--rejected, or `rejected` in Python, says why each" in told.err
 
 
 def test_plan_sets_the_stacks_of_an_offer_side_by_side(capsys, files: Files):

@@ -1,5 +1,6 @@
 """`fluxcost export` from a workload and from the JSON of its plans."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -28,3 +29,16 @@ def test_a_file_of_something_else_is_refused(capsys, tmp_path: Path):
     other.write_text("{}")
     told = refused(capsys, "export", other, "--to", "kubernetes", "--out", tmp_path / "x.yaml")
     assert told.startswith(f"{other}: not the JSON of a plan ('recipe'); give what ")
+
+
+def test_the_hours_that_no_tool_rents_by_are_told(capsys, tmp_path: Path):
+    out = tmp_path / "task.yaml"
+    ask = ["export", EXAMPLE, "--to", "skypilot", "--out", out]
+    first, *more = shown(capsys, *ask).splitlines()
+    assert first.endswith(", always-on, for skypilot")
+    plans = json.loads(shown(capsys, "plan", EXAMPLE, "--json"))["plans"]
+    best = next(plan for plan in plans if plan["mode"] == "scheduled")
+    (told,) = more
+    assert f"by the hours of the day, for ${best['total']['value']:,.2f}/month; " in told
+    named = ["--option", "lambda/h100-sxm-2x"]
+    assert len(shown(capsys, *ask, *named).splitlines()) == 1

@@ -119,7 +119,7 @@ def test_starts_without_their_startup_are_refused(capsys, files: Files):
     [
         ({"utilization": None}, "utilization is missing; add it."),
         ({"utilization": float("nan")}, "utilization is nan; expected: a finite number."),
-        ({"speed": 1}, "speed is not a known field; remove it."),
+        ({"objectives": 1}, "objectives is not a known field; did you mean objective?"),
         ({"version": 2}, "version is 2; expected at most 1; upgrade fluxcost."),
         (
             {"format": "other"},

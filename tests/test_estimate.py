@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxcost import units
 from fluxcost.errors import InputError
 from fluxcost.estimate import DRAWS, LEVEL, Estimate, Source, derive, standard_normal
 
@@ -36,6 +37,14 @@ def test_a_format_is_that_of_the_value_and_both_ends():
     spread = timing(2.0, noise=0.1)
     assert f"{spread:.3f}" == f"2.000 ({spread.low:.3f} to {spread.high:.3f})"
     assert f"{spread}" == str(spread)
+
+
+def test_its_text_is_what_tables_show_and_the_evidence_stays_in_its_repr():
+    cost = Estimate.spread(46.23, {"price": 0.1}, "USD/month", Source.PUBLISHED, "a page")
+    assert f"{cost}" == str(cost) == units.interval(cost)
+    assert str(cost).startswith("$46.23/month ($")
+    assert "a page" in repr(cost)
+    assert str(Estimate.exact(0.25, "1", Source.ASSUMED, "typed")) == "0.250"
 
 
 def test_a_shared_error_cancels_in_a_ratio():

@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).parent.parent / "fluxcost"
 ROOMS = [
     "text",
     "errors",
+    "units",
     "estimate",
     "records",
     "documents",
-    "units",
     "shape",
     "limits",
     "workload",

@@ -14,6 +14,7 @@ from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_text
 from fluxcost.documents import write_atomically
 from fluxcost.planning.export.targets import read_plans
+from fluxcost.units import quantity
 
 
 class To(StrEnum):
@@ -60,6 +61,18 @@ def export(
         return
     rented = f"{chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, {chosen['mode']}"
     show_text(f"{out}: {rented}, for {to.value}")
+    if plans[0]["mode"] == "scheduled" and option is None:
+        show_text(f"   {_what_the_hours_save(plans[0], chosen)}")
+
+
+def _what_the_hours_save(best: dict[str, Any], kept: dict[str, Any]) -> str:
+    by_the_hour, around_the_clock = (
+        quantity(plan["total"]["value"], plan["total"]["unit"]) for plan in (best, kept)
+    )
+    return (
+        f"The best plan rents GPUs by the hours of the day, for {by_the_hour}; no tool is told to, "
+        f"so this one keeps them, for {around_the_clock}."
+    )
 
 
 def _chosen(plans: Sequence[dict[str, Any]], option: str | None, source: Path) -> dict[str, Any]:

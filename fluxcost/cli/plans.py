@@ -124,7 +124,7 @@ def plan(
         seed=seed,
         qualities=with_shipped(quality),
     )
-    best = plans.best
+    best = _best(plans, rejected=rejected and not json)
     _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
     _write_reports(report or [], asked, plans, timed)
@@ -145,7 +145,7 @@ def plan(
         _show_explanation(told)
     show_text(_tally(plans))
     if rejected:
-        show_table([item.to_dict() for item in plans.rejected])
+        _show_rejected(plans)
 
 
 def _only(workloads: Sequence[Path]) -> Path:
@@ -240,6 +240,16 @@ def _volume(workload: fc.Workload) -> str:
     if workload.deadline is not None:
         return f"ready within {workload.deadline.hours:g} hours of renting"
     return "every month"
+
+
+def _best(plans: fc.Plans, *, rejected: bool) -> fc.Plan:
+    if rejected and not plans.ranked:
+        _show_rejected(plans)  # what the refusal that follows rests on
+    return plans.best
+
+
+def _show_rejected(plans: fc.Plans) -> None:
+    show_table([item.to_dict() for item in plans.rejected])
 
 
 def _tally(plans: fc.Plans) -> str:

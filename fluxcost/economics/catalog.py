@@ -32,7 +32,7 @@ class _PriceFile(Record):
     tariffs: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Catalog:
     """Offers and tariffs by id.
 
@@ -43,6 +43,9 @@ class Catalog:
 
     offers: tuple[Offer, ...]
     tariffs: tuple[Tariff, ...]
+
+    def __repr__(self) -> str:
+        return f"<Catalog of {len(self.offers)} offers and {len(self.tariffs)} tariffs>"
 
     def offer(self, offer_id: str) -> Offer:
         """Return an offer by id.

@@ -68,6 +68,13 @@ class Calibration(Record):
     memory_edges: tuple[MemoryEdge, ...] = ()
     adaptive_stops: tuple[AdaptiveStop, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Calibration {self.alias}, {self.source}, {len(self.cells)} cells>"
+
+    def __str__(self) -> str:
+        """Return its name and size; the samples are in `to_dict`."""
+        return repr(self)
+
     @property
     def alias(self) -> str:
         """Such as 'h100-sxm/flux2-klein-4b/eager-bf16'."""

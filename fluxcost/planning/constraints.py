@@ -131,7 +131,7 @@ def broken_by_place_or_age(
         reason = f"the host is {row.tier}; allowed: {', '.join(tiers)}."
         return Rejected(row.id, "allow_tiers", reason)
     if regions is not None and not any(word.lower() in row.region.lower() for word in regions):
-        where = row.region or "not stated"
+        where = row.region or "not stated, which a row of your own prices may do"
         reason = f"the region is {where}; allowed: {', '.join(regions)}."
         return Rejected(row.id, "allow_regions", reason)
     return None

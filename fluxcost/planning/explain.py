@@ -145,11 +145,18 @@ def explain_fitted(
     """
     best, today = plans.best, plans.recipe.today
     base = plan_fitted(workload, prices, fits, today, "analytic").best.total.high
-    levers = [
-        Lever(change, found, found.total.high / base)
-        for change, asked in _changed(workload, steps_are_free=best.choice is None)
-        if (found := _best(asked, prices, fits, today)) is not None
-    ]
+
+    def levers_of(changes: Iterable[tuple[str, Workload]]) -> list[Lever]:
+        return [
+            Lever(change, found, found.total.high / base)
+            for change, asked in changes
+            if (found := _best(asked, prices, fits, today)) is not None
+        ]
+
+    levers = levers_of(_changed(workload, steps_are_free=best.choice is None))
+    least = min((each.ratio for each in levers), default=1.0)
+    # Two changes are worth telling only where they do what neither does alone.
+    levers += [each for each in levers_of(_paired(workload)) if each.ratio < least * WORTH_TELLING]
     worth = sorted((each for each in levers if each.ratio < WORTH_TELLING), key=_strength)
     return Explanation(
         best=best,
@@ -193,6 +200,17 @@ def _changed(workload: Workload, *, steps_are_free: bool) -> Iterator[tuple[str,
         yield (
             "half the steps, which changes the pictures",
             workload.model_copy(update={"shapes": fewer}),
+        )
+
+
+def _paired(workload: Workload) -> Iterator[tuple[str, Workload]]:
+    """Yield changes that need each other: most pages of APIs, which nobody timed, bear no date."""
+    constraints = workload.constraints
+    if not constraints.allow_untimed and not constraints.allow_stale:
+        relaxed = constraints.model_copy(update={"allow_untimed": True, "allow_stale": True})
+        yield (
+            "an API of unknown latency at an old or undated price (allow_untimed, allow_stale)",
+            workload.model_copy(update={"constraints": relaxed}),
         )
 
 

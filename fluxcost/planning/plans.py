@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Kept = TypeVar("Kept")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """One way to make the workload's images.
 
@@ -96,6 +96,10 @@ class Plan:
         """Cells, price row and assumptions the total rests on."""
         return self.total.evidence
 
+    def __repr__(self) -> str:
+        row = tables.plan_rows([self])[0]
+        return f"<Plan {row['option']}, {row['rented']}: {self.total}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain values."""
         return {
@@ -161,7 +165,7 @@ def parted(outcomes: Iterable[Kept | Rejected]) -> tuple[list[Kept], list[Reject
     return kept, rejected
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plans(Sequence[Plan]):
     """The plans of a workload, cheapest dear end first.
 
@@ -190,7 +194,8 @@ class Plans(Sequence[Plan]):
         tally = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common(3))
         raise InfeasibleError(
             f"no plan for {self.workload!r}: all {len(self.rejected)} candidates were rejected "
-            f"({tally}); relax one of these or add prices or calibrations.{self._nearest}"
+            f"({tally}; --rejected, or `rejected` in Python, says why each); relax one of these or "
+            f"add prices or calibrations.{self._nearest}"
         )
 
     @property
@@ -238,6 +243,11 @@ class Plans(Sequence[Plan]):
 
     def __iter__(self) -> Iterator[Plan]:
         return iter(self.ranked)
+
+    def __repr__(self) -> str:
+        best = f", best {self.ranked[0]!r}" if self.ranked else ""
+        rejected = len(self.rejected)
+        return f"<Plans of {self.workload!r}: {len(self)}{best}; {rejected} rejected>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return every plan and every rejection as plain values."""

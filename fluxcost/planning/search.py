@@ -12,6 +12,7 @@ from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.gpus import gpu_rates
 from fluxcost.performance.library import load_calibration, shipped_calibrations
 from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.assembly import bought, rented
@@ -160,7 +161,9 @@ def allowed_offers(
 
 def no_timing(offer: Offer, workload: Workload) -> Rejected:
     """Return why an offer whose GPU nobody timed is turned down."""
-    reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there."
+    variants = [key for key in gpu_rates() if key.startswith(f"{offer.gpu}-")]
+    spelled = f", or spell it as one of {', '.join(variants)}" if variants else ""
+    reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there{spelled}."
     return Rejected(offer.id, "timing", reason)
 
 

@@ -117,7 +117,7 @@ def test_terms_are_those_of_the_file():
         (
             "format: fluxcost-use\nuse: {kind: spot, checkpoint_s: 1, restart_s: 1}\n",
             InputError,
-            r"interruptions_per_hour is missing; add it \(and 1 more",
+            r"interruptions_per_hour and use\.spot\.\w+ are missing; add them",
         ),
     ],
 )

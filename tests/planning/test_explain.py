@@ -1,5 +1,6 @@
 """Why the best plan is what it is, on made prices where the answer is known."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -30,6 +31,17 @@ def test_an_untimed_api_at_a_tenth_is_what_would_halve_the_cost():
     assert told.levers[0].halves
     assert told.halving.startswith("an API whose latency nobody knows (allow_untimed): $")
     assert told.why_not_fewer == "1 replica is the least there is."
+
+
+def test_an_untimed_api_at_an_undated_price_is_told_though_it_takes_two_changes():
+    asked = arriving(arrivals={"requests_per_s": 0.01})
+    usd = 0.1 * 3.6 * 730 / (0.01 * 730 * 3600)
+    old = tariff(usd=usd, as_of=TODAY - dt.timedelta(days=100))
+    told = explained(asked, catalog(offer(as_of=TODAY), old))
+    assert told.levers[0].plan.option == old.id
+    assert told.halving.startswith("an API of unknown latency at an old or undated price (allow_un")
+    dated = explained(asked, catalog(offer(as_of=TODAY), tariff(usd=usd, as_of=TODAY)))
+    assert not any("allow_stale" in lever.change for lever in dated.levers)
 
 
 def test_a_marketplace_at_two_thirds_is_told_and_does_not_halve():

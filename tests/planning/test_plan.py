@@ -259,13 +259,22 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             {},
             {"allow_regions": ["us-west"]},
             "allow_regions",
-            "the region is not stated; allowed: us-west.",
+            "the region is not stated, which a row of your own prices may do; allowed: us-west.",
+        ),
+        (
+            {"gpu": "l4"},
+            {},
+            "timing",
+            "no usable timing of flux2-klein-4b on l4; measure it there.",
         ),
         (
             {"gpu": "a100-sxm"},
             {},
             "timing",
-            "no usable timing of flux2-klein-4b on a100-sxm; measure it there.",
+            (
+                "no usable timing of flux2-klein-4b on a100-sxm; measure it there, or spell it as "
+                "one of a100-sxm-80gb, a100-sxm-40gb."
+            ),
         ),
         (
             {"kind": "reserved"},
@@ -449,14 +458,29 @@ def test_a_new_gpu_needs_no_change_of_code():
     assert plans.best.gpu == "b200-sxm"
 
 
+def test_a_prompt_shows_plans_in_a_line():
+    plans = planned(
+        workload(), catalog(offer(), offer("dear", usd=9.0, status="retired", note="gone"))
+    )
+    best = plans.best
+    assert repr(best) == f"<Plan shop/h200, {best.gpus} x h200-sxm, deadline: {best.total}>"
+    assert repr(plans) == f"<Plans of 'made': {len(plans)}, best {best!r}; 1 rejected>"
+    assert repr(plans.recipe.catalog) == "<Catalog of 2 offers and 0 tariffs>"
+    assert (
+        repr(H200) == str(H200) == f"<Calibration {H200.alias}, measured, {len(H200.cells)} cells>"
+    )
+    nothing = planned(workload(), catalog(offer(status="retired", note="gone")))
+    assert repr(nothing) == "<Plans of 'made': 0; 1 rejected>"
+
+
 def test_no_plan_at_all_is_infeasible_and_says_why():
     plans = planned(workload(), catalog(offer(status="retired", note="gone")))
     assert len(plans) == 0
     with pytest.raises(InfeasibleError) as caught:
         _ = plans.best
     assert str(caught.value) == (
-        "no plan for 'made': all 1 candidates were rejected (1 by price); relax one of these or "
-        "add prices or calibrations."
+        "no plan for 'made': all 1 candidates were rejected (1 by price; --rejected, or "
+        "`rejected` in Python, says why each); relax one of these or add prices or calibrations."
     )
 
 
