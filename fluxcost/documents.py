@@ -187,6 +187,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number JSON allows")
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; a name too long for one leads nowhere."""
+    with contextlib.suppress(OSError):
+        return path.is_file()
+    return False
+
+
 def read_text(path: Path) -> str:
     """Read a UTF-8 text file of at most `MAX_BYTES`.
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from fluxcost.counts import MOST_IMAGES
 from fluxcost.documents import decoded, parse_yaml, read_yaml, refuse_other_format
 from fluxcost.errors import InputError
 from fluxcost.limits import Constraints, Objective, QualityFloor
@@ -47,7 +48,7 @@ SECONDS_PER_MONTH = 730 * 3600
 HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
 
-Images = Annotated[int, Field(ge=1, le=10**12, strict=True)]
+Images = Annotated[int, Field(ge=1, le=MOST_IMAGES, strict=True)]
 Hours = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, strict=True)]
 Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)]
 Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict=True)]

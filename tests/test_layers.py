@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "fluxcost"
 ROOMS = [
     "text",
     "errors",
+    "counts",
     "estimate",
     "records",
     "documents",

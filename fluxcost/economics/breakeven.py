@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fluxcost.counts import MOST_IMAGES, refuse_outside
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -37,7 +38,7 @@ from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.economics.verdict import SINGLE, Verdict, reason_of, verdict_of
 from fluxcost.economics.volume import Sessions, stairs_of, volume_of
-from fluxcost.errors import InfeasibleError, InputError
+from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.workload import Shape
 
@@ -107,8 +108,7 @@ class BreakEven:
             InputError: images is under 1.
             InfeasibleError: One instance rented by the session cannot make so many.
         """
-        if isinstance(images, bool) or images < 1:
-            raise InputError(f"images is {images!r}; expected at least 1.")
+        refuse_outside("images", images, 1, MOST_IMAGES)
         instances, rent = self._bill(images)
         api = self.tariff_usd_per_image.scaled(images, "USD/month")
         return CurvePoint(images, instances, rent, api, float(np.mean(rent.draws < api.draws)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fluxcost.counts import MOST_IMAGES
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError
@@ -121,7 +122,7 @@ def at_volume(workload: Workload, factor: float) -> Workload:
         )
     if arrivals is not None and arrivals.trace is not None:
         raise InputError(f"{workload.name}: a trace has its own times; state a rate to vary it.")
-    images = min(10**12, max(1, round(workload.images * factor)))
+    images = min(MOST_IMAGES, max(1, round(workload.images * factor)))
     if deadline is not None:
         return workload.model_copy(
             update={"deadline": deadline.model_copy(update={"images": images})}

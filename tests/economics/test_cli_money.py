@@ -46,7 +46,7 @@ def test_breakeven_finds_the_month_to_switch(capsys, files: Files):
     assert shown_json(capsys, *command, *growing)["switch"] == expected.to_dict()
     assert f"switch              {expected.sentence}" in shown(capsys, *command, *growing)
     message = refused(capsys, *command, "--images-per-month", 1, "--months", 0)
-    assert message == "months is 0; expected 1 to 120."
+    assert message == "months is 0; expected a whole number from 1 to 120."
 
 
 def test_cost_shows_what_is_beside_the_model(capsys, files: Files, tmp_path: Path):

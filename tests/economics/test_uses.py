@@ -308,6 +308,7 @@ def test_compiling_is_what_a_filled_cache_saves_of_the_first_call():
         (lambda: transfer_s(-1, 1), "gib is -1"),
         (lambda: Terms(tax_share=19), "tax_share is 19"),
         (lambda: month(AlwaysOn(1), images=0), "images is 0"),
+        (lambda: month(AlwaysOn(1), images=10**400), "images is 10+; expected a whole number from"),
     ],
 )
 def test_what_cannot_be_is_refused(make, reason):
