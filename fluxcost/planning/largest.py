@@ -85,7 +85,8 @@ def largest_volume(
         seed: Of the simulation.
 
     Raises:
-        InputError: No limit is given, one is out of range, or the volume cannot be varied.
+        InputError: No limit is given, one is out of range or allows over `MOST` times the volume,
+            or the volume cannot be varied.
         InfeasibleError: Not even the least volume keeps within the limit.
     """
     catalog, today = catalog or load_catalog(), today or today_utc()
@@ -162,6 +163,11 @@ def _most(enough: Callable[[float], bool], limit: str, workload: Workload) -> fl
             low = high = high * 4
         else:
             high *= 4
+    if high <= low:
+        raise InputError(
+            f"{workload.name}: {limit} allow over {MOST:,.0f} times its volume, so the most is not "
+            "known; expected a tighter limit, or a larger volume to start from."
+        )
     while high / low > 1 + PRECISION:
         middle = math.sqrt(low * high)
         if enough(middle):
