@@ -216,6 +216,10 @@ def break_even(
     )
     count = None if sessions is None else sessions.per_month
     verdict = verdict_of(volume.point, capacity.value, count, crossings)
+    single = volume.within(capacity) if verdict in SINGLE else None
+    if single is not None and len(crossings) == 1:
+        # The only crossing is that volume, whose worlds may cross on other steps of rent.
+        crossings = (Crossing("rent", single),)
     return BreakEven(
         offer=offer.id,
         tariff=tariff.id,
@@ -240,7 +244,7 @@ def break_even(
         _offer=offer,
         _rent=rent,
         _seconds=seconds,
-        _volume=volume.within(capacity) if verdict in SINGLE else None,
+        _volume=single,
     )
 
 
