@@ -216,7 +216,9 @@ def _write_reports(
 def _show_explanation(told: Explanation) -> None:
     show_text(f"   What would halve the cost? {told.halving}")
     for lever in told.levers:
-        show_text(f"   {percent(lever.ratio)} of the cost: {lever.change}, {lever.plan.option}.")
+        show_text(
+            f"   {percent(lever.ratio)} of what it may cost: {lever.change}, {lever.plan.option}."
+        )
     cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
     show_text(f"   CPU cores each replica needs: {cores}.")
     if told.pareto:
