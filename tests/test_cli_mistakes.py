@@ -99,7 +99,7 @@ def test_a_fleet_that_cannot_be_simulated_is_refused(
     assert refused(capsys, *command).startswith(start)
 
 
-@pytest.mark.parametrize("utilization", ["0", "1.5", "-0.2", "nan", "inf"])
+@pytest.mark.parametrize("utilization", ["0", "1e-308", "0.0009", "1.5", "-0.2", "nan", "inf"])
 def test_a_utilization_out_of_range_is_refused(capsys, files: Files, utilization: str):
     message = refused(
         capsys, "cost", "--calibration", files.calibration, "--offer", "runpod/h200-secure",
