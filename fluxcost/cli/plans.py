@@ -21,7 +21,7 @@ from fluxcost.planning.largest import Largest
 from fluxcost.planning.replay import Replay
 from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
-from fluxcost.units import percent, significant, usd
+from fluxcost.units import counted, percent, significant, usd
 
 SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
 """Columns that a narrow terminal does without, first to go first."""
@@ -264,7 +264,7 @@ def _show_largest(found: Largest, *, json: bool) -> None:
 def _images(workload: fc.Workload) -> str:
     if workload.arrivals is not None and workload.arrivals.trace is not None:
         return "the images of a trace"
-    return f"{workload.images:,} images"
+    return counted(workload.images, "image")
 
 
 def _volume(workload: fc.Workload) -> str:
