@@ -187,6 +187,27 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number JSON allows")
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; a name too long for one leads nowhere."""
+    with contextlib.suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path leads to a folder; a name too long for one leads nowhere."""
+    with contextlib.suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that a pattern fits, by name; none where there is no folder."""
+    with contextlib.suppress(OSError):
+        return sorted(folder.glob(pattern))
+    return []
+
+
 def read_text(path: Path) -> str:
     """Read a UTF-8 text file of at most `MAX_BYTES`.
 

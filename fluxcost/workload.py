@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from fluxcost.counts import MOST_IMAGES
 from fluxcost.documents import decoded, parse_yaml, read_yaml, refuse_other_format
 from fluxcost.errors import InputError
 from fluxcost.limits import Constraints, Objective, QualityFloor
@@ -24,6 +25,7 @@ from fluxcost.records import Name, Record
 from fluxcost.shape import Shape, ShapeShare
 
 __all__ = (
+    "LEAST_UTILIZATION",
     "SECONDS_PER_MONTH",
     "Arrivals",
     "Constraints",
@@ -44,13 +46,16 @@ VERSION = 1
 SECONDS_PER_MONTH = 730 * 3600
 """A month is 730 hours: 365 days over 12."""
 
+LEAST_UTILIZATION = 0.001
+"""Least share of rented time in which images are made; nothing is planned or priced under it."""
+
 HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
 
-Images = Annotated[int, Field(ge=1, le=10**12, strict=True)]
+Images = Annotated[int, Field(ge=1, le=MOST_IMAGES, strict=True)]
 Hours = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, strict=True)]
 Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False, strict=True)]
-Utilization = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False, strict=True)]
+Utilization = Annotated[float, Field(ge=LEAST_UTILIZATION, le=1, allow_inf_nan=False, strict=True)]
 Rate = Annotated[float, Field(ge=1e-6, le=1e5, allow_inf_nan=False, strict=True)]
 Variation = Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False, strict=True)]
 CompileCache = Literal["empty", "shipped"]

@@ -51,6 +51,11 @@ def test_a_shape_out_of_range_is_refused(capsys, files: Files, options: list[Any
         (["validate", "--against", "x"], "--against is 'x' but no calibration is given; name the"),
         (["prices", "--gpu", "h200"], "GPU 'h200' is not known among "),
         (["prices", "--model", "flux"], "model 'flux' is not known among "),
+        (["prices", "--prices", "n" * 5000], "nnn"),
+        (
+            ["plan", str(ROOT / "examples/newsroom.yaml"), "--quality", "n" * 5000],
+            "quality record 'nnn",
+        ),
         (["prices", "--prices", "nowhere"], "nowhere: holds no gpus/*.yaml or apis/*.yaml; give a"),
     ],
 )
@@ -94,7 +99,7 @@ def test_a_fleet_that_cannot_be_simulated_is_refused(
     assert refused(capsys, *command).startswith(start)
 
 
-@pytest.mark.parametrize("utilization", ["0", "1.5", "-0.2", "nan", "inf"])
+@pytest.mark.parametrize("utilization", ["0", "1e-308", "0.0009", "1.5", "-0.2", "nan", "inf"])
 def test_a_utilization_out_of_range_is_refused(capsys, files: Files, utilization: str):
     message = refused(
         capsys, "cost", "--calibration", files.calibration, "--offer", "runpod/h200-secure",

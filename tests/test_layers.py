@@ -11,6 +11,7 @@ ROOMS = [
     "text",
     "errors",
     "units",
+    "counts",
     "estimate",
     "records",
     "documents",

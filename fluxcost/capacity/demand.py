@@ -116,11 +116,11 @@ def demand_of(workload: Workload) -> Demand:
         InputError: The workload has a monthly volume and does not say how requests arrive.
         DocumentError: Its trace cannot be used.
     """
-    total = sum(share.weight for share in workload.shapes)
+    # In an order of their own, so that a seed gives the same answer however a file lists them.
+    shapes = sorted(workload.shapes, key=lambda each: (each.shape, each.priority, each.weight))
+    total = sum(share.weight for share in shapes)
     images = workload.images_per_request
-    lines = tuple(
-        Line(each.shape, each.priority, each.weight / total, images) for each in workload.shapes
-    )
+    lines = tuple(Line(each.shape, each.priority, each.weight / total, images) for each in shapes)
     shares = tuple(line.share for line in lines)
     if workload.deadline is not None:
         return Demand(lines, None, AtOnce(shares), workload.deadline.images)

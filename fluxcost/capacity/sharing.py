@@ -91,17 +91,21 @@ class SharedSimulation:
 def together(workloads: Sequence[Workload]) -> Together:
     """Return several workloads as one demand; their profiles begin at the same hour.
 
+    The parties are in the order given; their lines are in that of their names, so that a seed gives
+    each the same answer whoever is named first.
+
     Raises:
         InputError: They are fewer than two, of several models or of one name, or one of them cannot
             be judged beside others.
     """
     _refuse_unlike(workloads)
-    demands = [demand_of(workload) for workload in workloads]
+    by_name = sorted(workloads, key=lambda workload: workload.name)
+    demands = [demand_of(workload) for workload in by_name]
     streams = [demand.arrivals for demand in demands if isinstance(demand.arrivals, Stream)]
     merged = Merged(tuple(streams))
     lines: list[Line] = []
-    parties = []
-    for workload, demand, stream in zip(workloads, demands, streams, strict=True):
+    parties: dict[str, Party] = {}
+    for workload, demand, stream in zip(by_name, demands, streams, strict=True):
         share = stream.rate_per_s / merged.rate_per_s
         own = [
             Line(line.shape, line.priority, line.share * share, line.images)
@@ -109,9 +113,12 @@ def together(workloads: Sequence[Workload]) -> Together:
         ]
         assert workload.objective is not None  # noqa: S101 - those without are refused
         place = slice(len(lines), len(lines) + len(own))
-        parties.append(Party(workload.name, workload.objective, place, share))
+        parties[workload.name] = Party(workload.name, workload.objective, place, share)
         lines += own
-    return Together(Demand(tuple(lines), merged.rate_per_s, merged, None), tuple(parties))
+    return Together(
+        Demand(tuple(lines), merged.rate_per_s, merged, None),
+        tuple(parties[workload.name] for workload in workloads),
+    )
 
 
 def simulate_shared(

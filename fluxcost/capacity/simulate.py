@@ -18,6 +18,7 @@ from fluxcost.capacity.simulation import LineResult, Simulation
 from fluxcost.capacity.trial import REQUESTS, Trial
 from fluxcost.capacity.verdict import longest_queue, verdict_of
 from fluxcost.capacity.worlds import Worlds
+from fluxcost.counts import refuse_outside
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration
@@ -77,16 +78,15 @@ def simulate(
         UnknownNameError: No shipped calibration has the fleet's name.
         InfeasibleError: Replicas fail sooner than a call ends, or no request is ever answered.
     """
-    _refuse_outside("requests", requests, 100, MOST_REQUESTS)
-    _refuse_outside("replications", replications, 2, MOST_REPLICATIONS)
-    _refuse_outside("seed", seed, 0, 2**63)
+    refuse_outside("requests", requests, 100, MOST_REQUESTS)
+    refuse_outside("replications", replications, 2, MOST_REPLICATIONS)
     _refuse_bound(within_s)
     fleet = fleet if isinstance(fleet, Fleet) else fleet.fleet
     fitted = fitted_for(fleet, calibration)
     fleet = with_cold_start(fleet, fitted.calibration)
     demand = demand_of(workload)
     if demand.requests is not None:
-        _refuse_outside(f"{workload.name}: the number of images", demand.requests, 1, MOST_REQUESTS)
+        refuse_outside(f"{workload.name}: the number of images", demand.requests, 1, MOST_REQUESTS)
     service = service_of(fitted, demand.mix, fleet.batching.max_batch)
     ready_s = startup_s(workload, fitted.calibration)[0] if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
@@ -240,13 +240,6 @@ def _lines(trial: Trial, runs: list[Run], asked: list[float]) -> tuple[LineResul
         for index, line in enumerate(trial.demand.lines)
         if counts[index].any()
     )
-
-
-def _refuse_outside(field: str, value: int, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(
-            f"{field} is {value!r}; expected a whole number from {least:,} to {most:,}."
-        )
 
 
 def _refuse_bound(value: float | None) -> None:

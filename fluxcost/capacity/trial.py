@@ -12,6 +12,7 @@ from fluxcost.capacity.fleet import Fleet
 from fluxcost.capacity.pooling import Pools, pooled
 from fluxcost.capacity.servers import Rules
 from fluxcost.capacity.service import Service
+from fluxcost.counts import refuse_bad_seed
 
 REQUESTS = 50_000
 """Requests counted in one replication."""
@@ -31,6 +32,9 @@ class Trial:
         seed: Of all runs.
         requests: Asked to count in one run.
         ready_s: When the replicas are first free.
+
+    Raises:
+        InputError: The seed is out of range.
     """
 
     demand: Demand
@@ -39,6 +43,9 @@ class Trial:
     seed: int = 0
     requests: int = REQUESTS
     ready_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        refuse_bad_seed(self.seed)
 
     @functools.cached_property
     def pools(self) -> Pools:

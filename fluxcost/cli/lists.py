@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from fluxcost.cli import options
 from fluxcost.cli.importing import import_files, refresh
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.economics.importers.found import day_of
+from fluxcost.economics.rows import today_utc
 from fluxcost.economics.schema import price_file_schema
 from fluxcost.errors import FluxcostError, MissingDataError, UnknownNameError
 from fluxcost.units import usd
@@ -68,8 +70,9 @@ def prices(
         show_json(price_file_schema())
         return
     catalog = fc.load_catalog(prices)
+    day = today_utc() if at is None else _past_day(at)
     if at is not None:
-        catalog = catalog.at(day_of(at))
+        catalog = catalog.at(day)
     everyone = {row.provider for row in (*catalog.offers, *catalog.tariffs)}
     _refuse_unknown("GPU", gpu, {offer.gpu for offer in catalog.offers})
     _refuse_unknown("model", model, {tariff.model for tariff in catalog.tariffs})
@@ -87,11 +90,16 @@ def prices(
         and (model == tariff.model or (not gpu and not model))
     ]
     if not offers and not tariffs:
-        raise MissingDataError(f"{provider} sells nothing of the kind; leave one filter out.")
+        known = "" if at is None else f" known on {at}"
+        raise MissingDataError(
+            f"no price{known} is of {provider or 'any provider'} and the kind asked for; leave one "
+            "filter out."
+        )
     if json:
-        show_json({"offers": _documents(offers), "tariffs": _documents(tariffs)})
+        show_json({"offers": _documents(offers, day), "tariffs": _documents(tariffs, day)})
         return
-    for rows in (list(map(_offer_row, offers)), list(map(_tariff_row, tariffs))):
+    of_offers = [_offer_row(offer, day) for offer in offers]
+    for rows in (of_offers, [_tariff_row(tariff, day) for tariff in tariffs]):
         if rows:
             show_table(rows, spare=SPARE)
     if catalog.own:
@@ -130,46 +138,55 @@ def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
         raise UnknownNameError(kind, name, known)
 
 
-def _documents(rows: Iterable[fc.Offer] | Iterable[fc.Tariff]) -> list[dict[str, Any]]:
+def _past_day(text: str) -> dt.date:
+    day = day_of(text)
+    if day > today_utc():
+        raise fc.InputError(f"--at is {text}; expected a day that is past, or leave it out.")
+    return day
+
+
+def _documents(
+    rows: Iterable[fc.Offer] | Iterable[fc.Tariff], day: dt.date
+) -> list[dict[str, Any]]:
     return [
         row.to_dict()
         | {
-            "age_days": row.age_days(),
-            "staleness": row.staleness(),
-            "caveats": list(row.caveats()),
+            "age_days": row.age_days(day),
+            "staleness": row.staleness(day),
+            "caveats": list(row.caveats(day)),
         }
         for row in rows
     ]
 
 
-def _offer_row(offer: fc.Offer) -> dict[str, str]:
+def _offer_row(offer: fc.Offer, day: dt.date) -> dict[str, str]:
     return {
         "offer": offer.id,
         "GPU": f"{offer.gpu_count} x {offer.gpu}",
         "sold": str(offer.kind),
         "a GPU-hour": usd(offer.usd_per_gpu_hour) if offer.price else str(offer.unpriced),
-        **_age(offer),
+        **_age(offer, day),
     }
 
 
-def _tariff_row(tariff: fc.Tariff) -> dict[str, str]:
+def _tariff_row(tariff: fc.Tariff, day: dt.date) -> dict[str, str]:
     shape = fc.Shape(*REFERENCE)
     try:
-        price = usd(tariff.usd_per_image(shape).value)
+        price = usd(tariff.usd_per_image(shape, day).value)
     except FluxcostError:
         price = NOTHING
     return {
         "tariff": tariff.id,
         "model": tariff.model,
         f"an image, {shape}": price,
-        **_age(tariff),
+        **_age(tariff, day),
     }
 
 
-def _age(row: fc.Offer | fc.Tariff) -> dict[str, str]:
+def _age(row: fc.Offer | fc.Tariff, day: dt.date) -> dict[str, str]:
     return {
         "as of": str(row.as_of),
-        "days old": "undated" if row.as_of_kind == "collected" else str(row.age_days()),
+        "days old": "undated" if row.as_of_kind == "collected" else str(row.age_days(day)),
         "grade": row.grade,
         "status": str(row.status),
         "source": _site(row),

@@ -137,14 +137,16 @@ def breakeven(
         int | None, typer.Option(help="Images of the first month, to find the month to switch.")
     ] = None,
     growth: Annotated[
-        float, typer.Option(help="Growth of that volume a month, such as 0.1.")
-    ] = 0.0,
-    months: Annotated[int, typer.Option(help="Months looked ahead.")] = 12,
+        float | None, typer.Option(help="Growth of that volume a month, such as 0.1; 0.")
+    ] = None,
+    months: Annotated[int | None, typer.Option(help="Months looked ahead; 12.")] = None,
     prices: options.Prices = None,
     json: options.Json = False,
 ) -> None:
     """Images a month from which renting beats an API."""
     shape = fc.Shape(width, height, steps)
+    sessions = _sessions(starts_per_month, startup_minutes)
+    horizon = _horizon(images_per_month, growth, months, sessions)
     catalog = fc.load_catalog(prices)
     fitted = fc.fit(fc.load_calibration(calibration))
     rented, api = catalog.offer(offer), catalog.tariff(tariff)
@@ -155,11 +157,10 @@ def breakeven(
         shape,
         batch=batch,
         utilization=utilization,
-        sessions=_sessions(starts_per_month, startup_minutes),
+        sessions=sessions,
     )
     switch = None
-    if images_per_month is not None:
-        horizon = fc.Horizon(images_per_month, growth, months)
+    if horizon is not None:
         switch = fc.switch_month(
             fitted, rented, api, shape, horizon=horizon, batch=batch, utilization=utilization
         )
@@ -206,6 +207,24 @@ def _sessions(starts_per_month: int | None, startup_minutes: float | None) -> fc
             "expected both or neither: add the missing one."
         )
     return fc.Sessions(starts_per_month, startup_minutes * 60)
+
+
+def _horizon(
+    images: int | None, growth: float | None, months: int | None, sessions: fc.Sessions | None
+) -> fc.Horizon | None:
+    if images is None:
+        if growth is not None or months is not None:
+            raise InputError(
+                f"--growth is {growth} and --months {months} without --images-per-month; expected "
+                "the images of the first month beside them."
+            )
+        return None
+    if sessions is not None:
+        raise InputError(
+            "--images-per-month is given with --starts-per-month; the month to switch is that to "
+            "instances kept all month: ask for one of the two."
+        )
+    return fc.Horizon(images, growth or 0.0, 12 if months is None else months)
 
 
 def _caveats(caveats: tuple[str, ...]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from fluxcost.planning.largest import Largest
 from fluxcost.planning.replay import Replay
 from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
-from fluxcost.units import percent, significant, usd
+from fluxcost.units import counted, percent, significant, usd
 
 SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
 """Columns that a narrow terminal does without, first to go first."""
@@ -89,9 +90,24 @@ def plan(
     json: options.Json = False,
 ) -> None:
     """Ranked ways to make a workload's images; `--shared`: one fleet for several workloads."""
-    _check_reports(
-        report or [], beside=(replay, budget_usd_per_month, gpus, shared or None, stacks_on)
+    _check_forms(report or ())
+    _refuse_unread(
+        {
+            "--replay": replay is not None,
+            "--shared": shared,
+            "--stacks-on": stacks_on is not None,
+            "--budget-usd-per-month, --gpus": budget_usd_per_month is not None or gpus is not None,
+        },
+        {
+            "--max-usd-per-image": max_usd_per_image is not None,
+            "--explain": explain,
+            "--every": every,
+            "--rejected": rejected,
+            "--analytic": analytic,
+            "--report": bool(report),
+        },
     )
+    _refuse_no_price(max_usd_per_image)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     if replay is not None:
         again = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
@@ -159,14 +175,30 @@ def _only(workloads: Sequence[Path]) -> Path:
     return workloads[0]
 
 
-def _check_reports(paths: Sequence[Path], beside: Iterable[object]) -> None:
+def _check_forms(paths: Sequence[Path]) -> None:
     for path in paths:
         check_form(path)
-    if paths and any(option is not None for option in beside):
+
+
+def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) -> None:
+    """Raise where an option would be read by nobody: a bound that holds nothing is worse than none.
+
+    Args:
+        instead: Options that ask something else than for the plans, and whether each is given.
+        of_plans: Options that only those plans know, likewise.
+    """
+    asked = [name for name, given in instead.items() if given]
+    if len(asked) > 1:
+        raise fc.InputError(f"{' and '.join(asked)} are given; expected one of them: ask apart.")
+    if asked and (unread := [name for name, given in of_plans.items() if given]):
         raise fc.InputError(
-            "--report tells of the plans of a workload; leave out --replay, "
-            "--budget-usd-per-month, --gpus, --shared and --stacks-on."
+            f"{', '.join(unread)} tells of the plans of a workload; leave it out beside {asked[0]}."
         )
+
+
+def _refuse_no_price(most_usd: float | None) -> None:
+    if most_usd is not None and not (math.isfinite(most_usd) and most_usd > 0):
+        raise fc.InputError(f"max_usd_per_image is {most_usd!r}; expected USD over 0.")
 
 
 def _write_reports(
@@ -184,7 +216,9 @@ def _write_reports(
 def _show_explanation(told: Explanation) -> None:
     show_text(f"   What would halve the cost? {told.halving}")
     for lever in told.levers:
-        show_text(f"   {percent(lever.ratio)} of the cost: {lever.change}, {lever.plan.option}.")
+        show_text(
+            f"   {percent(lever.ratio)} of what it may cost: {lever.change}, {lever.plan.option}."
+        )
     cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
     show_text(f"   CPU cores each replica needs: {cores}.")
     if told.pareto:
@@ -230,7 +264,7 @@ def _show_largest(found: Largest, *, json: bool) -> None:
 def _images(workload: fc.Workload) -> str:
     if workload.arrivals is not None and workload.arrivals.trace is not None:
         return "the images of a trace"
-    return f"{workload.images:,} images"
+    return counted(workload.images, "image")
 
 
 def _volume(workload: fc.Workload) -> str:

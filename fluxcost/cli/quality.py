@@ -10,6 +10,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.documents import files_in, is_folder
 from fluxcost.errors import InputError
 from fluxcost.performance.quality.figures import figures
 from fluxcost.performance.quality.library import SUFFIXES
@@ -69,8 +70,8 @@ def with_shipped(names: list[str] | None) -> tuple[fc.Quality, ...] | None:
     paths: list[str | Path] = []
     for name in names:
         folder = Path(name)
-        inside = sorted(each for each in folder.glob("*") if each.suffix in SUFFIXES)
-        if folder.is_dir() and not inside:
+        inside = [each for each in files_in(folder, "*") if each.suffix in SUFFIXES]
+        if not inside and is_folder(folder):
             raise InputError(f"--quality {name}: no record in it; expected .json or .yaml files.")
         paths += inside or [name]
     return (*fc.shipped_qualities(), *(fc.load_quality(each) for each in paths))

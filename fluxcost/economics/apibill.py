@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from fluxcost.counts import MOST_IMAGES, refuse_outside
 from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
 from fluxcost.economics.invoice import Category, Invoice, Line
 from fluxcost.economics.metering import NO_TERMS, Terms, closed
@@ -42,8 +43,7 @@ def api_invoice(
         InputError: A number is out of range, or the API does not make this shape.
         MissingDataError: A price is not published.
     """
-    if isinstance(images, bool) or images < 1:
-        raise InputError(f"images is {images!r}; expected at least 1.")
+    refuse_outside("images", images, 1, MOST_IMAGES)
     if not 0 <= failed_share < 1:
         raise InputError(f"failed_share is {failed_share!r}; expected 0 to under 1.")
     each_usd = tariff.usd_per_image(shape, request=request).value

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 
+from fluxcost.counts import MOST_IMAGES, refuse_outside
 from fluxcost.economics.cost import Timed, refuse_bad_batch, refuse_other_gpu
 from fluxcost.economics.invoice import Amount, Bill, Invoice, Line, estimated
 from fluxcost.economics.metering import NO_TERMS, Terms, closed, gpu_lines, part_lines
@@ -46,8 +47,7 @@ def bill(
         MissingDataError: A price is not published.
     """
     refuse_bad_batch(batch)
-    if isinstance(images, bool) or not isinstance(images, int) or images < 1:
-        raise InputError(f"images is {images!r}; expected a whole number of at least 1.")
+    refuse_outside("images", images, 1, MOST_IMAGES)
     refuse_other_gpu(fit, offer)
     _refuse_unsuited(offer, use)
     gpu_s = derive(

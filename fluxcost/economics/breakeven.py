@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fluxcost.counts import MOST_IMAGES, refuse_outside
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -37,7 +38,7 @@ from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.economics.verdict import SINGLE, Verdict, reason_of, verdict_of
 from fluxcost.economics.volume import Sessions, stairs_of, volume_of
-from fluxcost.errors import InfeasibleError, InputError
+from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.workload import Shape
 
@@ -107,8 +108,7 @@ class BreakEven:
             InputError: images is under 1.
             InfeasibleError: One instance rented by the session cannot make so many.
         """
-        if isinstance(images, bool) or images < 1:
-            raise InputError(f"images is {images!r}; expected at least 1.")
+        refuse_outside("images", images, 1, MOST_IMAGES)
         instances, rent = self._bill(images)
         api = self.tariff_usd_per_image.scaled(images, "USD/month")
         return CurvePoint(images, instances, rent, api, float(np.mean(rent.draws < api.draws)))
@@ -216,6 +216,10 @@ def break_even(
     )
     count = None if sessions is None else sessions.per_month
     verdict = verdict_of(volume.point, capacity.value, count, crossings)
+    single = volume.within(capacity) if verdict in SINGLE else None
+    if single is not None and len(crossings) == 1:
+        # The only crossing is that volume, whose worlds may cross on other steps of rent.
+        crossings = (Crossing("rent", single),)
     return BreakEven(
         offer=offer.id,
         tariff=tariff.id,
@@ -240,7 +244,7 @@ def break_even(
         _offer=offer,
         _rent=rent,
         _seconds=seconds,
-        _volume=volume.within(capacity) if verdict in SINGLE else None,
+        _volume=single,
     )
 
 

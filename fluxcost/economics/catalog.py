@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from fluxcost.documents import decoded, parse_yaml, read_yaml
+from fluxcost.documents import decoded, files_in, parse_yaml, read_yaml
 from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import PriceRow, Slug
@@ -192,8 +192,8 @@ def _shipped() -> Catalog:
 
 
 def _read_folder(folder: Path, *, own: bool = False) -> Catalog:
-    gpu_files = sorted(folder.glob("gpus/*.yaml"))
-    api_files = sorted(folder.glob("apis/*.yaml"))
+    gpu_files = files_in(folder, "gpus/*.yaml")
+    api_files = files_in(folder, "apis/*.yaml")
     if not gpu_files and not api_files:
         raise DocumentError(
             f"{folder}: holds no gpus/*.yaml or apis/*.yaml; give a folder laid out as pricing/."

@@ -17,7 +17,7 @@ from fluxcost.economics.uses.spot import lost_per_second
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration import Calibration
-from fluxcost.workload import Shape
+from fluxcost.workload import LEAST_UTILIZATION, Shape
 
 
 class Timed(Protocol):
@@ -187,19 +187,20 @@ def as_utilization(utilization: float | Estimate) -> Estimate:
     """Return a utilization as an estimate; a number typed in is an assumption.
 
     Raises:
-        InputError: It is not over 0 and at most 1.
+        InputError: It is not `LEAST_UTILIZATION` to 1.
     """
     if isinstance(utilization, Estimate):
         values = np.append(utilization.draws, utilization.value)
-        if values.min() <= 0 or values.max() > 1:
+        if not (values.min() >= LEAST_UTILIZATION and values.max() <= 1):
             raise InputError(
-                f"utilization runs from {values.min():g} to {values.max():g}; expected over 0 "
-                "and at most 1."
+                f"utilization runs from {values.min():g} to {values.max():g}; expected "
+                f"{LEAST_UTILIZATION:g} to 1."
             )
         return utilization
-    if isinstance(utilization, bool) or not 0 < utilization <= 1:
+    if isinstance(utilization, bool) or not LEAST_UTILIZATION <= utilization <= 1:
         raise InputError(
-            f"utilization is {utilization!r}; expected a share over 0 and at most 1, such as 0.6."
+            f"utilization is {utilization!r}; expected a share of {LEAST_UTILIZATION:g} to 1, "
+            "such as 0.6."
         )
     evidence = f"utilization {utilization:g}, stated by the caller"
     return Estimate.exact(utilization, "1", Source.ASSUMED, evidence)

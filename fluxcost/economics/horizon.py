@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fluxcost.counts import MOST_IMAGES, refuse_outside
 from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
 from fluxcost.economics.cost import (
     Timed,
@@ -52,12 +53,10 @@ class Horizon:
 
     def __post_init__(self) -> None:
         images, growth, months = self.images_per_month, self.monthly_growth, self.months
-        if isinstance(images, bool) or images < 1:
-            raise InputError(f"images_per_month is {images!r}; expected at least 1.")
+        refuse_outside("images_per_month", images, 1, MOST_IMAGES)
         if not -1 < growth <= 10:
             raise InputError(f"monthly_growth is {growth!r}; expected over -1 to 10, such as 0.1.")
-        if isinstance(months, bool) or not 1 <= months <= MOST_MONTHS:
-            raise InputError(f"months is {months!r}; expected 1 to {MOST_MONTHS}.")
+        refuse_outside("months", months, 1, MOST_MONTHS)
 
     @property
     def volumes(self) -> tuple[float, ...]:

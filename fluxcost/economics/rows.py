@@ -20,9 +20,11 @@ STALE_AFTER_DAYS = 90
 DRIFT_PER_SQRT_DAY = 0.019
 """How far a price's logarithm wanders with the square root of its age in days.
 
-Root mean square over the four moves of one vendor's H100 that have two dates in pricing/: RunPod
-3.29 to 3.49 USD in 37 days and on to 3.99 in 24, Lambda 3.78 to 4.29 in 136, Nebius 2.95 to 3.85 in
-130. APIs are taken to drift alike, for want of dated pairs of theirs.
+Root mean square over four moves of one vendor's H100 between two dates, which are those of rows in
+pricing/ but for one: RunPod 3.29 to 3.49 USD in 37 days and on to 3.99 in 24 (seen on 2026-10-19 in
+huggingface.co's 600me/gpu-cloud-h100-a100-pricing-benchmark, 21 days before the row of pricing/),
+Lambda 3.78 to 4.29 in 136, Nebius 2.95 to 3.85 in 130. APIs are taken to drift alike, for want of
+dated pairs of theirs.
 """
 
 UNDATED_SIGMA = 0.31

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from fluxcost.documents import is_file
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration, read_calibration
@@ -46,7 +47,7 @@ def load_calibration(name: str | Path) -> Calibration:
     if isinstance(name, Path) or text.endswith(".json"):
         return read_calibration(Path(name))
     path = _data() / _folder_and_file(text)
-    if path.is_file() and ".." not in path.parts:
+    if ".." not in path.parts and is_file(path):
         return _read_shipped(path)
     if re.fullmatch(rf"[0-9a-f]{{{SHORT_HASH},64}}", text):
         return _by_hash(text)

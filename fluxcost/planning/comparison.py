@@ -128,7 +128,7 @@ class Comparison:
         """
         cheapest: dict[tuple[str, str | None], Alternative] = {}
         for each in self.alternatives:
-            if each.plan.option == offer:
+            if each.plan.option == offer and each.stack is not None:
                 cheapest.setdefault((each.model, each.stack), each)
         if not cheapest:
             why = next((f": {x.reason}" for x in self.rejected if x.candidate == offer), ".")

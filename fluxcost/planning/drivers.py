@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from fluxcost.errors import InputError
+from fluxcost.workload import LEAST_UTILIZATION
 
 MOST_STEPS = 64
 """Distinct numbers of steps tried; each is a question to the fit."""
@@ -59,7 +60,7 @@ class Drivers:
     def __post_init__(self) -> None:
         bounds = {
             "price": (0.01, 100.0),
-            "utilization": (0.001, 1.0),
+            "utilization": (LEAST_UTILIZATION, 1.0),
             "steps": (1.0, 1000.0),
             "batch": (1.0, 4096.0),
             "growth": (-0.999, 1000.0),

@@ -79,14 +79,13 @@ class Explanation:
         """What would halve the cost, in a sentence."""
         found = [lever for lever in self.levers if lever.halves]
         if found:
-            told = (
-                f"{found[0].change}: {usd(found[0].plan.total.value)} with {found[0].plan.option}"
-            )
-            return f"{told}, {percent(found[0].ratio)} of the cost."
+            plan = found[0].plan
+            told = f"{found[0].change}: with {plan.option} it may cost {usd(plan.total.high)}"
+            return f"{told}, {percent(found[0].ratio)} of what it may cost as asked."
         if not self.levers:
             return "nothing that was tried makes it cheaper."
         most = self.levers[0]
-        near = f"{most.change} comes nearest, at {percent(most.ratio)} of the cost"
+        near = f"{most.change} comes nearest, at {percent(most.ratio)} of what it may cost as asked"
         return f"nothing that was tried; {near}."
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fluxcost.counts import MOST_IMAGES
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError
@@ -84,7 +85,8 @@ def largest_volume(
         seed: Of the simulation.
 
     Raises:
-        InputError: No limit is given, one is out of range, or the volume cannot be varied.
+        InputError: No limit is given, one is out of range or allows over `MOST` times the volume,
+            or the volume cannot be varied.
         InfeasibleError: Not even the least volume keeps within the limit.
     """
     catalog, today = catalog or load_catalog(), today or today_utc()
@@ -121,7 +123,7 @@ def at_volume(workload: Workload, factor: float) -> Workload:
         )
     if arrivals is not None and arrivals.trace is not None:
         raise InputError(f"{workload.name}: a trace has its own times; state a rate to vary it.")
-    images = min(10**12, max(1, round(workload.images * factor)))
+    images = min(MOST_IMAGES, max(1, round(workload.images * factor)))
     if deadline is not None:
         return workload.model_copy(
             update={"deadline": deadline.model_copy(update={"images": images})}
@@ -161,6 +163,11 @@ def _most(enough: Callable[[float], bool], limit: str, workload: Workload) -> fl
             low = high = high * 4
         else:
             high *= 4
+    if high <= low:
+        raise InputError(
+            f"{workload.name}: {limit} allow over {MOST:,.0f} times its volume, so the most is not "
+            "known; expected a tighter limit, or a larger volume to start from."
+        )
     while high / low > 1 + PRECISION:
         middle = math.sqrt(low * high)
         if enough(middle):

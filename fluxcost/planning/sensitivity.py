@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fluxcost.counts import refuse_bad_seed, refuse_outside
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.errors import InputError
 from fluxcost.estimate import DRAWS, Draws
@@ -61,12 +62,12 @@ def sensitivity(
         today: Day prices are judged on; the current day unless given.
 
     Raises:
-        InputError: The workload is by arrivals or has a quality floor, or scenarios is out of
-            range.
+        InputError: The workload is by arrivals or has a quality floor, or scenarios or seed is
+            out of range.
         InfeasibleError: Nothing meets the workload's constraints.
     """
-    if isinstance(scenarios, bool) or not 100 <= scenarios <= 1_000_000:
-        raise InputError(f"scenarios is {scenarios!r}; expected 100 to 1000000.")
+    refuse_outside("scenarios", scenarios, 100, 1_000_000)
+    refuse_bad_seed(seed)
     if workload.quality is not None:
         raise InputError(
             f"workload {workload.name!r} has a quality floor, which chooses model and steps; plan "

@@ -1,5 +1,6 @@
 """Break-even volumes worked by hand, and both bills recomputed at every volume found."""
 
+import datetime as dt
 import json
 import math
 
@@ -232,3 +233,21 @@ def test_impossible_sessions_are_refused(per_month: int, startup_s: float, reaso
 def test_start_up_must_leave_time_to_work():
     with pytest.raises(InputError, match="start-up alone fills the month; start less often"):
         never(sessions=Sessions(10_000, 300))
+
+
+@pytest.mark.parametrize("sessions", [None, Sessions(30, 300)])
+def test_the_verdict_s_interval_holds_where_renting_wins_in_the_worlds_drawn(
+    sessions: Sessions | None,
+):
+    # Months old, the prices may have moved; an hour begun is billed whole.
+    rented = offer(3.99, as_of=TODAY - dt.timedelta(60), billing={"granularity_s": 3600})
+    bought = tariff({"shape": "flat", "usd": 0.0012}, as_of=TODAY - dt.timedelta(90))
+    result = break_even(
+        Clock(0.25, 0.05), rented, bought, SQUARE, utilization=0.6, sessions=sessions, today=TODAY
+    )
+    volume = result.images_per_month
+    assert f"({volume.low:,.0f} to {volume.high:,.0f})" in result.reason
+    assert [crossing.images_per_month for crossing in result.crossings] == [volume]
+    # Beyond the high end renting stays ahead in 95 of 100 worlds, below the low end in 5.
+    assert result.at(math.ceil(volume.high)).probability >= 0.945
+    assert result.at(math.floor(volume.low)).probability <= 0.055

@@ -46,7 +46,16 @@ def test_breakeven_finds_the_month_to_switch(capsys, files: Files):
     assert shown_json(capsys, *command, *growing)["switch"] == expected.to_dict()
     assert f"switch              {expected.sentence}" in shown(capsys, *command, *growing)
     message = refused(capsys, *command, "--images-per-month", 1, "--months", 0)
-    assert message == "months is 0; expected 1 to 120."
+    assert message == "months is 0; expected a whole number from 1 to 120."
+
+
+def test_breakeven_leaves_no_option_unread(capsys, files: Files):
+    command = breakeven(files, "bfl/flux-2-klein-4b")
+    message = refused(capsys, *command, "--growth", 0.3)
+    assert message.startswith("--growth is 0.3 and --months None without --images-per-month;")
+    by_session = ["--starts-per-month", 30, "--startup-minutes", 5]
+    message = refused(capsys, *command, *by_session, "--images-per-month", 50_000)
+    assert message.startswith("--images-per-month is given with --starts-per-month; the month to")
 
 
 def test_cost_shows_what_is_beside_the_model(capsys, files: Files, tmp_path: Path):

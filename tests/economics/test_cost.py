@@ -103,7 +103,7 @@ def test_staleness_is_judged_on_the_day_given():
 
 @pytest.mark.parametrize("wrong", [0, -0.5, 1.01, float("nan"), True])
 def test_a_utilization_out_of_range_is_refused(wrong: float):
-    with pytest.raises(InputError, match=r"utilization is .*; expected a share over 0"):
+    with pytest.raises(InputError, match=r"utilization is .*; expected a share of 0.001 to 1"):
         cost_per_image(Clock(), offer(), SQUARE, utilization=wrong)
 
 

@@ -333,7 +333,8 @@ def test_an_uncertain_price_makes_an_uncertain_month():
     [
         ((0, 0.1, 6), "images_per_month is 0"),
         ((10, -1, 6), "monthly_growth is -1"),
-        ((10, 0.1, 0), "months is 0; expected 1 to 120"),
+        ((10, 0.1, 0), "months is 0; expected a whole number from 1 to 120"),
+        ((10**400, 0.1, 6), "images_per_month is 10+; expected a whole number from 1 to 1,000,0"),
     ],
 )
 def test_a_horizon_that_cannot_be_is_refused(fields, reason):

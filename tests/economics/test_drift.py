@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from fluxcost.economics.catalog import load_catalog
 from fluxcost.economics.rows import DRIFT_PER_SQRT_DAY, UNDATED_SIGMA
 from tests.economics.stand_in import PRICED_ON, offer
 
@@ -27,6 +28,25 @@ def test_the_drift_is_that_of_the_moves_it_names():
 
 def test_the_undated_spread_is_that_of_the_pairs_it_names():
     assert round(root_mean_square([math.log(b / a) for a, b in UNDATED_PAIRS]), 2) == UNDATED_SIGMA
+
+
+def test_the_moves_are_between_days_that_the_catalog_knows():
+    catalog = load_catalog()
+    rows = {(row.usd_per_gpu_hour, row.as_of) for row in catalog.offers if row.price is not None}
+    days = {
+        (old, new): (dt.date.fromisoformat(first), dt.date.fromisoformat(last))
+        for old, new, first, last in [
+            (3.29, 3.49, "2026-08-19", "2026-09-25"),
+            (3.78, 4.29, "2026-05-07", "2026-09-20"),
+            (2.95, 3.85, "2026-05-18", "2026-09-25"),
+            (3.49, 3.99, "2026-09-25", "2026-10-19"),
+        ]
+    }
+    assert [(old, new, (last - first).days) for (old, new), (first, last) in days.items()] == [
+        DATED_MOVES[index] for index in (0, 2, 3, 1)
+    ]
+    found = {(usd, day) for pair, ends in days.items() for usd, day in zip(pair, ends, strict=True)}
+    assert found - rows == {(3.99, dt.date(2026, 10, 19))}
 
 
 @pytest.mark.parametrize("days", [0, 1, 25, 81])

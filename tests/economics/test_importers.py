@@ -325,3 +325,10 @@ def test_the_command_shows_a_past_day(capsys):
     then = shown_json(capsys, "prices", "--at", "2026-09-25", "--provider", "runpod")
     rows = {row["id"]: row["price"]["amount"] for row in then["offers"]}
     assert rows["runpod/h100-sxm-secure"] == 3.49
+    # Read that very day, it was not old yet, whatever day it is now.
+    ages = {row["id"]: (row["age_days"], row["staleness"]) for row in then["offers"]}
+    assert ages["runpod/h100-sxm-secure"] == (0, None)
+    message = refused(capsys, "prices", "--at", "9999-12-31")
+    assert message == "--at is 9999-12-31; expected a day that is past, or leave it out."
+    message = refused(capsys, "prices", "--at", "2000-01-01", code=1)
+    assert message.startswith("no price known on 2000-01-01 is of any provider")

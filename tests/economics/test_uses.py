@@ -299,6 +299,9 @@ def test_compiling_is_what_a_filled_cache_saves_of_the_first_call():
         (lambda: AlwaysOn(0), "instances is 0; expected at least 1"),
         (lambda: AlwaysOn(instances=True), "instances is True"),
         (lambda: Scheduled(1, -1, 1, 0), "hours is -1"),
+        (lambda: Scheduled(1, 24, 300, 0), "take 7,200.0 h with their start-up and a month has 7"),
+        (lambda: Scheduled(2, 0, 731, 3600), "take 731.0 h with their start-up and a month has 7"),
+        (lambda: BatchJobs(1, 731, 3600, 1.0), "take 731.0 h with their start-up and a month has"),
         (lambda: BatchJobs(1, 1, 0, 0), "utilization is 0; expected a share over 0"),
         (lambda: Autoscaled((), 3600, 0.5, 0, 0), "load is"),
         (lambda: Spot(1, 0, 60, 1.0), "checkpoint_s is 0"),
@@ -308,11 +311,21 @@ def test_compiling_is_what_a_filled_cache_saves_of_the_first_call():
         (lambda: transfer_s(-1, 1), "gib is -1"),
         (lambda: Terms(tax_share=19), "tax_share is 19"),
         (lambda: month(AlwaysOn(1), images=0), "images is 0"),
+        (lambda: month(AlwaysOn(1), images=10**400), "images is 10+; expected a whole number from"),
     ],
 )
 def test_what_cannot_be_is_refused(make, reason):
     with pytest.raises(InputError, match=reason):
         make()
+
+
+def test_jobs_of_an_instance_do_not_overlap():
+    # A month's seconds at half a second an image, less ten start-ups of an hour; then one more.
+    fits = int((730 - 10) * 3600 / 0.5)
+    full = month(BatchJobs(1, 10, 3600, 1.0), images=fits)
+    assert full.billed.value == pytest.approx(730 * 3.6)
+    with pytest.raises(InfeasibleError, match="instance seconds and 2,592,000 are rented"):
+        month(BatchJobs(1, 10, 3600, 1.0), images=fits + 1)
 
 
 def test_a_month_is_2_628_000_seconds():

@@ -38,7 +38,9 @@ def test_a_misspelled_alias_names_the_nearest():
     assert caught.value.nearest[0] == ARTICLE
 
 
-@pytest.mark.parametrize("name", ["", "../../pyproject", "deadbeef", "deadbee", "a/b/c/../../x"])
+@pytest.mark.parametrize(
+    "name", ["", "../../pyproject", "deadbeef", "deadbee", "a/b/c/../../x", "a" * 5000]
+)
 def test_other_names_are_unknown(name: str):
     with pytest.raises(UnknownNameError):
         load_calibration(name)

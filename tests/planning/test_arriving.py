@@ -53,6 +53,22 @@ def rejected(plans: Plans, candidate: str) -> tuple[str, str]:
     return found[candidate]
 
 
+def test_the_order_in_which_a_file_lists_shapes_changes_nothing():
+    shapes = [
+        {"width": 1024, "height": 1024, "steps": 4, "weight": 0.3},
+        {"width": 512, "height": 512, "steps": 4, "weight": 0.6},
+        {"width": 512, "height": 512, "steps": 8, "weight": 0.1, "priority": 1},
+    ]
+    there, back = (
+        planned(workload(shapes=listed), depth="simulated") for listed in (shapes, shapes[::-1])
+    )
+    answers = [
+        [each.serving.to_dict() for each in plans if each.serving] for plans in (there, back)
+    ]
+    assert answers[0]
+    assert answers[0] == answers[1]
+
+
 def test_a_plan_is_its_replicas_for_a_month():
     best = planned(workload(), depth="simulated").best
     assert best.serving is not None

@@ -143,6 +143,13 @@ def test_stacks_stand_side_by_side_on_one_offer_whatever_the_workload_accepts():
         found.stacks_on("shop/h201")
 
 
+def test_an_api_has_no_stacks_to_set_side_by_side():
+    found = compare(workload(), catalog(offer(), tariff(usd=0.01)), (EAGER,), TODAY)
+    assert {each.stack for each in found.alternatives} == {EAGER.stack.alias, None}
+    with pytest.raises(MissingDataError, match="no way of made rents 'api/klein'"):
+        found.stacks_on("api/klein")
+
+
 def record(metric: str, *figures: tuple[int, float]) -> Quality:
     rows = [{"metric": metric, "steps": n, "value": v, "half_width": 0.001} for n, v in figures]
     judge = {"name": "someone", "revision": "1"}

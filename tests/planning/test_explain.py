@@ -26,10 +26,18 @@ def explained(asked: Workload, prices: Catalog, *timed: Calibration) -> Explanat
 def test_an_untimed_api_at_a_tenth_is_what_would_halve_the_cost():
     asked = arriving(arrivals={"requests_per_s": 0.01})
     usd = 0.1 * 3.6 * 730 / (0.01 * 730 * 3600)
-    told = explained(asked, catalog(offer(as_of=TODAY), tariff(usd=usd, as_of=TODAY)))
+    prices = catalog(offer(as_of=TODAY), tariff(usd=usd, as_of=TODAY))
+    told = explained(asked, prices)
     assert told.levers[0].ratio == pytest.approx(0.1, rel=0.01)
     assert told.levers[0].halves
-    assert told.halving.startswith("an API whose latency nobody knows (allow_untimed): $")
+    lever = told.levers[0]
+    # The dollars and the share are of the same ends, so the reader can divide them.
+    dear = plan(asked, prices, [H200], TODAY).best.total.high
+    assert lever.ratio == pytest.approx(lever.plan.total.high / dear)
+    assert told.halving == (
+        "an API whose latency nobody knows (allow_untimed): with api/klein it may cost "
+        f"${lever.plan.total.high:,.2f}, 10 % of what it may cost as asked."
+    )
     assert told.why_not_fewer == "1 replica is the least there is."
 
 

@@ -76,3 +76,9 @@ def test_a_months_budget_does_not_fit_a_job():
 def test_a_budget_under_the_first_gpu_is_infeasible():
     with pytest.raises(InfeasibleError, match=r"not even 1e-06 of its volume can be made for \$5"):
         largest(MONTHLY, budget_usd_per_month=5.0)
+
+
+@pytest.mark.parametrize("limits", [{"gpus": 10**12}, {"budget_usd_per_month": 1e15}])
+def test_where_the_search_ends_is_not_called_the_most(limits: dict[str, Any]):
+    with pytest.raises(InputError, match="allow over 1,000,000 times its volume"):
+        largest(MONTHLY, **limits)

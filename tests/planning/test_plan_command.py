@@ -58,6 +58,40 @@ def test_a_dear_image_fails_the_command(tmp_path: Path, capsys: pytest.CaptureFi
     shown(capsys, *command(again(tmp_path), "--max-usd-per-image", 0.1))
 
 
+@pytest.mark.parametrize("most", ["0", "-1", "nan", "inf"])
+def test_a_bound_that_no_price_can_break_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], most: str
+):
+    told = refused(capsys, *command(tmp_path, "--max-usd-per-image", most))
+    assert told == f"max_usd_per_image is {float(most)!r}; expected USD over 0."
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        (("--gpus", 1), "--budget-usd-per-month, --gpus"),
+        (("--budget-usd-per-month", 9000), "--budget-usd-per-month, --gpus"),
+        (("--stacks-on", "shop/h200"), "--stacks-on"),
+        (("--shared",), "--shared"),
+        (("--replay", "plan.json"), "--replay"),
+    ],
+)
+def test_a_bound_is_never_left_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], question: tuple[object, ...], name: str
+):
+    told = refused(capsys, *command(tmp_path, *question, "--max-usd-per-image", 0.0001))
+    assert told == (
+        f"--max-usd-per-image tells of the plans of a workload; leave it out beside {name}."
+    )
+
+
+def test_two_questions_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    told = refused(capsys, *command(tmp_path, "--gpus", 1, "--stacks-on", "shop/h200"))
+    assert told == (
+        "--stacks-on and --budget-usd-per-month, --gpus are given; expected one of them: ask apart."
+    )
+
+
 def test_an_objective_out_of_reach_fails_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

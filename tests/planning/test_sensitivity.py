@@ -178,7 +178,8 @@ def test_the_sentence_and_the_frame():
         (lambda: Range(0, math.inf), "range is 0 to inf"),
         (lambda: Drivers(utilization=Range(0, 1)), "utilization is 0 to 1; expected within 0.001"),
         (lambda: Drivers(steps=Range(1, 100)), "expected at most 64 numbers"),
-        (lambda: asked(scenarios=5), "scenarios is 5; expected 100 to 1000000"),
+        (lambda: asked(scenarios=5), "scenarios is 5; expected a whole number from 100 to 1,0"),
+        (lambda: asked(seed=-1), "seed is -1; expected a whole number from 0 to 9,223,372,036,8"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(make, reason):

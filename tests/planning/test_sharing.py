@@ -52,6 +52,14 @@ def usual() -> SharedPlans:
     return planned(ONE, TWO)
 
 
+def test_who_is_named_first_pays_no_less():
+    there, back = usual(), planned(TWO, ONE)
+    assert back.names == there.names[::-1]
+    for part, same in zip(there.allocations, reversed(back.allocations), strict=True):
+        assert same.gpu_share.draws == pytest.approx(part.gpu_share.draws, rel=1e-12)
+        assert same.total.draws == pytest.approx(part.total.draws, rel=1e-12)
+
+
 @pytest.mark.parametrize("idle_by", ["use", "alone", "equal"])
 def test_the_parts_are_the_whole_in_every_world(idle_by: IdleRule):
     plans = dataclasses.replace(usual(), idle_by=idle_by)

@@ -14,6 +14,7 @@ from fluxcost.economics.uses.spans import (
     around,
     refuse_bad_share,
     refuse_less,
+    refuse_over_month,
     refuse_overload,
     worked,
 )
@@ -61,6 +62,7 @@ class Scheduled:
         refuse_less("sessions", self.sessions, 1)
         refuse_less("hours", self.hours, 0)
         refuse_less("startup_s", self.startup_s, 0)
+        refuse_over_month(self.sessions * (self.hours * SECONDS_PER_HOUR + self.startup_s))
 
     def spans(self, offer: Offer, gpu_s: Amount, sized_for_s: float) -> tuple[Span, ...]:
         """Return start-up, time at work and idle, and what rounding adds."""
@@ -94,12 +96,15 @@ class BatchJobs:
         refuse_less("instances", self.instances, 1)
         refuse_less("jobs", self.jobs, 1)
         refuse_less("startup_s", self.startup_s, 0)
+        refuse_over_month(self.jobs * self.startup_s)
         refuse_bad_share("utilization", self.utilization)
 
     def spans(self, offer: Offer, gpu_s: Amount, sized_for_s: float) -> tuple[Span, ...]:
         """Return start-up, time at work and idle, and what rounding adds."""
         count = self.instances * self.jobs
-        refuse_overload(sized_for_s / offer.gpu_count / self.utilization, count * MONTH_S)
+        # The jobs of an instance come one after another, each after its start-up.
+        left_s = MONTH_S - self.jobs * self.startup_s
+        refuse_overload(sized_for_s / offer.gpu_count / self.utilization, self.instances * left_s)
         busy_s = gpu_s / offer.gpu_count
         running_s = busy_s / self.utilization / count
         return (

@@ -66,6 +66,16 @@ def refuse_overload(needed_s: float, held_s: float) -> None:
         )
 
 
+def refuse_over_month(sessions_s: float) -> None:
+    """Raise InputError when the sessions of one instance do not fit into a month."""
+    if sessions_s > MONTH_S * (1 + ROUNDING_SLACK):
+        raise InputError(
+            f"the sessions of an instance take {sessions_s / SECONDS_PER_HOUR:,.1f} h with their "
+            f"start-up and a month has {HOURS_PER_MONTH}; have fewer or shorter ones, or keep it "
+            "always on."
+        )
+
+
 def refuse_less(name: str, value: float, least: float) -> None:
     """Raise InputError unless a number is finite and at least so much."""
     if isinstance(value, bool) or not least <= value < math.inf:

@@ -125,7 +125,7 @@ def levers_table(report: Report) -> Table:
         (lever.change, percent(lever.ratio), lever.plan.option, interval(lever.plan.total))
         for lever in report.told.levers
     )
-    return Table(("change", "of the cost", "then", "total"), rows)
+    return Table(("change", "of what it may cost", "then", "total"), rows)
 
 
 def timings_table(report: Report) -> Table:
