@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.exact import Exact
@@ -52,6 +54,10 @@ class CallLatency:
         parts = self._parts
         median = self.estimate(shape, batch, "median")
         factor, sigma = parts.times.tail(shape, batch, statistic)
+        cell = parts.exact[shape, batch]
+        if cell.shows("p95"):
+            # The factor is of calls of one start; calls of several lie further apart.
+            factor = max(factor, float(np.quantile(cell.walls, 0.95) / np.median(cell.walls)))
         sigmas = {f"{parts.key}/{statistic}": sigma}
         evidence = f"{parts.evidence}, {statistic} over median"
         over = Estimate.spread(factor, sigmas, "", Source.INTERPOLATED, evidence)

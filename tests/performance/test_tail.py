@@ -25,3 +25,12 @@ def test_one_call_in_twenty_is_no_faster_than_the_mean_one(alias: str):
     for width, height in SIZES:
         for batch in (1, 2, 4, 16):
             assert p95_over_mean(timed, Shape(width, height, 6), batch) >= 1
+
+
+@pytest.mark.parametrize("alias", TIMED)
+def test_the_slowest_call_in_a_hundred_is_no_faster_than_that_in_twenty(alias: str):
+    calibration = load_calibration(alias)
+    timed = fit(calibration)
+    for shape, batch in {(cell.shape, cell.batch) for cell in calibration.ok_cells}:
+        slow = [timed.latency(shape, batch, statistic).value for statistic in ("p95", "p99")]
+        assert slow == sorted(slow), (shape, batch)
