@@ -31,8 +31,9 @@ the model's, the pictures mean nothing. `{EAGER}` is diffusers as it comes; `{CO
 same picture with compiled blocks, and stands here for the models that have a record of it. This
 page is written from records by `scripts/models_page.py`; a test fails when it is out of date.
 
-The eager models were timed one after the other within ten minutes, each in a process of its own. A
-time is the median of whole calls with its 90 % interval, for any start on such a GPU. What was not
+The eager models were timed one after the other within ten minutes, each in a process of its own:
+klein's times are of that one start, where [performance.md](performance.md) has all of them. A time
+is the median of whole calls with its 90 % interval, for any start on such a GPU. What was not
 measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells, by path:
 
 ```console
