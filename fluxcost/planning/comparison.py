@@ -17,7 +17,7 @@ from fluxcost.performance.quality.library import metric_of, shipped_qualities
 from fluxcost.performance.quality.metrics import Metric
 from fluxcost.performance.quality.record import Quality
 from fluxcost.planning.paces import name_of, rules_of
-from fluxcost.planning.plans import Plan, Rejected
+from fluxcost.planning.plans import Plan, Rejected, all_rejected
 from fluxcost.planning.quality import judged
 from fluxcost.planning.search import plan
 from fluxcost.planning.tables import to_frame
@@ -195,7 +195,7 @@ def compare(
         rejected += plans.rejected
     if not found:
         raise InfeasibleError(
-            f"nothing to compare: all {len(rejected)} candidates were rejected; relax a constraint."
+            f"nothing to compare: {all_rejected(len(rejected))}; relax a constraint."
         )
     found.sort(key=lambda pair: pair[1].usd_per_image.value)
     drawn = [_drawn(workload, each, known, scores) for workload, each in found]

@@ -193,7 +193,7 @@ class Plans(Sequence[Plan]):
         counts = collections.Counter(item.constraint for item in self.rejected)
         tally = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common(3))
         raise InfeasibleError(
-            f"no plan for {self.workload!r}: all {len(self.rejected)} candidates were rejected "
+            f"no plan for {self.workload!r}: {all_rejected(len(self.rejected))} "
             f"({tally}; --rejected, or `rejected` in Python, says why each); relax one of these or "
             f"add prices or calibrations.{self._nearest}"
         )
@@ -268,3 +268,10 @@ class Plans(Sequence[Plan]):
 
     def _repr_html_(self) -> str:
         return tables.to_html(self.workload, tables.plan_rows(self.ranked))
+
+
+def all_rejected(candidates: int) -> str:
+    """Return that no candidate was left, in words."""
+    if candidates == 1:
+        return "the only candidate was rejected"
+    return f"all {candidates} candidates were rejected"

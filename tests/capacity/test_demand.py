@@ -27,12 +27,12 @@ def workload(**fields: Any) -> Workload:
 def test_a_rate_has_lines_by_shape_and_priority():
     found = demand_of(workload(arrivals={"requests_per_s": 3.0}, images_per_request=2))
     assert [(line.shape, line.priority, line.share) for line in found.lines] == [
-        (Shape(1024, 1024, 4), 0, 0.75),
         (Shape(512, 512, 4), 2, 0.25),
+        (Shape(1024, 1024, 4), 0, 0.75),
     ]
     assert (found.rate_per_s, found.images, found.requests) == (3.0, 2, None)
     assert found.images_per_month == 6 * SECONDS_PER_MONTH
-    assert found.arrivals == Stream(3.0, poisson, (0.75, 0.25))
+    assert found.arrivals == Stream(3.0, poisson, (0.25, 0.75))
 
 
 def test_a_monthly_volume_is_a_rate_where_arrivals_are_stated():
@@ -48,7 +48,7 @@ def test_a_job_is_there_at_once():
         workload(deadline={"images": 700, "hours": 1}, utilization=0.9, startup_minutes=5)
     )
     assert (found.rate_per_s, found.requests, found.images_per_month) == (None, 700, 700)
-    assert found.arrivals == AtOnce((0.75, 0.25))
+    assert found.arrivals == AtOnce((0.25, 0.75))
     with pytest.raises(InputError, match="a trace or a deadline has its own times"):
         at_rate(found, 2.0)
 

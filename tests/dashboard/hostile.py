@@ -60,7 +60,7 @@ FILES = (
         "qualities",
         "edited.json",
         b'{"format": "fluxcost-quality", "version": 1, "source": "measured"}',
-        "model is missing",
+        "model and judges are missing",
     ),
     Hostile("a YAML bomb", "prices", "prices", "bomb.yaml", BOMB.encode(), "has an alias"),
     Hostile(

@@ -479,7 +479,7 @@ def test_no_plan_at_all_is_infeasible_and_says_why():
     with pytest.raises(InfeasibleError) as caught:
         _ = plans.best
     assert str(caught.value) == (
-        "no plan for 'made': all 1 candidates were rejected (1 by price; --rejected, or "
+        "no plan for 'made': the only candidate was rejected (1 by price; --rejected, or "
         "`rejected` in Python, says why each); relax one of these or add prices or calibrations."
     )
 
