@@ -8,6 +8,7 @@ MOST_IMAGES = 10**12
 """Most images of a job or a month; floats count them exactly."""
 
 MOST_SEED = 2**63
+"""A bound, so that a mistyped seed is refused; numpy itself takes any whole number from 0."""
 
 
 def refuse_outside(field: str, value: object, least: int, most: int) -> None:

@@ -1,12 +1,13 @@
 """LoadGen against a replica that sleeps: every query answered, every setting told, no timing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fluxcost.capacity.fleet import Batching
 from fluxcost.evidence.scenarios.record import LoadedRun
-from measure.scenarios.configs import CONFIGS
+from measure.scenarios.configs import CONFIGS, Config
 from measure.scenarios.loadgen import Asked, overrides_of, run_loadgen, settings_of
 from measure.scenarios.session import Session, stands, within
 from measure.telemetry import NullTelemetry
@@ -24,6 +25,21 @@ def asked(scenario, **changed):
         "seed": 7,
     }
     return Asked(scenario, **(usual | changed))
+
+
+def session_of(config: Config, runs: list[LoadedRun], logs: Path, max_batch: int) -> Session:
+    """Return a session on a replica that sleeps, whose runs are added to `runs`."""
+    return Session(
+        config=config,
+        maker=Sleeper(),
+        warm=warm(),
+        batching=Batching(max_batch=max_batch),
+        instruments=NullTelemetry(),
+        logs=logs,
+        seed=0,
+        min_s=0.05,
+        keep=runs.append,
+    )
 
 
 def rate(run: LoadedRun) -> float:
@@ -71,17 +87,7 @@ def test_every_changed_setting_stands_beside_its_default():
 
 def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
     runs: list[LoadedRun] = []
-    session = Session(
-        config=CONFIGS["fast"],
-        maker=Sleeper(),
-        warm=warm(),
-        batching=Batching(max_batch=4),
-        instruments=NullTelemetry(),
-        logs=tmp_path,
-        seed=0,
-        min_s=0.05,
-        keep=runs.append,
-    )
+    session = session_of(CONFIGS["fast"], runs, tmp_path, max_batch=4)
     session.run_loadgen("server")
     probes = [run for run in runs if run.searching]
     assert len(probes) == 3, "half to all of the rate, halved until 8 % is left"
@@ -96,17 +102,7 @@ def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
 def test_a_server_run_stands_by_loadgens_verdict_where_it_is_long_enough_to_get_one(tmp_path):
     runs: list[LoadedRun] = []
     few = replace(CONFIGS["fast"], within_s=5.0, queries={**CONFIGS["fast"].queries, "server": 20})
-    session = Session(
-        config=few,
-        maker=Sleeper(),
-        warm=warm(),
-        batching=Batching(max_batch=4),
-        instruments=NullTelemetry(),
-        logs=tmp_path,
-        seed=0,
-        min_s=0.05,
-        keep=runs.append,
-    )
+    session = session_of(few, runs, tmp_path, max_batch=4)
     session.run_loadgen("server")
     last = runs[-1]
     assert within(last)
@@ -118,17 +114,7 @@ def test_a_server_run_stands_by_loadgens_verdict_where_it_is_long_enough_to_get_
 
 def test_loads_run_without_and_with_batching_and_are_kept_at_once(tmp_path):
     runs: list[LoadedRun] = []
-    session = Session(
-        config=CONFIGS["fast"],
-        maker=Sleeper(),
-        warm=warm(),
-        batching=Batching(max_batch=2),
-        instruments=NullTelemetry(),
-        logs=tmp_path,
-        seed=0,
-        min_s=0.05,
-        keep=runs.append,
-    )
+    session = session_of(CONFIGS["fast"], runs, tmp_path, max_batch=2)
     session.run_loads((0.5, 0.9), 0.1)
     assert [(run.load, run.batching.max_batch) for run in runs] == [
         (0.5, 1),
