@@ -12,7 +12,7 @@ from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.replaying import show_scenario
 from fluxcost.documents import write_atomically
-from fluxcost.errors import InputError
+from fluxcost.errors import InputError, MissingDataError
 from fluxcost.evidence.batch_bound import BoundRegret
 from fluxcost.evidence.batch_choice import BatchRegret
 from fluxcost.evidence.folds import HeldOut
@@ -21,6 +21,7 @@ from fluxcost.evidence.page import accuracy_page
 from fluxcost.evidence.report import Against, CellError
 from fluxcost.evidence.resources import ResourceReport
 from fluxcost.evidence.unseen import Unseen
+from fluxcost.evidence.validation import Validation
 from fluxcost.units import percent, seconds
 
 
@@ -58,7 +59,9 @@ def validate(
 
 
 def _validate_all(names: list[str], *, json: bool) -> None:
-    results = [fc.validate_all(fc.load_calibration(name)) for name in names]
+    results, unscored = _scored([fc.load_calibration(name) for name in names])
+    if not results:
+        raise MissingDataError(" ".join(unscored))
     if json:
         show_json(
             {
@@ -72,6 +75,7 @@ def _validate_all(names: list[str], *, json: bool) -> None:
                 ],
                 "unseen": [result.unseen.to_dict() for result in results if result.unseen],
                 "skipped": [each.to_dict() for result in results for each in result.skipped],
+                "unscored": unscored,
             }
         )
         return
@@ -88,6 +92,20 @@ def _validate_all(names: list[str], *, json: bool) -> None:
             _show_unseen(result.unseen)
         for skipped in result.skipped:
             show_text(f"skipped {skipped.check}: {skipped.reason}")
+    for reason in unscored:
+        show_text(f"not scored: {reason}")
+
+
+def _scored(records: list[fc.Calibration]) -> tuple[list[Validation], list[str]]:
+    """Return every check of the records that have the cells, and why the others do not."""
+    scored: list[Validation] = []
+    unscored: list[str] = []
+    for record in records:
+        try:
+            scored.append(fc.validate_all(record))
+        except MissingDataError as error:
+            unscored.append(str(error))
+    return scored, unscored
 
 
 def _measured() -> list[str]:
@@ -105,8 +123,9 @@ def _write_page(path: Path, *, alone: bool) -> None:
         if here.gpu.key != there.gpu.key
         and (here.model, here.stack.hash) == (there.model, there.stack.hash)
     ]
-    write_atomically(path, accuracy_page([fc.validate_all(each) for each in records], transfers))
-    show_text(f"{len(records)} records in {path}")
+    scored, unscored = _scored(records)
+    write_atomically(path, accuracy_page(scored, transfers, unscored))
+    show_text(f"{len(scored)} records in {path}, {len(unscored)} with too few cells")
 
 
 def _validate_against(calibration: str | None, against: str, *, json: bool) -> None:

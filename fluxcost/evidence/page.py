@@ -55,14 +55,21 @@ error of the first token (its issue 1205), 30 % and more (issue 1396) |
 """
 
 
-def accuracy_page(found: Sequence[Validation], transfers: Sequence[ValidationReport] = ()) -> str:
+def accuracy_page(
+    found: Sequence[Validation],
+    transfers: Sequence[ValidationReport] = (),
+    unscored: Sequence[str] = (),
+) -> str:
     """Return the page.
 
     Args:
         found: Every check of each record.
         transfers: One record's fit on another GPU's or model's cells.
+        unscored: Why each record that is not in `found` cannot be scored, a sentence each.
     """
     parts = [INTRODUCTION, _pooled(found), *map(record_section, found)]
+    if unscored:
+        parts.append(_unscored(unscored))
     if transfers:
         parts.append(_transfers(transfers))
     return "\n".join([*parts, OTHERS])
@@ -175,6 +182,10 @@ def _pooled(found: Sequence[Validation]) -> str:
         "narrower than what users get. The formulas and their errors were chosen by looking at "
         "these cells; only cells that no fit ever sees can judge them afresh.\n"
     )
+
+
+def _unscored(reasons: Sequence[str]) -> str:
+    return "\n".join(["## Too few cells to score", "", *(f"- {each}" for each in reasons), ""])
 
 
 def _transfers(reports: Sequence[ValidationReport]) -> str:

@@ -55,6 +55,13 @@ def test_unseen_cells_and_edges_have_their_lines():
     assert "- Memory at 1024x1024: batch 31 ran and 32 did not; " in page
 
 
+def test_a_record_with_too_few_cells_is_named_and_not_scored():
+    found = fc.validate_all(make_calibration(grid=[(side, side, 4, 1) for side in (512, 768, 1024)]))
+    reason = "mine: 2 groups of cells have samples; expected at least 3."
+    assert f"## Too few cells to score\n\n- {reason}\n" in accuracy_page([found], (), [reason])
+    assert "Too few cells" not in accuracy_page([found])
+
+
 def test_a_page_of_one_record_is_refused(capsys, tmp_path: Path):
     command = ["validate", MEASURED[0].alias, "--page", tmp_path / "page.md"]
     assert refused(capsys, *command) == "--page is of every measured record; give it alone."
