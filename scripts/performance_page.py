@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 
 import fluxcost as fc
 from fluxcost.performance.calibration import Calibration, read_calibration
-from fluxcost.performance.cold_start import ColdStart, Start
+from fluxcost.performance.cold_start import ColdStart
 from fluxcost.performance.measured.cell import Cell
 from fluxcost.planning.comparison import any_stack
 
@@ -218,28 +219,47 @@ def cold_starts(found: Mapping[str, ColdStart]) -> list[str]:
                 row = f"{calls.width}x{calls.height} | {calls.first_s:.1f} | {later}"
                 lines.append(f"| {stack} | {start.compile_cache} | {told} | {row} |")
     if PER_SHAPE in found and ANY_SHAPE in found:
-        pair = (found[name].starts[0] for name in (PER_SHAPE, ANY_SHAPE))
-        lines += ["", *_worth_a_shape(*pair)]
+        lines += ["", *_kernels_of_any_shape(found[PER_SHAPE], found[ANY_SHAPE])]
     return lines
 
 
-def _worth_a_shape(apart: Start, together: Start) -> list[str]:
-    """Return after how many calls of a shape compiling it apart has paid for itself."""
+def _kernels_of_any_shape(apart: ColdStart, together: ColdStart) -> list[str]:
+    """Return from how many shapes on kernels that take any pay, and how much slower they are."""
     lines = [
-        "Compiling each shape apart, against kernels that take any: what a shape's first call",
-        "takes longer, what every later one takes less, and after how many it has paid.\n",
-        "| shape | first call, s more | later calls, ms less | paid after calls |",
-        "|---|---|---|---|",
+        "Compiling each shape apart, or kernels once that take any shape: seconds of the first",
+        "shape's first call and of one more shape's, from how many shapes on those of any are ready",
+        "sooner, should each further shape take what the second took, and how much slower their",
+        "later calls are. Fewer shapes than that are better compiled apart; from there on kernels",
+        "of any shape are worth what their calls lose.\n",
+        "| caches | apart, first | one more | any, first | one more | sooner from | calls slower |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for own, any_shape in zip(apart.calls, together.calls, strict=True):
-        more_s = own.first_s - any_shape.first_s
-        less_s = (any_shape.later_s or 0.0) - (own.later_s or 0.0)
-        paid = "at once" if more_s <= 0 <= less_s else "never"
-        if more_s > 0 and less_s > 0:
-            paid = f"{more_s / less_s:.0f}"
-        size = f"{own.width}x{own.height}"
-        lines.append(f"| {size} | {more_s:.1f} | {less_s * 1000:.1f} | {paid} |")
+    for own, any_shape in zip(apart.starts, together.starts, strict=True):
+        if len(own.calls) < 2:
+            continue
+        seconds = [[each.first_s for each in start.calls[:2]] for start in (own, any_shape)]
+        told = " | ".join(f"{each:.1f}" for pair in seconds for each in pair)
+        slower = ", ".join(
+            f"{theirs.later_s / mine.later_s - 1:+.1%} at {mine.width}x{mine.height}"
+            for mine, theirs in zip(own.calls, any_shape.calls, strict=True)
+            if mine.later_s and theirs.later_s
+        )
+        sooner = _shapes_until(*seconds)
+        lines.append(f"| {own.compile_cache} | {told} | {sooner or 'never'} shapes | {slower} |")
     return lines
+
+
+def _shapes_until(apart: Sequence[float], together: Sequence[float]) -> int | None:
+    """Return the fewest shapes whose first calls take less together, or None if no number does.
+
+    Args:
+        apart: Seconds of the first shape's first call and of one more shape's.
+        together: Likewise.
+    """
+    saved_s = apart[1] - together[1]
+    if together[0] < apart[0]:
+        return 1
+    return 2 + math.floor((together[0] - apart[0]) / saved_s) if saved_s > 0 else None
 
 
 def _cell(record: Calibration, side: int, batch: int) -> Cell:

@@ -31,17 +31,21 @@ def started(*calls: tuple[float, float]) -> ColdStart:
     return ColdStart(build_s=19.5, first_call_s=calls[0][0], starts=(start,))
 
 
-def test_a_shape_compiled_apart_has_paid_after_so_many_calls():
-    """26 s more and 10 ms less a call: 2,600 calls. No gain: never. Sooner and faster: at once."""
-    apart = started((40.0, 0.280), (30.0, 0.090), (5.0, 0.3))
-    together = started((60.0, 0.295), (4.0, 0.100), (4.0, 0.3))
+def test_kernels_that_take_any_shape_are_ready_sooner_from_so_many_shapes():
+    """By hand: 40 + 30 (n - 1) against 95 + 4 (n - 1) seconds: equal at n = 3.1, so 4 shapes."""
+    apart = started((40.0, 0.280), (30.0, 0.100))
+    together = started((95.0, 0.294), (4.0, 0.099))
     lines = SCRIPT["cold_starts"]({"compiled-bf16": apart, "compiled-bf16-dynamic": together})
-    assert "| compiled-bf16 | empty | 7.0 | 12.0 | 0.5 | 128x64 | 30.0 | 0.090 |" in lines
-    assert lines[-3:] == [
-        "| 64x64 | -20.0 | 15.0 | at once |",
-        "| 128x64 | 26.0 | 10.0 | 2600 |",
-        "| 192x64 | 1.0 | 0.0 | never |",
-    ]
+    assert "| compiled-bf16 | empty | 7.0 | 12.0 | 0.5 | 128x64 | 30.0 | 0.100 |" in lines
+    slower = "+5.0% at 64x64, -1.0% at 128x64"
+    assert lines[-1] == f"| empty | 40.0 | 30.0 | 95.0 | 4.0 | 4 shapes | {slower} |"
+
+
+def test_it_takes_more_shapes_than_the_equal_number_and_none_help_where_each_takes_longer():
+    until = SCRIPT["_shapes_until"]
+    assert until((40.0, 30.0), (66.0, 4.0)) == 3  # 70 s both at two shapes
+    assert until((40.0, 30.0), (39.0, 31.0)) == 1
+    assert until((40.0, 30.0), (41.0, 30.0)) is None
 
 
 def test_variants_in_a_run_of_their_own_are_rows_of_the_same_table():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -17,6 +18,10 @@ QUANTILES: dict[Statistic, float] = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 
 RESAMPLES = 400
 """Bootstrap resamples; the standard error of a standard deviation is then 3.5 %."""
+
+REMEMBERED = 8192
+"""Errors kept: a fit asks for those of the same samples over and over, and so do fits of a record
+with something left out."""
 
 FEWEST = 3
 """Fewest samples a bootstrap says anything about; below it `UNKNOWN_SIGMA` stands in."""
@@ -44,6 +49,12 @@ def sigma_of(samples: Sequence[float] | Array, statistic: Statistic) -> float:
     values = np.asarray(samples, dtype=np.float64)
     if values.size < FEWEST:
         return UNKNOWN_SIGMA
+    return _resampled_sigma(values.tobytes(), statistic)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _resampled_sigma(packed: bytes, statistic: Statistic) -> float:
+    values = np.frombuffer(packed)
     random = np.random.default_rng(values.size)
     resampled = values[random.integers(0, values.size, (RESAMPLES, values.size))]
     if statistic == "mean":
