@@ -227,10 +227,10 @@ def _kernels_of_any_shape(apart: ColdStart, together: ColdStart) -> list[str]:
     """Return from how many shapes on kernels that take any pay, and how much slower they are."""
     lines = [
         "Compiling each shape apart, or kernels once that take any shape: seconds of the first",
-        "shape's first call and of one more shape's, from how many shapes on those of any are ready",
-        "sooner, should each further shape take what the second took, and how much slower their",
-        "later calls are. Fewer shapes than that are better compiled apart; from there on kernels",
-        "of any shape are worth what their calls lose.\n",
+        "shape's first call and of one more shape's, from how many shapes on those of any are",
+        "ready sooner, should each further shape take what the second took, and how much slower",
+        "their later calls are. Fewer shapes are better compiled apart; from there on kernels of",
+        "any shape are worth what their calls lose.\n",
         "| caches | apart, first | one more | any, first | one more | sooner from | calls slower |",
         "|---|---|---|---|---|---|---|",
     ]
