@@ -20,7 +20,8 @@ PUBLISHED_SIGMA = 0.12
 """How far a printed figure's logarithm may be from what the reader's machine does.
 
 Root mean square between two starts of the shipped eager calibrations, whose GPU, versions and
-protocol are the same; a figure from elsewhere repeats no better.
+protocol are the same, each point counting alike, rounded up; a figure from elsewhere repeats no
+better.
 """
 
 NORMAL_90 = 1.645
