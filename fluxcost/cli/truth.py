@@ -63,37 +63,39 @@ def _validate_all(names: list[str], *, json: bool) -> None:
     if not results:
         raise MissingDataError(" ".join(unscored))
     if json:
-        show_json(
-            {
-                "reports": [report.to_dict() for result in results for report in result.reports],
-                "resources": [each.to_dict() for result in results for each in result.resources],
-                "batch_choices": [
-                    result.batch_choice.to_dict() for result in results if result.batch_choice
-                ],
-                "bound_choices": [
-                    result.bound_choice.to_dict() for result in results if result.bound_choice
-                ],
-                "unseen": [result.unseen.to_dict() for result in results if result.unseen],
-                "skipped": [each.to_dict() for result in results for each in result.skipped],
-                "unscored": unscored,
-            }
-        )
+        show_json(_checks(results) | {"unscored": unscored})
         return
     for result in results:
-        for report in result.reports:
-            _show_report(report)
-        for resource in result.resources:
-            show_text(_resource_line(resource))
-        if result.batch_choice:
-            show_text(_regret_line(result.batch_choice))
-        if result.bound_choice:
-            show_text(_bound_line(result.bound_choice))
-        if result.unseen:
-            _show_unseen(result.unseen)
-        for skipped in result.skipped:
-            show_text(f"skipped {skipped.check}: {skipped.reason}")
+        _show_checks(result)
     for reason in unscored:
         show_text(f"not scored: {reason}")
+
+
+def _checks(results: list[Validation]) -> dict[str, object]:
+    """Return every check of every record, by kind."""
+    return {
+        "reports": [report.to_dict() for result in results for report in result.reports],
+        "resources": [each.to_dict() for result in results for each in result.resources],
+        "batch_choices": [each.batch_choice.to_dict() for each in results if each.batch_choice],
+        "bound_choices": [each.bound_choice.to_dict() for each in results if each.bound_choice],
+        "unseen": [result.unseen.to_dict() for result in results if result.unseen],
+        "skipped": [each.to_dict() for result in results for each in result.skipped],
+    }
+
+
+def _show_checks(result: Validation) -> None:
+    for report in result.reports:
+        _show_report(report)
+    for resource in result.resources:
+        show_text(_resource_line(resource))
+    if result.batch_choice:
+        show_text(_regret_line(result.batch_choice))
+    if result.bound_choice:
+        show_text(_bound_line(result.bound_choice))
+    if result.unseen:
+        _show_unseen(result.unseen)
+    for skipped in result.skipped:
+        show_text(f"skipped {skipped.check}: {skipped.reason}")
 
 
 def _scored(records: list[fc.Calibration]) -> tuple[list[Validation], list[str]]:
