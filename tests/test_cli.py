@@ -277,6 +277,7 @@ def test_validate_is_the_result(capsys, tmp_path: Path):
         "bound_choices": [document["bound_choice"]],
         "unseen": [],
         "skipped": document["skipped"],
+        "unscored": [],
     }
     assert [report.held_out for report in result.reports] == ["group", "resolution", "batch"]
     text = shown(capsys, "validate", path)
