@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 
 from fluxcost.performance.calibration import Calibration
@@ -61,6 +63,64 @@ def fleet_calibration(
             call_s *= 1.0 if len(ranks) == 1 else 1 / (1 - (loss_of_threads or 0.0))
             replicas += [_threads(part) for part in run(size, ranks, call_s)]
     return make_calibration().model_copy(update={"replicas": tuple(replicas)})
+
+
+def on_another_host(made: Calibration, *, pace: float, began: str = "other") -> Calibration:
+    """Return what a calibration holds as if timed by a run on a host of another size and pace.
+
+    Args:
+        made: A calibration of one run.
+        pace: Seconds of a call there over those of the calibration.
+        began: Name of the start and of its run.
+    """
+    (run,) = made.runs
+    larger = run.environment.model_copy(update={"gpu_count": 4, "cpu_cores": 64})
+    return made.model_copy(
+        update={
+            "runs": (run.model_copy(update={"id": began, "environment": larger}),),
+            "replicas": tuple(_renamed(part, began, pace) for part in made.replicas),
+        }
+    )
+
+
+def in_a_start(made: Calibration, began: str, hours: float, *, pace: float = 1.0) -> Calibration:
+    """Return what a calibration holds as if timed by a start on its host hours later."""
+    (run,) = made.runs
+    later = {"id": began, "started_at": run.started_at + timedelta(hours=hours)}
+    return made.model_copy(
+        update={
+            "runs": (run.model_copy(update=later),),
+            "replicas": tuple(_renamed(part, began, pace) for part in made.replicas),
+        }
+    )
+
+
+def merged(*each: Calibration) -> Calibration:
+    """Return the runs and replicas of several calibrations in one."""
+    return each[0].model_copy(
+        update={
+            "runs": tuple(run for one in each for run in one.runs),
+            "replicas": tuple(part for one in each for part in one.replicas),
+        }
+    )
+
+
+def kept(made: Calibration, replicas: int) -> Calibration:
+    """Return a calibration with the windows of so many replicas only."""
+    parts = tuple(part for part in made.replicas if part.replicas == replicas)
+    return made.model_copy(update={"replicas": parts})
+
+
+def _renamed(part: Replica, began: str, pace: float) -> Replica:
+    walls = tuple(pace * wall for wall in part.samples.wall_s)
+    return part.model_copy(
+        update={
+            "window": part.window.replace("start/", f"{began}/"),
+            "run": began,
+            "elapsed_s": pace * part.elapsed_s,
+            "samples": part.samples.model_copy(update={"wall_s": walls}),
+        }
+    )
 
 
 def _threads(part: Replica) -> Replica:

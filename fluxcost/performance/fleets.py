@@ -1,7 +1,9 @@
 """What replicas timed at once show: efficiency by count, and what fewer CPU cores cost.
 
 Efficiency is read against the same GPUs alone in the same start wherever they were timed alone in
-it, so that what differs between starts and GPUs cancels.
+it, so that what differs between starts and GPUs cancels. Where they were not, the nearest start on
+the same host stands in; windows of different hosts are never read against each other. Efficiencies
+of several hosts are repeats of one count, and how they scatter is an error.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.hosts import Hosts
 from fluxcost.performance.measured.replicas import Replica
 from fluxcost.performance.replicas import ReplicaLaw
 from fluxcost.performance.sampling import sigma_of
@@ -47,6 +50,19 @@ class Window:
     def in_one_process(self) -> bool:
         """Whether its replicas were threads of one process."""
         return self.parts[0].in_one_process
+
+    @property
+    def run(self) -> str:
+        """Return the run of its first replica."""
+        return self.parts[0].run
+
+    @property
+    def cores_each(self) -> int:
+        """Return the CPU cores that a replica had for itself, all of the window at work."""
+        if self.cores is not None:
+            return self.cores
+        sharing = sum(part.run == self.run for part in self.parts)  # other hosts have others' runs
+        return max(1, len(self.parts[0].cpus) // sharing)
 
     @property
     def asked(self) -> Asked:
@@ -96,6 +112,7 @@ class Fleets:
     ) -> None:
         self._alias, self._key = calibration.alias, key
         self._work, self._moment = work, moment
+        self._hosts = Hosts(calibration.runs)
         self._all_windows = windows_of(calibration.replicas)
         # Plans give every replica a process, so no law rests on threads of one.
         self._windows = tuple(each for each in self._all_windows if not each.in_one_process)
@@ -156,7 +173,7 @@ class Fleets:
         known = self._solo_windows(window)
         if len(known) < len(window.parts):
             return None
-        moment = self._moment_of(window.asked)
+        moment = self._moment_of(window)
         return derive(
             lambda rate, *alone: rate / sum(alone),
             window.rate(self._key, moment),
@@ -199,21 +216,34 @@ class Fleets:
         return [solo for solo in found if solo is not None]
 
     def _solo(self, window: Window, rank: int) -> Window | None:
-        """Return a replica alone: in the same start where it was, and hosted alike."""
+        """Return a replica alone: in the same start, or else the nearest on the same host."""
+        run = next(part.run for part in window.parts if part.rank == rank)
         among = self._all_windows if window.in_one_process else self._windows
         fitting = [
             each
             for each in among
-            if each.ranks == (rank,) and each.asked == window.asked and each.cores == window.cores
+            if each.ranks == (rank,)
+            and each.asked == window.asked
+            and each.cores == window.cores
+            and self._hosts.alike(each.run, run)
         ]
         return min(
             fitting,
             key=lambda each: (
                 each.start != window.start,
+                self._hosts.apart_s(each.run, run),
                 each.in_one_process != window.in_one_process,
             ),
             default=None,
         )
+
+    def _beside(self, window: Window) -> list[Window]:
+        """Return the windows of the same call on the same host, itself too."""
+        return [
+            each
+            for each in self._windows
+            if each.asked == window.asked and self._hosts.alike(each.run, window.run)
+        ]
 
     def _swept(self, shape: Shape, batch: int) -> Asked:
         """Return the point nearest in work at which cores were varied."""
@@ -230,12 +260,12 @@ class Fleets:
 
     def _core_ratios(self, asked: Asked) -> dict[int, Estimate]:
         """Return the rate over that with all cores, by cores, over windows of the same replicas."""
-        moment = self._moment_of(asked)
-        free = {w.ranks: w for w in self._windows if w.asked == asked and w.cores is None}
         found: dict[int, list[Estimate]] = defaultdict(list)
-        for window in self._windows:
-            if window.asked != asked or window.cores is None or window.ranks not in free:
+        for window in self._held(asked):
+            free = {w.ranks: w for w in self._beside(window) if w.cores is None}
+            if window.cores is None or window.ranks not in free:
                 continue
+            moment = self._moment_of(window)
             rates = (window.rate(self._key, moment), free[window.ranks].rate(self._key, moment))
             found[window.cores].append(derive(lambda held, all_: held / all_, *rates, unit=""))
         label = f"{asked[0]}, batch {asked[1]}"
@@ -243,12 +273,12 @@ class Fleets:
 
     def _cores_of_all(self, asked: Asked) -> int:
         """Return how many cores a replica had where none was held back, all replicas at work."""
-        shares = [
-            len(w.parts[0].cpus) // len(w.parts)
-            for w in self._windows
-            if w.asked == asked and w.cores is None
-        ]
-        return max(1, min(shares))
+        beside = (each for held in self._held(asked) for each in self._beside(held))
+        return min(each.cores_each for each in beside if each.cores is None)
+
+    def _held(self, asked: Asked) -> list[Window]:
+        """Return the windows of a point whose replicas were held to some cores."""
+        return [each for each in self._windows if each.asked == asked and each.cores is not None]
 
     def _between(self, known: dict[int, Estimate], cores: int, most: int) -> Estimate:
         counts = sorted(n for n in known if n < most)
@@ -264,30 +294,30 @@ class Fleets:
         source = Source.weakest((found.source, Source.INTERPOLATED))
         return Estimate(found.value, "", source, found.evidence, found.draws)
 
-    def _moment_of(self, asked: Asked) -> float:
+    def _moment_of(self, of: Window) -> float:
         """Return how far a window's rate moves between moments, the most that any of three says.
 
         Soaks; a window's own halves, half their difference being the error of its mean where calls
         are independent, and more where speed drifts; and replicas that made more together than
         alone, which nothing but drift between windows can do. The last two are pooled over the
-        windows of a point.
+        windows of a point on the window's host.
         """
+        windows = self._beside(of)
         halves = [
             np.log(np.mean(walls[: len(walls) // 2]) / np.mean(walls[len(walls) // 2 :])) / 2
-            for window in self._windows
-            if window.asked == asked
+            for window in windows
             for part in window.parts
             if len(walls := part.samples.wall_s) > 1
         ]
         own = float(np.sqrt(np.mean(np.square(halves)))) if halves else 0.0
-        return max(own, self._excess(asked), self._moment(*asked))
+        return max(own, self._excess(windows), self._moment(*of.asked))
 
-    def _excess(self, asked: Asked) -> float:
+    def _excess(self, windows: Sequence[Window]) -> float:
         """Return the drift of one window that explains efficiencies above one; 0 without such."""
         squares = []
-        for window in self._windows:
+        for window in windows:
             alone = [solo.images_per_s for solo in self._solo_windows(window)]
-            if window.asked != asked or len(window.parts) < 2 or len(alone) < len(window.parts):
+            if len(window.parts) < 2 or len(alone) < len(window.parts):
                 continue
             over = float(np.log(window.images_per_s / sum(alone)))
             if over > 0:

@@ -11,7 +11,7 @@ from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.fleets import Fleets
 from fluxcost.performance.replicas import ReplicaLaw, published_law
-from tests.fleets import fleet_calibration
+from tests.fleets import fleet_calibration, in_a_start, kept, merged, on_another_host
 
 TABLE = {1: 0.43, 2: 0.82, 4: 1.48, 8: 2.53}
 """Images a second on so many GPUs, as the article prints them."""
@@ -91,6 +91,21 @@ def test_four_counts_give_back_a_planted_law():
     assert found.efficiency(3).source is Source.INTERPOLATED
 
 
+def test_a_count_that_was_measured_is_answered_with_it_and_not_by_the_law():
+    two_and_four = {
+        n: Estimate.spread(value, {f"e{n}": 0.001}, "", Source.MEASURED, "")
+        for n, value in ((2, 0.99), (4, 0.80))
+    }
+    found = ReplicaLaw(two_and_four, "made")
+    assert found.kind == "Amdahl"
+    assert found.efficiency(4) is two_and_four[4]
+    # Least squares of contention (n - 1) = 1/e - 1, whose sigma is 0.001 / e.
+    excess = (1 / 0.99 - 1, 1 / 0.80 - 1)
+    top = 0.99**2 * 1 * excess[0] + 0.80**2 * 3 * excess[1]
+    assert found.contention == pytest.approx(top / (0.99**2 * 1 + 0.80**2 * 9), rel=0.01)
+    assert found.efficiency(8).value == pytest.approx(usl(8, found.contention, 0.0))
+
+
 def test_no_law_gains_by_noise_what_replicas_cannot():
     found = law(-0.01, 0.0, [2])  # 1 % over the sum of the solo rates
     assert found.efficiency(2).value > 1  # as measured
@@ -168,6 +183,73 @@ def test_efficiency_is_against_the_same_gpus_so_a_slow_one_costs_no_efficiency()
     efficiency = fit.replica_efficiency(SHAPE, 1, 2)
     # The fast GPU waits for the slow one at the end: 2 calls of 1.1 s against 1 + 1/1.1 a second.
     assert efficiency.value == pytest.approx((2 / 1.1) / (1 + 1 / 1.1), abs=0.004)
+
+
+def open_fleets(made):
+    return Fleets(made, "made", lambda shape, batch: shape.pixels * batch, lambda _shape, _n: 0.0)
+
+
+def efficiencies(made):
+    """Return the efficiency of each start's window of two replicas at once."""
+    fleets = open_fleets(made)
+    return {
+        window.start: None if (found := fleets.efficiency(window)) is None else found.value
+        for window in fleets.windows
+        if len(window.parts) == 2 and window.asked == (SHAPE, 1)
+    }
+
+
+def test_windows_of_two_hosts_are_each_read_against_their_own_gpus_alone():
+    here = fleet_calibration(loss=0.02)
+    there = on_another_host(fleet_calibration(loss=0.10, seed=6), pace=0.5)
+    for order in ((here, there), (there, here)):
+        assert efficiencies(merged(*order)) == {
+            "start": pytest.approx(0.98, abs=0.004),
+            "other": pytest.approx(0.90, abs=0.004),
+        }
+        both = open_fleets(merged(*order)).law(SHAPE, 1).efficiency(2)
+        assert both.value == pytest.approx(math.sqrt(0.98 * 0.90), abs=0.004)
+        assert both.low < 0.90  # hosts that differ are an error
+        assert both.high > 0.98
+
+
+def test_a_host_whose_gpus_were_never_timed_alone_says_nothing_of_efficiency():
+    here = fleet_calibration(loss=0.02)
+    there = kept(on_another_host(here, pace=0.5), replicas=2)
+    found = efficiencies(merged(there, here))
+    assert found == {"start": pytest.approx(0.98, abs=0.004), "other": None}
+    assert open_fleets(merged(there, here)).law(SHAPE, 1).efficiency(2).value == found["start"]
+
+
+def test_what_drifts_on_one_host_does_not_widen_another():
+    here = fleet_calibration(loss=0.02)
+    gains = on_another_host(fleet_calibration(loss=-0.10, seed=6), pace=0.5)
+
+    def width(made):
+        fleets = open_fleets(made)
+        window = next(w for w in fleets.windows if w.start == "start" and len(w.parts) == 2)
+        return fleets.efficiency(window).relative_half_width
+
+    assert width(merged(here, gains)) == width(here)
+
+
+def test_alone_in_another_start_the_nearest_on_the_same_host_stands_in():
+    made = fleet_calibration(loss=0.02)
+    together = kept(in_a_start(made, "noon", hours=12), replicas=2)
+    near = kept(in_a_start(made, "eleven", hours=11), replicas=1)
+    far = kept(in_a_start(made, "dawn", hours=0, pace=2.0), replicas=1)
+    for order in ((together, near, far), (far, near, together)):
+        assert efficiencies(merged(*order))["noon"] == pytest.approx(0.98, abs=0.004)
+
+
+def test_cores_are_read_against_all_of_the_same_host():
+    here = fleet_calibration(loss=0.0, cpu_s=0.1, cores=(1, 2, 4, 8))
+    free = on_another_host(fleet_calibration(loss=0.0, cpu_s=0.1), pace=0.5)
+    for order in ((here, free), (free, here)):
+        fleets = open_fleets(merged(*order))
+        assert fleets.cores_needed(SHAPE, 1) == open_fleets(here).cores_needed(SHAPE, 1)
+        factor = fleets.core_factor(SHAPE, 1, 1)
+        assert factor.value == pytest.approx((0.5 + 0.1 / 16) / 0.6, abs=0.006)
 
 
 def test_threads_of_one_process_do_not_touch_what_plans_use():
