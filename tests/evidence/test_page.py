@@ -56,7 +56,9 @@ def test_unseen_cells_and_edges_have_their_lines():
 
 
 def test_a_record_with_too_few_cells_is_named_and_not_scored():
-    found = fc.validate_all(make_calibration(grid=[(side, side, 4, 1) for side in (512, 768, 1024)]))
+    found = fc.validate_all(
+        make_calibration(grid=[(side, side, 4, 1) for side in (512, 768, 1024)])
+    )
     reason = "mine: 2 groups of cells have samples; expected at least 3."
     assert f"## Too few cells to score\n\n- {reason}\n" in accuracy_page([found], (), [reason])
     assert "Too few cells" not in accuracy_page([found])
