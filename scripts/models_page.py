@@ -15,6 +15,7 @@ from scripts.models.beside_sdxl import times_faster
 from scripts.models.compared import COMPILED, EAGER, GPU, KLEIN, MODELS, SDXL, STACKS, alias_of
 from scripts.models.comparison import comparison
 from scripts.models.editing import editing
+from scripts.models.occasions import occasions
 from scripts.models.sizes import sizes
 from scripts.models.transfers import transfers
 
@@ -30,11 +31,11 @@ text encoders at full size, with seeded synthetic weights of a checkpoint's scal
 the model's, the pictures mean nothing. `{EAGER}` is diffusers as it comes; `{COMPILED}` draws the
 same picture with compiled blocks, and stands here for the models that have a record of it. This
 page is written from records by `scripts/models_page.py`; a test fails when it is out of date.
+"""
 
-The eager models were timed one after the other within ten minutes, each in a process of its own:
-klein's times are of that one start, where [performance.md](performance.md) has all of them. A time
-is the median of whole calls with its 90 % interval, for any start on such a GPU. What was not
-measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells, by path:
+USE = f"""
+A time is the median of whole calls with its 90 % interval, for any start on such a GPU. What was
+not measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells, by path:
 
 ```console
 $ python -m measure run --suite {SUITE} --model {SDXL} --stack {COMPILED} --out DIR
@@ -58,11 +59,13 @@ def page() -> str:
     return "\n".join(
         [
             HEAD,
+            occasions(beside),
+            USE,
             *comparison(beside),
             *times_faster(beside),
             *sizes(beside[EAGER]),
             *editing(eager[KLEIN]),
-            *transfers(eager),
+            *transfers(fits),
         ]
     )
 

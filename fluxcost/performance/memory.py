@@ -188,13 +188,16 @@ def _read(cell: Cell, reading: str, driver_gib: float | None) -> float | None:
 
 
 def _common_reading(alias: str, cells: Sequence[Cell], driver_gib: float | None) -> str:
-    """Return the first reading that at least half of the cells carry.
+    """Return the first reading that at least half of the cells with any reading carry.
+
+    Cells of several replicas have none: their memory was not read while they ran together.
 
     Raises:
         MissingDataError: No cell carries any.
     """
+    told_any = sum(cell.memory is not None for cell in cells)
     for reading in READINGS:
         told = sum(_read(cell, reading, driver_gib) is not None for cell in cells)
-        if 2 * told >= max(1, len(cells)):
+        if 2 * told >= max(1, told_any):
             return reading
     raise MissingDataError(f"{alias}: no peak memory was recorded; measure its cells again.")

@@ -7,9 +7,13 @@ from typing import Any
 
 import fluxcost as fc
 from fluxcost.documents import read_yaml
+from fluxcost.estimate import derive
+from measure.blueprint import load_blueprint
+from measure.stacks.compiled_bf16 import FAMILIES
 from scripts.docs.running import ROOT
-from scripts.models.compared import MODELS, Fits, Model
-from scripts.models.figures import latency_of, seconds_text
+from scripts.models.compared import COMPILED, EAGER, MODELS, Fits, Model
+from scripts.models.figures import latency_of, range_text, ratio_text, seconds_text
+from scripts.models.occasions import timed_on
 from scripts.tables import table
 
 AUDIT = ROOT / "fluxcost" / "data" / "published" / "inferencebench-flux2-klein.yaml"
@@ -20,7 +24,7 @@ def comparison(fits: Fits) -> Iterable[str]:
     """Return the section that sets the models beside the article's table, stack by stack."""
     printed = {row["model"]: row for row in read_yaml(AUDIT)["facts"]["comparison"]}
     rows = [
-        _compared(fits[stack][model.name], model, steps, printed.get(model.article or ""))
+        _compared(fits, stack, model, steps, printed.get(model.article or ""))
         for model in MODELS
         for steps in model.steps
         for stack in fits
@@ -32,22 +36,55 @@ def comparison(fits: Fits) -> Iterable[str]:
         "One 1024x1024 image, alone. *Published* is what the article prints, for no stated stack;",
         f"USD are on `{OFFER}` at {UTILIZATION:.0%} utilization. *Made for* is how many steps the",
         "model was distilled to, or its publisher's default: fewer is faster, and not the model's",
-        "own quality.",
+        f"own quality. *Times eager*: how many times as fast as the same steps with `{EAGER}`.",
         "",
         *table(
             (
-                *("model", "steps", "made for", "published, s", "stack", "measured, s", "source"),
-                *("USD an image", "images per dollar"),
+                *("model", "steps", "made for", "published, s", "stack", "seconds", "source"),
+                *("timed on", "times eager", "USD an image", "images per dollar"),
             ),
             rows,
         ),
         "",
+        *_found(fits),
     )
 
 
+def _found(fits: Fits) -> Iterable[str]:
+    """Return what compiling gains over the models, and why some have no compiled row."""
+    gains = [
+        gain.value
+        for model in MODELS
+        for steps in model.steps
+        if (gain := _gain(fits, model, steps)) is not None
+    ]
+    if gains:
+        yield f"Compiled, a call is {range_text(gains)} times as fast as eager."
+    for model in MODELS:
+        if model.name in fits[EAGER] and not _compiles(model):
+            yield f"{model.title} stands eager alone: `{COMPILED}` refuses it, since its denoiser"
+            yield "sees a prompt's own tokens, and each length of prompt would be compiled apart."
+    yield ""
+
+
+def _compiles(model: Model) -> bool:
+    return load_blueprint(model.name).document.family in FAMILIES
+
+
+def _gain(fits: Fits, model: Model, steps: int) -> fc.Estimate | None:
+    """Return how many times as fast a model is compiled; None where a stack is missing."""
+    if any(model.name not in fits.get(stack, {}) for stack in (EAGER, COMPILED)):
+        return None
+    shape = fc.Shape(1024, 1024, steps)
+    eager, compiled = (latency_of(fits[stack][model.name], shape) for stack in (EAGER, COMPILED))
+    return derive(lambda one, other: one / other, eager, compiled, unit="1")
+
+
 def _compared(
-    fitted: fc.Fit, model: Model, steps: int, printed: dict[str, Any] | None
+    fits: Fits, stack: str, model: Model, steps: int, printed: dict[str, Any] | None
 ) -> tuple[str, ...]:
+    fitted = fits[stack][model.name]
+    gain = _gain(fits, model, steps) if stack == COMPILED else None
     shape = fc.Shape(1024, 1024, steps)
     seconds = latency_of(fitted, shape)
     offer = fc.load_catalog().offer(OFFER)
@@ -57,9 +94,11 @@ def _compared(
         str(steps),
         str(fitted.architecture.pipeline.designed_steps),
         "" if printed is None else _printed(printed),
-        fitted.calibration.stack.alias,
+        stack,
         seconds_text(seconds),
         str(seconds.source),
+        timed_on(fitted, shape),
+        "" if gain is None else ratio_text(gain),
         f"{cost.total.value:.5f}",
         f"{1 / cost.total.value:.0f}",
     )

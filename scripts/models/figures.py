@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import fluxcost as fc
 
 
@@ -16,3 +18,13 @@ def latency_of(fitted: fc.Fit, shape: fc.Shape) -> fc.Estimate:
 def seconds_text(estimate: fc.Estimate) -> str:
     """Return a time with its interval."""
     return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def ratio_text(estimate: fc.Estimate) -> str:
+    """Return a ratio with its interval."""
+    return f"{estimate.value:.1f} ({estimate.low:.1f} to {estimate.high:.1f})"
+
+
+def range_text(values: Sequence[float]) -> str:
+    """Return the least and the greatest of some ratios."""
+    return f"{min(values):.1f} to {max(values):.1f}"

@@ -22,9 +22,9 @@ def sizes(fits: Mapping[str, fc.Fit]) -> Iterable[str]:
         "## What was built",
         "",
         "Billions of parameters of the network that was timed beside the published counts, and",
-        "what its weights take in bfloat16 beside the peak that the allocator handed out in a call",
-        "at 1024x1024. The article's 6.6 billion for SDXL are those its paper counts for base and",
-        "refiner together; the base alone is timed here.",
+        "what its weights take in bfloat16 beside the peak that the allocator handed out in an",
+        "eager call at 1024x1024. The article's 6.6 billion for SDXL are those its paper counts",
+        "for base and refiner together; the base alone is timed here.",
         "",
         *table(
             (

@@ -133,7 +133,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
         lambda document: row_of(document, "scaling", gpus=8).update(images_per_s="2.43"),
     ),
     "vs-sdxl": (
-        "consistent",
+        "depends",
         lambda document: row_of(document, "comparison", model="SDXL").update(highest_latency_s="6"),
     ),
     "params-share": (

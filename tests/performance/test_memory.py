@@ -49,6 +49,16 @@ def test_one_reading_is_enough(calibration: Calibration, memory: Memory, reading
     assert reading in gib.evidence[0]
 
 
+def test_replicas_without_a_reading_do_not_outvote_the_cells_that_have_one(
+    calibration: Calibration,
+):
+    memory = Memory(allocated_gib=43.1, reserved_gib=82.1, device_gib=83.4)
+    told = [cell.model_copy(update={"memory": memory}) for cell in calibration.cells]
+    silent = [cell.model_copy(update={"memory": None}) for cell in calibration.cells]
+    mixed = fit(calibration.model_copy(update={"cells": (*told, *silent, *silent)}))
+    assert mixed.memory(Shape(1024, 1024, 4), 16).value == pytest.approx(44.4)
+
+
 def test_without_a_reading_latency_still_answers(calibration: Calibration):
     blind = with_memory(calibration, None)
     assert blind.latency(Shape(896, 896, 4)).value > 0

@@ -259,7 +259,7 @@ def test_the_example_rents_gpus_for_the_model_that_passes_where_its_license_allo
     best = shown_json(capsys, "plan", unsold, "--quality", "examples/quality")["plans"][0]
     assert best["choice"]["model"] == "flux2-klein-9b"
     assert "accepted 0.910, at least 0.874" in best["why"]
-    assert (best["calibration"], best["gpus"]) == ("h100-sxm/flux2-klein-9b/eager-bf16", 2)
+    assert (best["calibration"], best["gpus"]) == ("h100-sxm/flux2-klein-9b/compiled-bf16", 1)
 
 
 def test_the_command_lists_what_ships_and_one_s_own(capsys):
