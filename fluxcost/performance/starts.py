@@ -44,9 +44,10 @@ class Starts:
         """
         share = self._waiting.share(stage, pixels, batch)
         found = np.zeros((pixels.size, 2 * len(self._columns)))
-        rows, columns = np.arange(pixels.size), [self._columns[name] for name in names]
+        rows = np.arange(pixels.size)
+        columns = np.array([self._columns[name] for name in names], dtype=np.intp)
         for part, own in enumerate((share, 1 - share)):
-            found[rows, np.array(columns) + part] = START_SIGMAS[part] * own
+            found[rows, columns + part] = START_SIGMAS[part] * own
         return found
 
     def moment(self, stage: Stage, pixels: int, batch: int) -> float:

@@ -8,6 +8,7 @@ import fluxcost as fc
 from fluxcost.evidence.page import COMMAND, accuracy_page, record_section
 from fluxcost.evidence.unseen import score_unseen
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.groups import groups_of
 from fluxcost.performance.library import held_out_record
 from tests.commands import refused
 from tests.evidence.test_unseen import both_starts, edge
@@ -15,11 +16,13 @@ from tests.synthetic import make_calibration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text(encoding="utf-8")
 STALE = f"docs/accuracy.md is stale; run `{COMMAND}`"
-MEASURED = [
+SHIPPED = [
     fc.load_calibration(entry.alias)
     for entry in fc.shipped_calibrations()
     if entry.source == "measured"
 ]
+MEASURED = [each for each in SHIPPED if len(groups_of(each.cells)) > 2]
+"""Records with groups enough to leave one out."""
 SMALL = [each for each in MEASURED if len(each.cells) < 12]
 """Records whose checks take seconds: a formula that changes shows in them as in the others."""
 
@@ -53,6 +56,12 @@ def test_unseen_cells_and_edges_have_their_lines():
     assert "| a start the fit knows * | 4 |" in page
     assert "| a start it does not know | 2 |" in page
     assert "- Memory at 1024x1024: batch 31 ran and 32 did not; " in page
+
+
+def test_records_that_ship_with_too_few_cells_say_so():
+    for record in SHIPPED:
+        if record not in MEASURED:
+            assert f"\n- {record.alias}: 2 groups of cells have samples; " in PAGE, STALE
 
 
 def test_a_record_with_too_few_cells_is_named_and_not_scored():
