@@ -313,3 +313,18 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch):
             truth = machine.wall_s(shape.pixels, shape.steps, batch)
             held.append(estimate.low <= truth <= estimate.high)
     assert 0.80 <= np.mean(held) <= 0.99
+
+
+def test_starts_that_made_images_in_one_step_only_are_fitted():
+    grid = [(side, side, 1, 1) for side in (512, 768, 1024)]
+    first, second = (make_calibration(grid=grid, seed=seed) for seed in (1, 2))
+    again = first.runs[0].model_copy(update={"id": "run-2"})
+    cells = tuple(cell.model_copy(update={"run": again.id}) for cell in second.cells)
+    both = first.model_copy(update={"runs": (*first.runs, again), "cells": (*first.cells, *cells)})
+    walls = [
+        float(np.median(cell.samples.wall_s))
+        for cell in both.cells
+        if cell.width == 768 and cell.samples
+    ]
+    found = fit(both).latency(Shape(768, 768, 1))
+    assert min(walls) <= found.value <= max(walls)
