@@ -5,8 +5,8 @@ agree with each other better than with the same calls a minute later. Cells of o
 steps only, which no stage's own span depends on, so they repeat one another at other moments. The
 scatter of their medians over what a bootstrap of their calls expects is the stage's drift factor;
 every bootstrap error is multiplied by it. The factor is large for a stage that waits for the CPU
-and near 1 for one that keeps the GPU busy. A soak, hundreds of calls of one shape, shows the same
-of whole calls over minutes, and sets the least error of calls that wait as its calls do.
+and near 1 for one that keeps the GPU busy. What repeats over minutes (pace.py) sets the least
+error of calls that wait as it does.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from fluxcost.performance.groups import STAGES, Group, Stage, cell_spans
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.measured.probes import Soak
+from fluxcost.performance.pace import encodings_repeat, soaks_repeat
 from fluxcost.performance.pause import Pause
 from fluxcost.performance.sampling import median_sigma
-from fluxcost.performance.waiting import SoakScatter
 
 NEAR = float(np.log(2))
 """Distance, in log pixels and log batch, over which noise is taken as alike."""
@@ -29,12 +29,6 @@ NEAR = float(np.log(2))
 ALIKE = 0.25
 """Distance in the share that waits for the CPU over which noise is taken as alike: across the
 corner where arithmetic overtakes launches it falls tenfold between two neighbors."""
-
-BLOCK = 20
-"""Calls of a soak taken together, about as many as a cell has."""
-
-FEWEST_BLOCKS = 3
-"""Blocks needed to speak of their scatter."""
 
 FAMILY: dict[Stage, str] = {
     "text_encode": "cpu",
@@ -51,20 +45,14 @@ class Drift:
     """Errors of stage medians at and between cells, drift included.
 
     Args:
-        groups: Cells with samples.
+        groups: Cells with samples, of one start each.
         pause: The pause long calls take, which is no noise.
         soaks: Hundreds of calls of one shape, in the order taken.
     """
 
     def __init__(self, groups: Sequence[Group], pause: Pause, soaks: Sequence[Soak] = ()) -> None:
         self.pause = pause
-        told = [
-            SoakScatter(
-                soak.width * soak.height, soak.batch, soak.steps, block_scatter(soak.wall_s)
-            )
-            for soak in soaks
-        ]
-        self.soaks = tuple(soak for soak in told if soak.scatter > 0)
+        self.repeats = (*soaks_repeat(soaks), *encodings_repeat(groups))
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])
         self.factors: dict[Stage, float] = {}
@@ -128,12 +116,3 @@ class Drift:
                 moved += float(np.sum((logs - logs.mean()) ** 2))
                 expected += float(np.sum(within**2)) * (1 - 1 / logs.size)
         return max(1.0, float(np.sqrt(moved / expected))) if expected > 0 else 1.0
-
-
-def block_scatter(wall_s: Sequence[float]) -> float:
-    """Return the relative scatter of the medians of successive blocks; 0 if blocks are too few."""
-    size = max(3, min(BLOCK, len(wall_s) // 4))
-    blocks = [wall_s[at : at + size] for at in range(0, len(wall_s) - size + 1, size)]
-    if len(blocks) < FEWEST_BLOCKS:
-        return 0.0
-    return float(np.std(np.log([np.median(block) for block in blocks]), ddof=1))

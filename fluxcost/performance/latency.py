@@ -77,13 +77,13 @@ class CallTimes:
         physics = _formulas(architecture, rates)
         self.drift, self._pause = drift, drift.pause
         self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
-        self.waiting = Waiting(self.fits, drift.soaks)
+        self.waiting = Waiting(self.fits, drift.repeats)
         self.starts = tuple(dict.fromkeys(cell.run for cell in cells))
         if len(self.starts) > 1:
             # What waits for the CPU is moved with it, and only a fit tells what waits: so two.
             self._starts = Starts(self.starts, self.waiting)
             self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
-            self.waiting = Waiting(self.fits, drift.soaks)
+            self.waiting = Waiting(self.fits, drift.repeats)
         self._scatter = Scatter(cells, architecture)
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
 
@@ -193,7 +193,7 @@ class CallTimes:
         return self.drift.near(stage, pixels, batch, share, self._shares[stage])
 
     def moment(self, pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call's median moves between moments by the soaks; 0 without any."""
+        """Return how far a call's median moves between moments; 0 where nothing tells."""
         return self.waiting.moment(pixels, batch, steps)
 
     def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int, steps: int) -> float:
@@ -234,7 +234,7 @@ class CallTimes:
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
 
-        A soak shows how far the CPU's pace moves between moments. One start's cells are spread over
+        Repeats show how far the CPU's pace moves between moments. One start's cells are spread over
         its moments, and which of them was slow does not matter much; but the cells that tell one
         start from another are few, and a slow moment must not pass for a slow start.
         """

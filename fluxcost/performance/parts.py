@@ -113,8 +113,8 @@ class Parts:
         return Drift(groups_by_start(self.cells), Pause(self.cells), self.calibration.soaks)
 
     def moment(self, shape: Shape, batch: int) -> float:
-        """Return how far a call moves between moments by the soaks; 0 without any."""
-        if not self.drift.soaks:
+        """Return how far a call moves between moments; 0 where nothing tells."""
+        if not self.drift.repeats:
             return 0.0
         return self.times.moment(shape.pixels, batch, shape.steps)
 

@@ -51,5 +51,5 @@ class Starts:
         return found
 
     def moment(self, stage: Stage, pixels: int, batch: int) -> float:
-        """Return how far a stage moves between moments of one start, by the soaks."""
+        """Return how far a stage moves between moments of one start."""
         return self._waiting.cpu * self._waiting.share_at(stage, pixels, batch)

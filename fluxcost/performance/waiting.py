@@ -3,49 +3,39 @@
 A stage's formula is the larger of its launches and its arithmetic with the corner rounded, so the
 share of it that waits for launches is how its time follows theirs: d log(stage) / d log(launches),
 1 where launches decide and 0 where arithmetic does. Two calls of one size are as noisy as each
-other only if they wait alike, and a soak of a call that waits tells of every call that waits, by
-its share; that of a call which keeps the GPU busy tells how far the GPU itself moves.
+other only if they wait alike, and what repeats and waits tells of every call that waits, by its
+share; a soak of a call which keeps the GPU busy tells how far the GPU itself moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from fluxcost.performance.groups import Stage, stage_counts
 from fluxcost.performance.kriging import Array, Kriged
+from fluxcost.performance.pace import Repeats
 
 LAUNCH = 0
 """Where the launch time stands among the parameters of every stage that the GPU runs."""
 
 MOSTLY = 0.5
-"""Share from which a soak tells of the CPU's pace, not of the GPU's."""
-
-
-@dataclass(frozen=True)
-class SoakScatter:
-    """How far the medians of successive blocks of a soak's calls moved, relative."""
-
-    pixels: int
-    batch: int
-    steps: int
-    scatter: float
+"""Share from which repeats tell of the CPU's pace, not of the GPU's."""
 
 
 class Waiting:
-    """Shares of waiting by the fitted formulas, and what soaks show of it.
+    """Shares of waiting by the fitted formulas, and what repeats show of it.
 
     Args:
         fits: Of every stage.
-        soaks: Those long enough to tell.
+        repeats: Soaks and encodings.
     """
 
-    def __init__(self, fits: Mapping[Stage, Kriged], soaks: Sequence[SoakScatter]) -> None:
+    def __init__(self, fits: Mapping[Stage, Kriged], repeats: Sequence[Repeats]) -> None:
         self._fits = fits
         self._shares: dict[tuple[Stage, int, int], float] = {}
-        self.cpu, self.gpu = self._paces(soaks)
+        self.cpu, self.gpu = self._paces(repeats)
 
     def share(self, stage: Stage, pixels: Array, batch: Array) -> Array:
         """Return the share of a stage that waits for the CPU at points, 0 to 1; host work is it."""
@@ -73,22 +63,35 @@ class Waiting:
         return waited / sum(seconds.values())
 
     def moment(self, pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call's median moves between moments by the soaks; 0 without any."""
+        """Return how far a call's median moves between moments; 0 where nothing tells."""
         if not self.cpu:
             return self.gpu
         return max(self.gpu, self.cpu * self.of_call(pixels, batch, steps))
 
-    def _paces(self, soaks: Sequence[SoakScatter]) -> tuple[float, float]:
-        """Return how far the CPU's pace moves, relative, and the GPU's; 0 where no soak tells."""
+    def _paces(self, repeats: Sequence[Repeats]) -> tuple[float, float]:
+        """Return how far the CPU's pace moves, relative, and the GPU's; 0 where nothing tells.
+
+        A prompt's encoding that keeps the GPU busy tells nothing: it is too short to move a call.
+        """
         waiting, busy = [], []
-        for soak in soaks:
-            share = self.of_call(soak.pixels, soak.batch, soak.steps)
+        for repeat in repeats:
+            share = self._share_of(repeat)
             if share >= MOSTLY:
-                waiting.append(soak.scatter / share)
-            else:
-                busy.append(soak.scatter)
-        return _root_mean_square(waiting), _root_mean_square(busy)
+                waiting.append((repeat.scatter / share, repeat.freedom))
+            elif repeat.steps:
+                busy.append((repeat.scatter, repeat.freedom))
+        return _pooled(waiting), _pooled(busy)
+
+    def _share_of(self, repeat: Repeats) -> float:
+        """Return the share that waits for the CPU of what repeats."""
+        if repeat.steps:
+            return self.of_call(repeat.pixels, repeat.batch, repeat.steps)
+        return self.share_at("text_encode", repeat.pixels, repeat.batch)
 
 
-def _root_mean_square(values: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if values else 0.0
+def _pooled(scatters: Sequence[tuple[float, int]]) -> float:
+    """Return one scatter of several, each with its degrees of freedom; 0 of none."""
+    if not scatters:
+        return 0.0
+    values, freedoms = np.array(scatters, dtype=float).T
+    return float(np.sqrt(np.average(values**2, weights=freedoms)))
