@@ -29,7 +29,7 @@ class EdgeReport(Record):
     ran: int = Field(ge=0, description="Largest batch that ran.")
     refused: Count | None = Field(description="Smallest that did not; None where all tried ran.")
     reason: Name | None = Field(description="Why: 'out_of_memory', or 'failed' of another cause.")
-    predicted: int = Field(ge=0, description="Largest batch whose fitted peak is within memory.")
+    predicted: int = Field(ge=0, description="Largest batch that the fit says runs.")
     answered: int = Field(ge=0, description="What `largest_batch` says, its margin left free.")
     margin: Fraction = Field(description="Share of the memory that answer leaves free.")
     limited_by: Name = Field(description="What keeps the answer from being larger.")

@@ -31,6 +31,7 @@ from fluxcost.performance.sampling import Statistic, statistic_of
 from fluxcost.performance.starts import Starts
 from fluxcost.performance.surface import Surface
 from fluxcost.performance.tail import Scatter
+from fluxcost.performance.tiles import filled_pixels
 from fluxcost.performance.waiting import Waiting
 from fluxcost.workload import Shape
 
@@ -100,7 +101,7 @@ class CallTimes:
 
     def stage_seconds(self, stage: Stage, pixels: int, batch: int) -> float:
         """Return the median seconds of one stage of one call (one step, for the steps)."""
-        return self._surfaces[stage].seconds(pixels, batch)
+        return self._surfaces[stage].seconds(self._filled(stage, pixels, batch), batch)
 
     def call(
         self, shape: Shape, batch: int, statistic: Statistic = "median"
@@ -173,8 +174,17 @@ class CallTimes:
         return found | {local: self.honesty * own}
 
     def _predict(self, stage: Stage, pixels: int, batch: int) -> Prediction:
-        at = np.array([float(pixels)]), np.array([float(batch)])
-        return self.fits[stage].predict(pixels, batch, self._moves(stage, *at))
+        filled = self._filled(stage, pixels, batch)
+        at = np.array([filled]), np.array([float(batch)])
+        return self.fits[stage].predict(filled, batch, self._moves(stage, *at))
+
+    def _filled(self, stage: Stage, pixels: float, batch: float) -> float:
+        """Return the pixels at which a stage whose rows are tokens fills whole tiles."""
+        if FAMILY[stage] != "denoise" or self._architecture.unet is not None:
+            return pixels
+        pipeline = self._architecture.pipeline
+        sequences = batch * pipeline.forwards_per_step / pipeline.calls_per_step
+        return float(filled_pixels(np.array([pixels]), np.array([sequences]))[0])
 
     def _moves(self, stage: Stage, pixels: Array, batch: Array) -> Array | None:
         """Return how far the start asked for moves a stage at points; None for the middle."""
@@ -216,7 +226,7 @@ class CallTimes:
         """Return the median of a stage in each group and start that took it, with its error."""
         told = [group for group in self._groups if group.spans(stage, self._pause).size]
         medians = [np.median(group.spans(stage, self._pause)) for group in told]
-        pixels = np.array([float(group.pixels) for group in told])
+        pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in told])
         batch = np.array([float(group.batch) for group in told])
         keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in told))}
         moves = None

@@ -44,6 +44,12 @@ READINGS: dict[str, Reader] = {
 READING_SIGMA = 0.002
 """Relative error of a peak: repeated calls reach the same peak to within a few allocator blocks."""
 
+LIVE_COPIES = 3
+"""Tensors of the decoder's widest layer that are there at once: input, norm and activation
+(diffusers, ResnetBlock2D.forward)."""
+
+PICTURE_BYTES = 12
+"""Bytes a pixel of a finished picture takes: three channels of float32."""
 
 UPPER_90 = 1.645
 """Upper end of a normal's 90 % interval, in standard deviations."""
@@ -62,6 +68,7 @@ class MemoryPhysics:
         widest = vae.decoder_channels[min(1, len(vae.decoder_channels) - 1)]
         self._copy_gib = widest * 1e6 * BYTES_PER_VALUE / 2**30
         self._part_gib = 2**31 * BYTES_PER_VALUE / 2**30
+        self._least_gib = LIVE_COPIES * self._copy_gib + PICTURE_BYTES * 1e6 / 2**30
         self.prior_mean = np.log([15.0, 2.0, 1.0])
         self.prior_sigma = np.array([1.5, 1.5, 0.15])
 
@@ -72,12 +79,33 @@ class MemoryPhysics:
         spared = np.maximum(0.0, np.minimum(self._copy_gib, each) * megapixels - self._part_gib)
         return np.asarray(np.log(np.exp(theta[0]) + each * megapixels - spared))
 
+    def least_gib(self, theta: Array, pixels: int, batch: int) -> float:
+        """Return the least GiB a decoder makes do with that runs layer by layer.
+
+        Short of memory, convolutions take no workspace. Then only the widest layer's input, its
+        norm and its activation are there at once, and the pictures. So klein-4B's eager calls take
+        1.511 GiB a 1024x1024 image from batch 39 on an H100 and from 67 on an H200, and this names
+        the largest batch that ran on either, at two sizes (2026-11-28; the H100's was seen first).
+        """
+        return float(np.exp(theta[0]) + self._least_gib * pixels * 1e-6 * batch)
+
 
 class PeakMemory:
-    """Peak GiB over pixels and batch, from the one reading most cells carry."""
+    """Peak GiB over pixels and batch, from the one reading most cells carry.
 
-    def __init__(self, alias: str, cells: Sequence[Cell], vae: Vae, key: str) -> None:
+    Args:
+        alias: Of the calibration.
+        cells: Some of which carry a reading.
+        vae: The model's, whose decoder makes the peak.
+        key: Name of the calibration in the keys of error draws.
+        by_layer: Whether the decoder runs layer by layer, as PyTorch does unless it is compiled.
+    """
+
+    def __init__(
+        self, alias: str, cells: Sequence[Cell], vae: Vae, key: str, *, by_layer: bool = False
+    ) -> None:
         self._key = key
+        self._by_layer = by_layer
         driver_gib = _driver_gib(cells)
         self.reading = _common_reading(alias, cells, driver_gib)
         read = functools.partial(_read, reading=self.reading, driver_gib=driver_gib)
@@ -85,8 +113,9 @@ class PeakMemory:
         groups = groups_of(cell for cell in cells if read(cell) is not None)
         peaks = [max(read(cell) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
+        self._physics = MemoryPhysics(vae)
         self._kriged = Kriged(
-            MemoryPhysics(vae),
+            self._physics,
             Observations(
                 pixels=np.array([float(group.pixels) for group in groups]),
                 batch=np.array([float(group.batch) for group in groups]),
@@ -101,11 +130,17 @@ class PeakMemory:
         return [_read(cell, self.reading, driver_gib) for cell in cells]
 
     def fits(self, pixels: int, memory_gib: float) -> int:
-        """Return the largest batch whose peak, as fitted, is within the memory; 0 if none is."""
+        """Return the largest batch that runs within the memory, however slowly; 0 if none does."""
         batch = 0
-        while self.gib(pixels, batch + 1) <= memory_gib:
+        while self._least_gib(pixels, batch + 1) <= memory_gib:
             batch += 1
         return batch
+
+    def _least_gib(self, pixels: int, batch: int) -> float:
+        fitted = self.gib(pixels, batch)
+        if not self._by_layer:
+            return fitted
+        return min(fitted, self._physics.least_gib(self._kriged.theta, pixels, batch))
 
     def measured(self, shape: Shape, batch: int) -> float | None:
         """Return the peak of this size and batch if it was measured; steps do not matter."""

@@ -91,7 +91,9 @@ class Parts:
     @functools.cached_property
     def peak(self) -> PeakMemory:
         """The fitted peak memory."""
-        return PeakMemory(self.calibration.alias, self.cells, self.architecture.vae, self.key)
+        by_layer = self.calibration.stack.settings.get("compile") == "none"
+        vae = self.architecture.vae
+        return PeakMemory(self.calibration.alias, self.cells, vae, self.key, by_layer=by_layer)
 
     @functools.cached_property
     def call_energy(self) -> CallEnergy:
