@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -25,6 +26,7 @@ from fluxcost.cli import (
     truth,
 )
 from fluxcost.errors import FluxcostError, InputError
+from fluxcost.version import version
 
 OK = 0
 NO_ANSWER = 1
@@ -58,6 +60,23 @@ for command in (
     dashboard.dashboard,
 ):
     app.command()(command)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
+    if asked:
+        print(f"fluxcost {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """What a generated image costs and how many GPUs to rent, from real measurements."""
 
 
 def main() -> None:

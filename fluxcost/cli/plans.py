@@ -21,13 +21,24 @@ from fluxcost.planning.largest import Largest
 from fluxcost.planning.replay import Replay
 from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
+from fluxcost.stated import refuse_beside, refuse_without
 from fluxcost.units import counted, percent, significant, usd
 
 SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
 """Columns that a narrow terminal does without, first to go first."""
 
+UNREAD = {
+    "replay": ("workload", "top", "seed"),
+    "shared": ("quality",),
+    "stacks_on": ("quality", "top", "seed"),
+    "budget_usd_per_month": ("quality", "top"),
+    "gpus": ("quality", "top"),
+}
+"""By an option that asks something else: options that its answer does not read."""
+
 
 def plan(
+    context: typer.Context,
     *,
     workload: Annotated[
         list[Path] | None,
@@ -107,6 +118,7 @@ def plan(
             "--report": bool(report),
         },
     )
+    _refuse_ignored(context)
     _refuse_no_price(max_usd_per_image)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     if replay is not None:
@@ -194,6 +206,15 @@ def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) ->
         raise fc.InputError(
             f"{', '.join(unread)} tells of the plans of a workload; leave it out beside {asked[0]}."
         )
+
+
+def _refuse_ignored(context: typer.Context) -> None:
+    """Raise where an option is stated that the question asked does not read, whatever its value."""
+    if not context.params["shared"]:
+        refuse_without(context, "--shared", ("idle_by",))
+    for name, unread in UNREAD.items():
+        if context.params[name]:
+            refuse_beside(context, f"--{name.replace('_', '-')}", unread)
 
 
 def _refuse_no_price(most_usd: float | None) -> None:

@@ -30,7 +30,7 @@ def quality(
     json: options.Json = False,
 ) -> None:
     """What is recorded of how good models' pictures are."""
-    records = (fc.load_quality(record),) if record else fc.shipped_qualities()
+    records = (fc.load_quality(record),) if record is not None else fc.shipped_qualities()
     if json:
         show_json({"records": [_document(each) for each in records]})
         return

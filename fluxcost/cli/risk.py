@@ -52,7 +52,9 @@ def sensitivity(
         "batch": batch,
         "growth": growth,
     }
-    drivers = fc.Drivers(**{name: _range(name, text) for name, text in given.items() if text})
+    drivers = fc.Drivers(
+        **{name: _range(name, text) for name, text in given.items() if text is not None}
+    )
     result = fc.sensitivity(
         fc.load_workload(workload),
         fc.load_catalog(prices),
