@@ -96,7 +96,7 @@ def simulate(
     """How a fleet you name would serve a workload's requests."""
     if hours_between_failures is None and recovery is None:
         refuse_without(context, "--hours-between-failures", ("cut_short",))
-    if max_batch == 1 and (max_wait or together is not Together.SHAPE):
+    if max_batch == 1 and (max_wait > 0 or together is not Together.SHAPE):
         refuse_without(context, "--max-batch over 1", ("max_wait", "together"))
     if cold_start is not None:
         refuse_beside(context, "--cold-start, which states what it is for", ("compile_cache",))
