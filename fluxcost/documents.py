@@ -13,13 +13,14 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
 from fluxcost.errors import DocumentError, FormatVersionError
+from fluxcost.text import quoted
 
 MAX_BYTES = 32 * 2**20
 """Largest document read; a calibration of one model and stack is under 2 MB."""
@@ -135,10 +136,30 @@ def refuse_other_format(
     """
     if not isinstance(document, dict) or document.get("format") != kind:
         raise DocumentError(f"{where}: not {what}; its first line must be 'format: {kind}'.")
+    if "version" in document:
+        refuse_other_version(document, where, version)
+
+
+def refuse_other_version(document: Mapping[str, Any], where: str, newest: int) -> None:
+    """Raise where a document's version is not one that can be read.
+
+    Args:
+        document: The file's plain values.
+        where: What the file is called, for the message.
+        newest: Newest version that can be read.
+
+    Raises:
+        DocumentError: The version is no whole number from 1: YAML's true and 1.0 are none.
+        FormatVersionError: Written for a newer fluxcost.
+    """
     found = document.get("version")
-    if isinstance(found, int) and found > version:
+    if type(found) is not int or found < 1:
+        raise DocumentError(
+            f"{where}: version is {quoted(found)}; expected a whole number from 1 to {newest}."
+        )
+    if found > newest:
         raise FormatVersionError(
-            f"{where}: version is {found}; expected at most {version}; upgrade fluxcost."
+            f"{where}: version is {quoted(found)}; expected at most {newest}; upgrade fluxcost."
         )
 
 
@@ -311,11 +332,7 @@ def open_sealed(
     """
     if not isinstance(document, dict) or document.get("format") != kind:
         raise DocumentError(f"{where}: not a {kind} file; give a file that measure wrote.")
-    found = document.get("version")
-    if not isinstance(found, int) or found > version:
-        raise FormatVersionError(
-            f"{where}: version is {found!r}; expected at most {version}; upgrade fluxcost."
-        )
+    refuse_other_version(document, where, version)
     return document, document.pop("content_hash", None)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import UnknownNameError
-from fluxcost.records import Count, Name, Positive, Record
+from fluxcost.records import Count, FirstVersion, Name, Positive, Record
 from fluxcost.workload import Shape
 
 _SHIPPED = Path(__file__).parent
@@ -126,7 +126,7 @@ class Suite(Record):
     """Named cells, probes and protocol."""
 
     format: Literal["fluxcost-suite"]
-    version: Literal[1]
+    version: FirstVersion
     name: Name
     description: Name
     grids: tuple[Grid, ...] = ()

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from fluxcost.documents import read_yaml
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.performance.quality.record import Prompt
-from fluxcost.records import Name, Record
+from fluxcost.records import FirstVersion, Name, Record
 
 _SHIPPED = Path(__file__).parent
 
@@ -39,7 +39,7 @@ class PromptSet(Record):
     """Prompts by category."""
 
     format: Literal["fluxcost-prompts"]
-    version: Literal[1]
+    version: FirstVersion
     name: Name
     description: Annotated[str, Field(min_length=1)]
     checks: dict[Name, Caption] = Field(
