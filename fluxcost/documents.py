@@ -34,6 +34,9 @@ MAX_KEYS = 10_000
 MAX_EVENTS = 1_000_000
 """Most values, lists and mappings of a YAML document, some 20,000 rows: 3 s of reading."""
 
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+"""Ends of the names of YAML files, wherever one is told by its name or found in a folder."""
+
 ABANDONED_S = 3600
 """Age of a temporary file that no writer can still be at; writing a document takes seconds."""
 

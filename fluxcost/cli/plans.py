@@ -49,7 +49,9 @@ def plan(
     prices: options.Prices = None,
     calibration: Annotated[
         list[str] | None,
-        typer.Option(help="Alias or path; repeatable; every shipped one unless given."),
+        typer.Option(
+            help="Alias or path; repeatable, each counts once; every shipped one unless given."
+        ),
     ] = None,
     quality: Records = None,
     top: Annotated[int, typer.Option(min=1, help="Plans to print.")] = 10,

@@ -18,7 +18,8 @@ from fluxcost.units import interval, percent, usd
 Timings = Annotated[
     list[str] | None,
     typer.Option(
-        "--calibration", help="Alias or path; repeatable; every shipped one unless given."
+        "--calibration",
+        help="Alias or path; repeatable, each counts once; every shipped one unless given.",
     ),
 ]
 

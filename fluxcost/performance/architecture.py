@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from fluxcost.documents import read_yaml, refuse_other_version
+from fluxcost.documents import YAML_SUFFIXES, read_yaml, refuse_other_version
 from fluxcost.errors import (
     DocumentError,
     InputError,
@@ -275,7 +275,7 @@ def architecture_path(name: str | Path) -> Path:
         UnknownNameError: No shipped architecture has this name.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in YAML_SUFFIXES:
         return path
     shipped = {entry.stem: entry for entry in _folder().glob("*.yaml")}
     if str(name) not in shipped:
