@@ -267,6 +267,19 @@ def _refuse_large(size: int, where: str) -> None:
         raise DocumentError(f"{where}: {size} bytes; expected at most {MAX_BYTES}.")
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise DocumentError where a file cannot be written: before the minutes that make its content.
+
+    What else can go wrong, such as a disk that fills, `write_atomically` finds.
+    """
+    if is_folder(path):
+        raise DocumentError(f"{path}: is a folder; give the name of a file to write.")
+    if not is_folder(path.parent):
+        raise DocumentError(f"{path}: its folder does not exist; make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise DocumentError(f"{path}: its folder cannot be written to; choose another.")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
 

@@ -12,7 +12,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_text
-from fluxcost.documents import write_atomically
+from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.planning.export.targets import read_plans
 from fluxcost.stated import refuse_beside
 from fluxcost.units import quantity
@@ -50,6 +50,7 @@ def export(
     """Write a plan as the file with which another tool runs it."""
     if to is To.RAY_SERVE:
         refuse_beside(context, "--to ray-serve, whose cluster has its own image", ("image",))
+    refuse_unwritable(out)
     catalog = fc.load_catalog(prices)
     if source.suffix == ".json":
         workload, plans = read_plans(source)

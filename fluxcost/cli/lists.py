@@ -104,11 +104,7 @@ def prices(
         and (model == tariff.model or (not gpu and not model))
     ]
     if not offers and not tariffs:
-        known = "" if at is None else f" known on {at}"
-        raise MissingDataError(
-            f"no price{known} is of {provider or 'any provider'} and the kind asked for; leave one "
-            "filter out."
-        )
+        raise MissingDataError(_none_found(at, provider))
     if json:
         show_json({"offers": _documents(offers, day), "tariffs": _documents(tariffs, day)})
         return
@@ -125,6 +121,13 @@ def _refuse_ignored(context: typer.Context, action: str | None) -> None:
         refuse_without(context, "import or refresh", UNREAD[action])
     else:
         refuse_beside(context, f"prices {action}, which does not read that", UNREAD[action])
+
+
+def _none_found(at: str | None, provider: str | None) -> str:
+    known = "" if at is None else f" known on {at}"
+    if provider is None:
+        return f"no price is{known}; ask for a later day, or for fewer kinds."
+    return f"no price{known} is of {provider} and the kind asked for; leave one filter out."
 
 
 def calibrations(*, json: options.Json = False) -> None:
@@ -160,7 +163,7 @@ def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
 
 
 def _past_day(text: str) -> dt.date:
-    day = day_of(text)
+    day = day_of(text, "--at")
     if day > today_utc():
         raise fc.InputError(f"--at is {text}; expected a day that is past, or leave it out.")
     return day

@@ -84,10 +84,14 @@ def cost(
 def _offer_or_machine(
     offer: str | None, extras: fc.Extras, prices: Path | None
 ) -> fc.Offer | fc.OwnedMachine:
-    if (offer is None) == (extras.machine is None):
+    if offer is None and extras.machine is None:
         raise InputError(
-            f"--offer is {offer} and --extras {'have' if extras.machine else 'have no'} machine; "
-            "expected one of the two: an offer that is rented or a machine that is yours."
+            "neither an offer nor a machine is given; add --offer of what is rented, or --extras "
+            "with the machine that is yours."
+        )
+    if offer is not None and extras.machine is not None:
+        raise InputError(
+            f"--offer is {offer} and --extras hold a machine that is yours; give one of the two."
         )
     if extras.machine is not None:
         return extras.machine

@@ -16,6 +16,7 @@ from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
 from fluxcost.cli.sharing import IdleBy, show_shared
 from fluxcost.cli.stacks import show_stacks
+from fluxcost.documents import refuse_unwritable
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
 from fluxcost.planning.replay import Replay
@@ -192,6 +193,7 @@ def _only(workloads: Sequence[Path]) -> Path:
 def _check_forms(paths: Sequence[Path]) -> None:
     for path in paths:
         check_form(path)
+        refuse_unwritable(path)
 
 
 def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) -> None:

@@ -127,9 +127,11 @@ def _range(name: str, text: str) -> fc.Range:
     ends = text.split(":")
     try:
         low, high = (float(end) for end in ends)
-    except ValueError:
-        raise InputError(f"--{name} is {text!r}; expected LOW:HIGH, such as 0.8:1.3.") from None
-    return fc.Range(low, high)
+        return fc.Range(low, high)
+    except (ValueError, InputError):
+        raise InputError(
+            f"--{name} is {text!r}; expected LOW:HIGH, LOW at most HIGH, such as 0.8:1.3."
+        ) from None
 
 
 def _row(option: OptionRisk) -> dict[str, str]:
