@@ -113,7 +113,7 @@ def test_a_rule_of_a_fleet_without_what_it_is_of_is_refused(capsys, options: lis
 def test_a_range_left_empty_is_refused(capsys, tmp_path: Path):
     files = Files(tmp_path)
     message = refused(capsys, "sensitivity", files.workload, "--price", "")
-    assert message == "--price is ''; expected LOW:HIGH, such as 0.8:1.3."
+    assert message == "--price is ''; expected LOW:HIGH, LOW at most HIGH, such as 0.8:1.3."
 
 
 def test_the_version_is_the_packages(capsys, monkeypatch):
