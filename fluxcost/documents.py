@@ -13,13 +13,14 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
 from fluxcost.errors import DocumentError, FormatVersionError
+from fluxcost.text import quoted
 
 MAX_BYTES = 32 * 2**20
 """Largest document read; a calibration of one model and stack is under 2 MB."""
@@ -32,6 +33,9 @@ MAX_KEYS = 10_000
 
 MAX_EVENTS = 1_000_000
 """Most values, lists and mappings of a YAML document, some 20,000 rows: 3 s of reading."""
+
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+"""Ends of the names of YAML files, wherever one is told by its name or found in a folder."""
 
 ABANDONED_S = 3600
 """Age of a temporary file that no writer can still be at; writing a document takes seconds."""
@@ -135,10 +139,30 @@ def refuse_other_format(
     """
     if not isinstance(document, dict) or document.get("format") != kind:
         raise DocumentError(f"{where}: not {what}; its first line must be 'format: {kind}'.")
+    if "version" in document:
+        refuse_other_version(document, where, version)
+
+
+def refuse_other_version(document: Mapping[str, Any], where: str, newest: int) -> None:
+    """Raise where a document's version is not one that can be read.
+
+    Args:
+        document: The file's plain values.
+        where: What the file is called, for the message.
+        newest: Newest version that can be read.
+
+    Raises:
+        DocumentError: The version is no whole number from 1: YAML's true and 1.0 are none.
+        FormatVersionError: Written for a newer fluxcost.
+    """
     found = document.get("version")
-    if isinstance(found, int) and found > version:
+    if type(found) is not int or found < 1:
+        raise DocumentError(
+            f"{where}: version is {quoted(found)}; expected a whole number from 1 to {newest}."
+        )
+    if found > newest:
         raise FormatVersionError(
-            f"{where}: version is {found}; expected at most {version}; upgrade fluxcost."
+            f"{where}: version is {quoted(found)}; expected at most {newest}; upgrade fluxcost."
         )
 
 
@@ -243,6 +267,19 @@ def _refuse_large(size: int, where: str) -> None:
         raise DocumentError(f"{where}: {size} bytes; expected at most {MAX_BYTES}.")
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise DocumentError where a file cannot be written: before the minutes that make its content.
+
+    What else can go wrong, such as a disk that fills, `write_atomically` finds.
+    """
+    if is_folder(path):
+        raise DocumentError(f"{path}: is a folder; give the name of a file to write.")
+    if not is_folder(path.parent):
+        raise DocumentError(f"{path}: its folder does not exist; make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise DocumentError(f"{path}: its folder cannot be written to; choose another.")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
 
@@ -311,11 +348,7 @@ def open_sealed(
     """
     if not isinstance(document, dict) or document.get("format") != kind:
         raise DocumentError(f"{where}: not a {kind} file; give a file that measure wrote.")
-    found = document.get("version")
-    if not isinstance(found, int) or found > version:
-        raise FormatVersionError(
-            f"{where}: version is {found!r}; expected at most {version}; upgrade fluxcost."
-        )
+    refuse_other_version(document, where, version)
     return document, document.pop("content_hash", None)
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LONGEST = 1200
 """Characters of a message; of a longer one, which quotes what nobody can read, both ends stay."""
 
+MOST_NAMED = 12
+"""Names that are all told where none of them is similar to the one given."""
+
 
 class FluxcostError(Exception):
     """Base of every error fluxcost raises on purpose."""
@@ -56,8 +59,14 @@ class UnknownNameError(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         candidates = sorted(known)
         self.nearest = difflib.get_close_matches(name, candidates, n=3, cutoff=0.3)
-        hint = f"nearest: {', '.join(self.nearest)}" if self.nearest else "none is similar"
+        hint = f"nearest: {', '.join(self.nearest)}" if self.nearest else _all_or_none(candidates)
         super().__init__(f"{kind} {name!r} is not known among {len(candidates)}; {hint}.")
+
+
+def _all_or_none(candidates: list[str]) -> str:
+    if 0 < len(candidates) <= MOST_NAMED:
+        return f"expected one of {', '.join(candidates)}"
+    return "none is similar"
 
 
 class MissingDataError(FluxcostError):

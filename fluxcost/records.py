@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, ErrorDetails
 
 from fluxcost.errors import InputError
-from fluxcost.text import shown, unprintable
+from fluxcost.text import quoted, shown, unprintable
 
 LARGEST = 1e30
 SMALLEST = 1e-30
@@ -57,6 +57,9 @@ NonNegative = Annotated[Finite, Field(ge=0)]
 Positive = Annotated[Finite, Field(gt=0), AfterValidator(_not_minute)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Count = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+FirstVersion = Annotated[int, Field(ge=1, le=1, strict=True)]
+"""Of a format that has had no other; YAML's `true` equals 1 and is none."""
+
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Key = Annotated[Name, AfterValidator(_no_path)]
 """A name that other files are found by: never a path."""
@@ -148,7 +151,7 @@ def refuse(error: ValidationError, where: str, record: type[BaseModel]) -> NoRet
         ending = f"{more}." if more or not remedy.endswith("?") else ""
         raise InputError(f"{where}: {field} is not a known field; {remedy}{ending}") from None
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    value = shown(_repr(first["input"]))
+    value = quoted(first["input"])
     raise InputError(f"{where}: {field} is {value}; expected: {expected}{more}.") from None
 
 
@@ -171,14 +174,6 @@ def _named(part: int | str) -> str:
     # A field's name may be anything where nobody knows it.
     text = str(part)
     return shown(text if text.isprintable() else repr(text))
-
-
-def _repr(value: object) -> str:
-    # Python refuses to print integers of over 4,300 digits.
-    try:
-        return repr(value)
-    except ValueError:
-        return f"a {type(value).__name__} of too many digits to show"
 
 
 def _remedy(loc: tuple[int | str, ...], record: type[BaseModel]) -> str:

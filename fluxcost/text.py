@@ -31,3 +31,12 @@ def shown(value: object) -> str:
     """Return a value as a short piece of a sentence."""
     text = printable(str(value)[:120])
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def quoted(value: object) -> str:
+    """Return a value as Python writes it, as a short piece of a sentence."""
+    # Python refuses to print integers of over 4,300 digits.
+    try:
+        return shown(repr(value))
+    except ValueError:
+        return f"a {type(value).__name__} of too many digits to show"

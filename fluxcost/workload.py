@@ -122,7 +122,7 @@ class Workload(Record):
     """How many images of which shapes, by when, and what is out of the question."""
 
     format: Literal["fluxcost-workload"] = FORMAT
-    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    version: Annotated[int, Field(ge=1, le=VERSION, strict=True)] = VERSION
     name: Name
     model: Name = Field(description="Such as flux2-klein-4b.")
     arrivals: Arrivals | None = Field(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Annotated
 
 import typer
+from typer.exceptions import Abort, TyperException
 
 from fluxcost.errors import FluxcostError
+from fluxcost.version import version
 from measure.commands.check import check
 from measure.commands.cold_start import cold_start
 from measure.commands.compare import compare
@@ -37,6 +40,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """In the order that help lists them."""
 
+PROGRAM = "python -m measure"
+
 EXTRAS = {
     "accelerate": "measure",
     "diffusers": "measure",
@@ -56,26 +61,51 @@ EXTRAS = {
 app = typer.Typer(
     help="Time real image generation and write calibrations.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
+    if asked:
+        typer.echo(f"fluxcost {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """Time real image generation and write calibrations."""
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], prog_name=PROGRAM, standalone_mode=False)
     except FluxcostError as error:
-        _fail(str(error))
+        return _fail(str(error))
+    except TyperException as error:
+        return _fail(" ".join(error.format_message().split()))
+    except (Abort, KeyboardInterrupt):
+        return _fail("interrupted.")
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise  # a fault of ours
         extra = EXTRAS[error.name]
-        _fail(f"{error.name} is not installed; pip install 'fluxcost[{extra}]'.")
+        return _fail(f"{error.name} is not installed; pip install 'fluxcost[{extra}]'.")
+    return code if isinstance(code, int) else 0
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str) -> int:
     typer.echo(f"measure: {message}", err=True)
-    raise SystemExit(2) from None
+    return 2

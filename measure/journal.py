@@ -20,7 +20,7 @@ from fluxcost.performance.measured.replicas import Encoding, Replica
 from fluxcost.performance.measured.run import Run
 from fluxcost.performance.measured.sameness import Sameness
 from fluxcost.performance.measured.together import Link, SplitImage
-from fluxcost.records import Name, Record
+from fluxcost.records import FirstVersion, Name, Record
 from fluxcost.workload import Shape
 from measure.lines import NAME, Lines, LinesHeader
 
@@ -34,7 +34,7 @@ class Header(LinesHeader):
     """What a journal measures: every row after it shares this."""
 
     format: Literal["fluxcost-journal"] = "fluxcost-journal"
-    version: Literal[1] = 1
+    version: FirstVersion = 1
     gpu: GpuIdentity
     model: Name
     architecture_hash: Name

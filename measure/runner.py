@@ -58,6 +58,11 @@ def execute(request: Request, console: Console) -> None:
         raise InputError(
             f"suite {SUITE} chooses its cells; add --target-error, such as --target-error 2%."
         )
+    if request.scratch != request.out and plan.first_probe_point("cold_start") is None:
+        raise InputError(
+            f"--scratch is {request.scratch} and none of the suites times a cold start, which "
+            "alone uses it; leave it out."
+        )
     blueprint = load_blueprint(request.model)
     if request.dry_run:
         _show_forecast(plan, blueprint.architecture.name, request.usd_per_hour, console)

@@ -169,7 +169,7 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
         *served(files, requests_per_s=3.0), "--replicas", 4, "--max-batch", 2, "--max-wait", 0.1,
         "--together", "tokens", "--queue-limit", 40, "--within", 1.5, "--idle-timeout", 30,
         "--least", 2, "--cold-start", 12, "--waiting-per-replica", 2,
-        "--compile-cache", "shipped", "--hours-between-failures", 0.5, "--recovery", 60,
+        "--hours-between-failures", 0.5, "--recovery", 60,
         "--cut-short", "lost",
     ]  # fmt: skip
     found = shown_json(capsys, *command)
@@ -180,7 +180,7 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
         "batching": {"max_batch": 2, "max_wait_s": 0.1, "together": "tokens"},
         "queue_limit": 40,
         "scaling": {
-            "least": 2, "cold_start_s": 12.0, "compile_cache": "shipped", "idle_timeout_s": 30.0,
+            "least": 2, "cold_start_s": 12.0, "compile_cache": "empty", "idle_timeout_s": 30.0,
             "waiting_per_replica": 2.0,
         },
         "failures": {

@@ -223,3 +223,58 @@ def test_the_installed_program_fails_without_a_traceback(tmp_path: Path):
     assert done.stderr == (
         "fluxcost: none.yaml: No such file or directory; give the path of a readable file.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["latency", "--calibration", "PLACE"],
+            (
+                "calibration 'PLACE' is no .json file; expected one that measure wrote, or an "
+                "alias that `fluxcost calibrations` lists."
+            ),
+        ),
+        (
+            ["prices", "--at", "yesterday"],
+            (
+                "--at is 'yesterday'; expected a day, such as 2026-08-18, or a version of a "
+                "catalog, such as 20260818-42."
+            ),
+        ),
+        (
+            ["cost", "--calibration", "made.json", "--utilization", 0.6],
+            (
+                "neither an offer nor a machine is given; add --offer of what is rented, or "
+                "--extras with the machine that is yours."
+            ),
+        ),
+        (
+            ["sensitivity", "shop.yaml", "--growth", "2:1"],
+            "--growth is '2:1'; expected LOW:HIGH, LOW at most HIGH, such as 0.8:1.3.",
+        ),
+        (
+            ["validate", "--page", "PLACE/none/page.md"],
+            "PLACE/none/page.md: its folder does not exist; make it first.",
+        ),
+        (
+            ["plan", "shop.yaml", "--report", "PLACE/none/answer.md"],
+            "PLACE/none/answer.md: its folder does not exist; make it first.",
+        ),
+        (
+            ["export", "shop.yaml", "--to", "skypilot", "--out", "PLACE"],
+            "PLACE: is a folder; give the name of a file to write.",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_worked_out(
+    capsys, tmp_path: Path, arguments: list[Any], message: str
+):
+    placed = [str(each).replace("PLACE", str(tmp_path)) for each in arguments]
+    assert refused(capsys, *placed) == message.replace("PLACE", str(tmp_path))
+
+
+def test_days_before_any_price_are_told_so(capsys):
+    assert refused(capsys, "prices", "--at", "1800-01-01", code=1) == (
+        "no price is known on 1800-01-01; ask for a later day, or for fewer kinds."
+    )

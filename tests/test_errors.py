@@ -24,7 +24,11 @@ def test_an_unknown_name_carries_the_nearest_ones():
 
 def test_an_unknown_name_unlike_any_says_so():
     assert str(UnknownNameError("model", "qqq", ["flux2"])) == (
-        "model 'qqq' is not known among 1; none is similar."
+        "model 'qqq' is not known among 1; expected one of flux2."
+    )
+    many = [f"flux{number}" for number in range(13)]
+    assert str(UnknownNameError("model", "qqq", many)) == (
+        "model 'qqq' is not known among 13; none is similar."
     )
 
 

@@ -10,6 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "fluxcost"
 ROOMS = [
     "text",
     "errors",
+    "stated",
+    "version",
     "units",
     "counts",
     "estimate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -13,6 +14,7 @@ from fluxcost.cli import (
     billing,
     dashboard,
     exporting,
+    fields,
     lists,
     money,
     plans,
@@ -25,6 +27,7 @@ from fluxcost.cli import (
     truth,
 )
 from fluxcost.errors import FluxcostError, InputError
+from fluxcost.version import version
 
 OK = 0
 NO_ANSWER = 1
@@ -53,11 +56,29 @@ for command in (
     lists.prices,
     lists.calibrations,
     quality.quality,
+    fields.fields,
     truth.validate,
     audit.audit,
     dashboard.dashboard,
 ):
     app.command()(command)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
+    if asked:
+        print(f"fluxcost {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """What a generated image costs and how many GPUs to rent, from real measurements."""
 
 
 def main() -> None:

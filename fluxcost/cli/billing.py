@@ -10,7 +10,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
-from fluxcost.documents import write_atomically
+from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.units import interval, significant, usd
 
 
@@ -31,6 +31,8 @@ def bill(
     json: options.Json = False,
 ) -> None:
     """A month's bill for a way of renting, line by line."""
+    if focus is not None:
+        refuse_unwritable(focus)
     catalog, timed, given = (
         fc.load_catalog(prices),
         fc.load_calibration(calibration),

@@ -12,8 +12,9 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_text
-from fluxcost.documents import write_atomically
+from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.planning.export.targets import read_plans
+from fluxcost.stated import refuse_beside
 from fluxcost.units import quantity
 
 
@@ -26,6 +27,7 @@ class To(StrEnum):
 
 
 def export(
+    context: typer.Context,
     *,
     source: Annotated[
         Path, typer.Argument(help="A workload file, or what `plan --json` wrote (.json).")
@@ -46,6 +48,9 @@ def export(
     json: options.Json = False,
 ) -> None:
     """Write a plan as the file with which another tool runs it."""
+    if to is To.RAY_SERVE:
+        refuse_beside(context, "--to ray-serve, whose cluster has its own image", ("image",))
+    refuse_unwritable(out)
     catalog = fc.load_catalog(prices)
     if source.suffix == ".json":
         workload, plans = read_plans(source)

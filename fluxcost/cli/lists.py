@@ -17,6 +17,7 @@ from fluxcost.economics.importers.found import day_of
 from fluxcost.economics.rows import today_utc
 from fluxcost.economics.schema import price_file_schema
 from fluxcost.errors import FluxcostError, MissingDataError, UnknownNameError
+from fluxcost.stated import refuse_beside, refuse_without
 from fluxcost.units import usd
 
 REFERENCE = (1024, 1024, 4)
@@ -31,7 +32,19 @@ SPARE = ("source", "days old", "sold", "status")
 """Columns that a narrow terminal does without, first to go first."""
 
 
+OF_LISTS = ("at", "gpu", "model", "prices")
+OF_FILES = ("origin", "as_of")
+UNREAD = {
+    None: ("origin", "as_of", "out"),
+    "import": (*OF_LISTS, "provider"),
+    "refresh": (*OF_LISTS, *OF_FILES, "files"),
+    "schema": (*OF_LISTS, *OF_FILES, "files", "out", "provider"),
+}
+"""By what `fluxcost prices` is to do: options that it does not read."""
+
+
 def prices(
+    context: typer.Context,
     action: Annotated[
         Literal["import", "refresh", "schema"] | None,
         typer.Argument(
@@ -60,6 +73,7 @@ def prices(
     json: options.Json = False,
 ) -> None:
     """GPU offers and API tariffs, with age and grade."""
+    _refuse_ignored(context, action)
     if action == "import":
         import_files(origin, files or [], as_of, out, json=json)
         return
@@ -90,11 +104,7 @@ def prices(
         and (model == tariff.model or (not gpu and not model))
     ]
     if not offers and not tariffs:
-        known = "" if at is None else f" known on {at}"
-        raise MissingDataError(
-            f"no price{known} is of {provider or 'any provider'} and the kind asked for; leave one "
-            "filter out."
-        )
+        raise MissingDataError(_none_found(at, provider))
     if json:
         show_json({"offers": _documents(offers, day), "tariffs": _documents(tariffs, day)})
         return
@@ -104,6 +114,20 @@ def prices(
             show_table(rows, spare=SPARE)
     if catalog.own:
         show_text(f"{len(catalog.own)} of your own win over the shipped ones.")
+
+
+def _refuse_ignored(context: typer.Context, action: str | None) -> None:
+    if action is None:
+        refuse_without(context, "import or refresh", UNREAD[action])
+    else:
+        refuse_beside(context, f"prices {action}, which does not read that", UNREAD[action])
+
+
+def _none_found(at: str | None, provider: str | None) -> str:
+    known = "" if at is None else f" known on {at}"
+    if provider is None:
+        return f"no price is{known}; ask for a later day, or for fewer kinds."
+    return f"no price{known} is of {provider} and the kind asked for; leave one filter out."
 
 
 def calibrations(*, json: options.Json = False) -> None:
@@ -139,7 +163,7 @@ def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
 
 
 def _past_day(text: str) -> dt.date:
-    day = day_of(text)
+    day = day_of(text, "--at")
     if day > today_utc():
         raise fc.InputError(f"--at is {text}; expected a day that is past, or leave it out.")
     return day

@@ -13,6 +13,7 @@ from fluxcost.cli.output import show_fields, show_json
 from fluxcost.economics.breakeven import BreakEven
 from fluxcost.economics.verdict import SINGLE
 from fluxcost.errors import InputError
+from fluxcost.stated import refuse_beside, refuse_without
 from fluxcost.units import interval, percent
 
 MOST_SHOWN = 9
@@ -20,6 +21,7 @@ MOST_SHOWN = 9
 
 
 def cost(
+    context: typer.Context,
     *,
     calibration: options.Calibration,
     offer: Annotated[
@@ -46,6 +48,10 @@ def cost(
     json: options.Json = False,
 ) -> None:
     """USD of one image on a rented GPU."""
+    if mix is not None:
+        refuse_beside(context, "--mix, whose file states the shapes", ("width", "height", "steps"))
+    if offer is None:
+        refuse_without(context, "--offer", ("prices",))
     beside = fc.Extras() if extras is None else fc.load_extras(extras)
     rented = _offer_or_machine(offer, beside, prices)
     fitted = fc.fit(fc.load_calibration(calibration))
@@ -78,10 +84,14 @@ def cost(
 def _offer_or_machine(
     offer: str | None, extras: fc.Extras, prices: Path | None
 ) -> fc.Offer | fc.OwnedMachine:
-    if (offer is None) == (extras.machine is None):
+    if offer is None and extras.machine is None:
         raise InputError(
-            f"--offer is {offer} and --extras {'have' if extras.machine else 'have no'} machine; "
-            "expected one of the two: an offer that is rented or a machine that is yours."
+            "neither an offer nor a machine is given; add --offer of what is rented, or --extras "
+            "with the machine that is yours."
+        )
+    if offer is not None and extras.machine is not None:
+        raise InputError(
+            f"--offer is {offer} and --extras hold a machine that is yours; give one of the two."
         )
     if extras.machine is not None:
         return extras.machine

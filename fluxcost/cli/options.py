@@ -16,7 +16,7 @@ Calibration = Annotated[
     str, typer.Option(help="Alias (see `fluxcost calibrations`) or path of a file.")
 ]
 GpusPerImage = Annotated[
-    int, typer.Option(help="GPUs that make each image together, where that was measured.")
+    int, typer.Option(min=1, help="GPUs that make each image together, where that was measured.")
 ]
 Offer = Annotated[str, typer.Option(help="Id of a GPU offer (see `fluxcost prices`).")]
 Utilization = Annotated[

@@ -16,18 +16,30 @@ from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.quality import Records, with_shipped
 from fluxcost.cli.sharing import IdleBy, show_shared
 from fluxcost.cli.stacks import show_stacks
+from fluxcost.documents import refuse_unwritable
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.largest import Largest
 from fluxcost.planning.replay import Replay
 from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
+from fluxcost.stated import refuse_beside, refuse_without
 from fluxcost.units import counted, percent, significant, usd
 
 SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
 """Columns that a narrow terminal does without, first to go first."""
 
+UNREAD = {
+    "replay": ("workload", "top", "seed"),
+    "shared": ("quality",),
+    "stacks_on": ("quality", "top", "seed"),
+    "budget_usd_per_month": ("quality", "top"),
+    "gpus": ("quality", "top"),
+}
+"""By an option that asks something else: options that its answer does not read."""
+
 
 def plan(
+    context: typer.Context,
     *,
     workload: Annotated[
         list[Path] | None,
@@ -38,7 +50,9 @@ def plan(
     prices: options.Prices = None,
     calibration: Annotated[
         list[str] | None,
-        typer.Option(help="Alias or path; repeatable; every shipped one unless given."),
+        typer.Option(
+            help="Alias or path; repeatable, each counts once; every shipped one unless given."
+        ),
     ] = None,
     quality: Records = None,
     top: Annotated[int, typer.Option(min=1, help="Plans to print.")] = 10,
@@ -107,6 +121,7 @@ def plan(
             "--report": bool(report),
         },
     )
+    _refuse_ignored(context)
     _refuse_no_price(max_usd_per_image)
     timed = [fc.load_calibration(name) for name in calibration] if calibration else None
     if replay is not None:
@@ -178,6 +193,7 @@ def _only(workloads: Sequence[Path]) -> Path:
 def _check_forms(paths: Sequence[Path]) -> None:
     for path in paths:
         check_form(path)
+        refuse_unwritable(path)
 
 
 def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) -> None:
@@ -194,6 +210,15 @@ def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) ->
         raise fc.InputError(
             f"{', '.join(unread)} tells of the plans of a workload; leave it out beside {asked[0]}."
         )
+
+
+def _refuse_ignored(context: typer.Context) -> None:
+    """Raise where an option is stated that the question asked does not read, whatever its value."""
+    if not context.params["shared"]:
+        refuse_without(context, "--shared", ("idle_by",))
+    for name, unread in UNREAD.items():
+        if context.params[name]:
+            refuse_beside(context, f"--{name.replace('_', '-')}", unread)
 
 
 def _refuse_no_price(most_usd: float | None) -> None:

@@ -30,7 +30,7 @@ def quality(
     json: options.Json = False,
 ) -> None:
     """What is recorded of how good models' pictures are."""
-    records = (fc.load_quality(record),) if record else fc.shipped_qualities()
+    records = (fc.load_quality(record),) if record is not None else fc.shipped_qualities()
     if json:
         show_json({"records": [_document(each) for each in records]})
         return
@@ -64,7 +64,10 @@ def _document(record: fc.Quality) -> dict[str, object]:
 
 
 def with_shipped(names: list[str] | None) -> tuple[fc.Quality, ...] | None:
-    """Return the shipped records and those named, a folder's by file name; None where none is."""
+    """Return the shipped records and those named, a folder's by file name; None where none is.
+
+    One that is named twice, or that ships and is named, counts once.
+    """
     if not names:
         return None
     paths: list[str | Path] = []
@@ -74,4 +77,5 @@ def with_shipped(names: list[str] | None) -> tuple[fc.Quality, ...] | None:
         if not inside and is_folder(folder):
             raise InputError(f"--quality {name}: no record in it; expected .json or .yaml files.")
         paths += inside or [name]
-    return (*fc.shipped_qualities(), *(fc.load_quality(each) for each in paths))
+    records = (*fc.shipped_qualities(), *(fc.load_quality(each) for each in paths))
+    return tuple({each.content_hash: each for each in records}.values())

@@ -18,7 +18,8 @@ from fluxcost.units import interval, percent, usd
 Timings = Annotated[
     list[str] | None,
     typer.Option(
-        "--calibration", help="Alias or path; repeatable; every shipped one unless given."
+        "--calibration",
+        help="Alias or path; repeatable, each counts once; every shipped one unless given.",
     ),
 ]
 
@@ -52,7 +53,9 @@ def sensitivity(
         "batch": batch,
         "growth": growth,
     }
-    drivers = fc.Drivers(**{name: _range(name, text) for name, text in given.items() if text})
+    drivers = fc.Drivers(
+        **{name: _range(name, text) for name, text in given.items() if text is not None}
+    )
     result = fc.sensitivity(
         fc.load_workload(workload),
         fc.load_catalog(prices),
@@ -124,9 +127,11 @@ def _range(name: str, text: str) -> fc.Range:
     ends = text.split(":")
     try:
         low, high = (float(end) for end in ends)
-    except ValueError:
-        raise InputError(f"--{name} is {text!r}; expected LOW:HIGH, such as 0.8:1.3.") from None
-    return fc.Range(low, high)
+        return fc.Range(low, high)
+    except (ValueError, InputError):
+        raise InputError(
+            f"--{name} is {text!r}; expected LOW:HIGH, LOW at most HIGH, such as 0.8:1.3."
+        ) from None
 
 
 def _row(option: OptionRisk) -> dict[str, str]:

@@ -11,6 +11,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
+from fluxcost.stated import refuse_beside, refuse_without
 from fluxcost.units import interval, percent, seconds, significant
 
 SECONDS_PER_HOUR = 3600
@@ -38,6 +39,7 @@ class CompileCache(StrEnum):
 
 
 def simulate(
+    context: typer.Context,
     *,
     workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
     calibration: options.Calibration,
@@ -92,6 +94,12 @@ def simulate(
     json: options.Json = False,
 ) -> None:
     """How a fleet you name would serve a workload's requests."""
+    if hours_between_failures is None and recovery is None:
+        refuse_without(context, "--hours-between-failures", ("cut_short",))
+    if max_batch == 1 and (max_wait > 0 or together is not Together.SHAPE):
+        refuse_without(context, "--max-batch over 1", ("max_wait", "together"))
+    if cold_start is not None:
+        refuse_beside(context, "--cold-start, which states what it is for", ("compile_cache",))
     scaling = {
         "least": least,
         "cold_start_s": cold_start,

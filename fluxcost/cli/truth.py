@@ -11,7 +11,7 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.cli.replaying import show_scenario
-from fluxcost.documents import write_atomically
+from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.evidence.batch_bound import BoundRegret
 from fluxcost.evidence.batch_choice import BatchRegret
@@ -117,6 +117,7 @@ def _measured() -> list[str]:
 def _write_page(path: Path, *, alone: bool) -> None:
     if not alone:
         raise InputError("--page is of every measured record; give it alone.")
+    refuse_unwritable(path)
     records = [fc.load_calibration(name) for name in _measured()]
     transfers = [
         fc.validate_against(here, there)

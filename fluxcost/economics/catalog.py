@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from fluxcost.documents import decoded, files_in, parse_yaml, read_yaml
+from fluxcost.documents import YAML_SUFFIXES, decoded, files_in, parse_yaml, read_yaml
 from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.rows import PriceRow, Slug
@@ -148,8 +148,8 @@ def load_catalog(overlay: Path | str | None = None) -> Catalog:
     """Return the shipped prices, with a folder of your own laid over them.
 
     Args:
-        overlay: A folder with `gpus/<provider>.yaml` or `apis/<provider>.yaml`, laid out as the
-            shipped `pricing/`; a row with the id of a shipped row replaces it.
+        overlay: A folder with `gpus/<provider>.yaml` or `apis/<provider>.yaml` (.yml will do), laid
+            out as the shipped `pricing/`; a row with the id of a shipped row replaces it.
 
     Raises:
         DocumentError: The folder or a file cannot be read, or the folder holds no price file.
@@ -192,8 +192,10 @@ def _shipped() -> Catalog:
 
 
 def _read_folder(folder: Path, *, own: bool = False) -> Catalog:
-    gpu_files = files_in(folder, "gpus/*.yaml")
-    api_files = files_in(folder, "apis/*.yaml")
+    gpu_files, api_files = (
+        [path for path in files_in(folder, f"{kind}/*") if path.suffix in YAML_SUFFIXES]
+        for kind in ("gpus", "apis")
+    )
     if not gpu_files and not api_files:
         raise DocumentError(
             f"{folder}: holds no gpus/*.yaml or apis/*.yaml; give a folder laid out as pricing/."

@@ -79,7 +79,7 @@ class Extras(Record):
     """Everything beside the model's GPU time, each part optional."""
 
     format: Literal["fluxcost-extras"] = FORMAT
-    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    version: Annotated[int, Field(ge=1, le=VERSION, strict=True)] = VERSION
     interruptions: Interruptions | None = Field(
         default=None, description="Needed on a spot offer, and only there; no default is true."
     )

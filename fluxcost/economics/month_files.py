@@ -43,7 +43,8 @@ def read_month(
 
     Raises:
         DocumentError: A file cannot be read or lacks a column.
-        InputError: A cell is not what it should be; the message names its line.
+        InputError: A cell is not what it should be, the message names its line; or a bill is given
+            twice.
         MissingDataError: No bill holds GPU time, or the log no image.
     """
     totals = _bill_totals(list(bills), gpus_per_instance, with_api=with_api)
@@ -73,7 +74,9 @@ NEEDED = ("ChargeCategory", "ConsumedQuantity", "ConsumedUnit", "BillingCurrency
 
 def _bill_totals(paths: Sequence[Path], gpus_per_instance: int, *, with_api: bool) -> _Totals:
     totals = _Totals()
-    for path in paths:
+    for place, path in enumerate(paths):
+        if path.resolve() in [each.resolve() for each in paths[:place]]:
+            raise InputError(f"{path}: the bill is given twice; give each file once.")
         for line, row in _rows(path, NEEDED):
             if row["BillingCurrency"] != "USD":
                 raise InputError(

@@ -190,7 +190,7 @@ class UseFile(Record):
     """A month of renting."""
 
     format: Literal["fluxcost-use"] = FORMAT
-    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    version: Annotated[int, Field(ge=1, le=VERSION, strict=True)] = VERSION
     use: Annotated[
         AlwaysOnFile
         | ScheduledFile

@@ -15,10 +15,9 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import YAML_SUFFIXES, read_yaml, refuse_other_version
 from fluxcost.errors import (
     DocumentError,
-    FormatVersionError,
     InputError,
     MissingDataError,
     UnknownNameError,
@@ -276,7 +275,7 @@ def architecture_path(name: str | Path) -> Path:
         UnknownNameError: No shipped architecture has this name.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in YAML_SUFFIXES:
         return path
     shipped = {entry.stem: entry for entry in _folder().glob("*.yaml")}
     if str(name) not in shipped:
@@ -293,9 +292,5 @@ def _read(path: Path) -> Architecture:
     document: Any = read_yaml(path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DocumentError(f"{path}: not a {FORMAT} file; give a file of that format.")
-    version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
-        )
+    refuse_other_version(document, str(path), VERSION)
     return Architecture.parse(document, str(path))

@@ -45,7 +45,7 @@ class Calibration(Record):
     """Cells, ceilings and environment of one GPU type, model and stack."""
 
     format: Literal["fluxcost-calibration"] = FORMAT
-    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    version: Annotated[int, Field(ge=1, le=VERSION, strict=True)] = VERSION
     gpu: GpuIdentity
     model: Key
     stack: Stack

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import MissingDataError
-from fluxcost.records import Name, Positive, Record
+from fluxcost.records import FirstVersion, Name, Positive, Record
 
 
 class GpuRates(Record):
@@ -37,7 +37,7 @@ class GpuRates(Record):
 
 class _GpuFile(Record):
     format: Literal["fluxcost-gpus"]
-    version: Literal[1]
+    version: FirstVersion
     gpus: dict[str, GpuRates]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from fluxcost.documents import is_file
+from fluxcost.documents import is_file, is_folder
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration, read_calibration
@@ -41,7 +41,8 @@ def load_calibration(name: str | Path) -> Calibration:
         UnknownNameError: No shipped calibration has this alias or hash; carries the nearest.
         DocumentError: The file cannot be read, or was edited or damaged.
         FormatVersionError: Written in a newer format.
-        InputError: A field is out of range, or a hash fits several calibrations.
+        InputError: A field is out of range, a hash fits several calibrations, or a path leads to
+            what is no .json file.
     """
     text = str(name)
     if isinstance(name, Path) or text.endswith(".json"):
@@ -51,6 +52,11 @@ def load_calibration(name: str | Path) -> Calibration:
         return _read_shipped(path)
     if re.fullmatch(rf"[0-9a-f]{{{SHORT_HASH},64}}", text):
         return _by_hash(text)
+    if is_file(Path(text)) or is_folder(Path(text)):
+        raise InputError(
+            f"calibration {text!r} is no .json file; expected one that measure wrote, or an alias "
+            "that `fluxcost calibrations` lists."
+        )
     raise UnknownNameError("calibration", text, _paths())
 
 

@@ -195,11 +195,13 @@ def fits_of(
 ) -> list[Fit]:
     """Return the fits of the calibrations given, or of every shipped one of the model.
 
+    One that is given twice, by two names or as two files alike, counts once.
+
     Raises:
         InputError: A calibration is of another model, or nobody timed or sells the model.
     """
     if calibrations is not None:
-        given = list(calibrations)
+        given = {each.content_hash: each for each in calibrations}.values()
         for calibration in given:
             if calibration.model != workload.model:
                 raise InputError(

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from fluxcost.stated import refuse_beside, refuse_without
 from measure.commands import options
 from measure.commands.output import OUT
 
 
 def endpoint(
+    context: typer.Context,
     *,
     url: Annotated[str, typer.Argument(help="Server that speaks OpenAI's images API.")],
     out: options.NewFile,
@@ -41,6 +43,13 @@ def endpoint(
     """Time a running server: one request at a time, then at stated rates whatever it answers."""
     from measure.endpoint.run import EndpointRequest, measure_endpoint
 
+    if gpu is None:
+        refuse_without(context, "--gpu", ("gpu_name", "memory_gib"))
+    if arrivals.endswith(".csv"):
+        drawn = ("rate", "requests", "seed")
+        refuse_beside(context, "a CSV as --arrivals, which says when", drawn)
+    elif not rate:
+        refuse_without(context, "--rate", ("requests", "arrivals", "seed"))
     asked = EndpointRequest(
         url=url,
         out=out,

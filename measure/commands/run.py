@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fluxcost.errors import InputError
+from fluxcost.stated import refuse_beside, refuse_without
 from measure.commands import options
 from measure.commands.output import OUT
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from measure.runner import Request
 
 
+OF_FLEETS = ("cores", "split_image", "threads", "nodes", "node_rank", "rendezvous")
+OF_ONE_GPU = ("target_error", "max_minutes", "max_usd", "usd_per_hour", "scratch")
+"""Options that are read only with several GPUs, and only with one."""
+
+
 def run(
+    context: typer.Context,
     *,
     suite: Annotated[list[str], typer.Option(help="Suite name or YAML file; may be repeated.")],
     out: Annotated[Path, typer.Option(help="Folder of the journal and the calibration.")],
@@ -66,6 +73,10 @@ def run(
     from measure.adaptive.goal import parse_goal
     from measure.runner import Request, execute
 
+    if gpus is None:
+        refuse_without(context, "--gpus", OF_FLEETS)
+    else:
+        refuse_beside(context, "--gpus, where every window is timed", OF_ONE_GPU)
     _check_price(usd_per_hour)
     request = Request(
         suites=tuple(suite),

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from fluxcost.errors import InputError
+from fluxcost.stated import refuse_without
 from measure.commands import options
 from measure.commands.output import OUT
 
 
 def scenarios(
+    context: typer.Context,
     *,
     scenario: Annotated[
         list[str],
@@ -66,6 +68,9 @@ def scenarios(
     from measure.scenarios.configs import config_of, scenario_of
     from measure.scenarios.runner import ScenarioRequest, execute, loads_of
 
+    _refuse_unread(context, scenario)
+    if max_batch == 1 and max_wait > 0:
+        refuse_without(context, "--max-batch over 1", ("max_wait",))
     _check(seconds, min_seconds, warm_calls)
     rule = {"max_batch": max_batch, "max_wait_s": max_wait}
     names = dict.fromkeys(config or ["fast"])
@@ -87,6 +92,23 @@ def scenarios(
         min_s=min_seconds,
     )
     execute(request, OUT)
+
+
+def _refuse_unread(context: typer.Context, scenario: list[str]) -> None:
+    if "load" not in scenario:
+        refuse_without(context, "--scenario load", ("loads", "seconds"))
+    if "server" not in scenario:
+        refuse_without(context, "--scenario server", ("p99_within",))
+    if set(scenario) == {"load"}:
+        refuse_without(
+            context, "a scenario of LoadGen's, such as server", ("queries", "min_seconds", "logs")
+        )
+    for each in context.params["queries"] or ():
+        if each.partition("=")[0] not in scenario:
+            raise InputError(
+                f"--queries is {each!r} and that is no scenario asked for; expected one of "
+                f"{', '.join(scenario)}, or --scenario beside it."
+            )
 
 
 def _check(seconds: float, min_seconds: float, warm_calls: int) -> None:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from fluxcost.stated import refuse_without
 from measure.commands import options
 
 
 def serve(
+    context: typer.Context,
     *,
     model: options.Model = options.MODEL,
     stack: options.Stack = options.STACK,
@@ -44,6 +46,8 @@ def serve(
     from measure.serving.server import Pipelines, ServeRequest
     from measure.serving.server import serve as run_server
 
+    if max_batch == 1 and max_wait > 0:
+        refuse_without(context, "--max-batch over 1", ("max_wait",))
     pipelines = Pipelines(
         model=model,
         stack=stack,

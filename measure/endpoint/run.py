@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from fluxcost.documents import refuse_unwritable
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.measured.cell import Cell
@@ -71,12 +72,14 @@ def measure_endpoint(request: EndpointRequest, console: Console) -> None:
     """Time a server and write the record.
 
     Raises:
+        DocumentError: The record cannot be written.
         InputError: An option cannot be used, nothing answers, or neither the server nor the options
             say what makes its images.
         MeasurementError: The server does not answer a lone request with pictures.
     """
     if request.out.exists():
         raise InputError(f"{request.out} exists; choose another name or remove it first.")
+    refuse_unwritable(request.out)
     shapes = tuple(parse_shape("--shape", each) for each in request.shapes)
     schedules = _schedules(request, shapes)
     calibration = asyncio.run(_measure(request, shapes, schedules, console))

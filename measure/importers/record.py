@@ -20,6 +20,10 @@ from fluxcost.workload import Shape
 
 RUN = "imported"
 
+SLOWEST = 1000
+"""Times its denoising's floor that no call takes (the slowest of those shipped, 36 times); every
+call told in milliseconds for seconds does, since none is quicker than the floor."""
+
 Call = tuple[Shape, int]
 """A shape and a batch."""
 
@@ -49,7 +53,8 @@ def of_calls(path: Path, ran: Ran, calls: Mapping[Call, Sequence[float]]) -> Cal
 
     Raises:
         UnknownNameError: No such model.
-        InputError: There is no call, or one is quicker than the GPU's peak allows.
+        InputError: There is no call, or one is quicker than the GPU's peak allows, or
+            slower than any call.
     """
     cells = [
         Cell.parse(_head(call) | {"run": RUN, "reported_wall_s": tuple(calls_s)}, str(path))
@@ -63,7 +68,7 @@ def of_figure(path: Path, ran: Ran, call: Call, latency_s: float) -> Calibration
 
     Raises:
         UnknownNameError: No such model.
-        InputError: It is quicker than the GPU's peak allows.
+        InputError: It is quicker than the GPU's peak allows, or slower than any call.
     """
     cell = Cell.parse(_head(call) | {"run": RUN, "reported_latency_s": latency_s}, str(path))
     return of_cells(path, ran, [cell])
@@ -74,7 +79,8 @@ def of_cells(path: Path, ran: Ran, cells: Sequence[Cell]) -> Calibration:
 
     Raises:
         UnknownNameError: No such model.
-        InputError: There is no cell, or one is quicker than the GPU's peak allows.
+        InputError: There is no cell, or one is quicker than the GPU's peak allows, or
+            slower than any call.
     """
     architecture_path(ran.model)
     document = {
@@ -115,7 +121,7 @@ def _head(call: Call) -> dict[str, Any]:
 
 
 def _check_floors(path: Path, calibration: Calibration) -> None:
-    """Refuse calls quicker than their denoising can be: milliseconds taken for seconds, mostly."""
+    """Refuse calls quicker than denoising can be, or far slower: of another unit, mostly."""
     if calibration.gpu.key not in gpu_rates():
         return
     fitted = fit(calibration)
@@ -126,4 +132,9 @@ def _check_floors(path: Path, calibration: Calibration) -> None:
             raise InputError(
                 f"{path}: {cell.label} takes {took_s:g} s, under the {least_s:.3g} s that its "
                 "denoising takes at the chip's peak; expected seconds of whole calls."
+            )
+        if took_s > SLOWEST * least_s:
+            raise InputError(
+                f"{path}: {cell.label} takes {took_s:g} s, over {SLOWEST} times the {least_s:.3g} "
+                "s that its denoising takes at the chip's peak; expected seconds, not milliseconds."
             )

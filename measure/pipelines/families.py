@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from fluxcost.errors import DocumentError
 from measure.blueprint import Document
 from measure.pipelines import flux1, flux2_klein, sd3, sdxl, z_image
 from measure.pipelines.parts import denoiser, networks
@@ -57,9 +58,21 @@ def pipeline_class(family: str) -> Any:  # noqa: ANN401 - diffusers is untyped
 
 
 def load(family: str, weights: str, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """Load a checkpoint of a family from a folder or the hub onto the device."""
+    """Load a checkpoint of a family from a folder or the hub onto the device.
+
+    Raises:
+        DocumentError: There is no such checkpoint, or not one of this family's pipeline.
+    """
     kind = pipeline_class(family)
-    return _with_own_attention(kind.from_pretrained(weights, dtype=dtype).to(device))
+    try:
+        pipeline = kind.from_pretrained(weights, dtype=dtype)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DocumentError(
+            f"--weights {weights}: cannot be loaded as a {kind.__name__} ({reason}); give the "
+            "folder or the hub name of a checkpoint, or leave it out for synthetic weights."
+        ) from None
+    return _with_own_attention(pipeline.to(device))
 
 
 def _with_own_attention(pipeline: Any) -> Any:  # noqa: ANN401 - diffusers is untyped

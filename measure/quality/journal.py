@@ -9,7 +9,7 @@ from fluxcost.errors import InputError
 from fluxcost.estimate import Source
 from fluxcost.performance.quality.metrics import Metric
 from fluxcost.performance.quality.record import Judge, Maker, Picture, Prompt, Quality, Score
-from fluxcost.records import Count, Name, Record
+from fluxcost.records import Count, FirstVersion, Name, Record
 from measure.lines import Lines, LinesHeader
 
 
@@ -17,7 +17,7 @@ class QualityHeader(LinesHeader):
     """What drew the pictures of a journal."""
 
     format: Literal["fluxcost-quality-journal"] = "fluxcost-quality-journal"
-    version: Literal[1] = 1
+    version: FirstVersion = 1
     model: Name
     weights: Name
     revision: Name

@@ -24,7 +24,7 @@ from pydantic import Field
 from fluxcost.documents import read_json, write_atomically
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.quality.record import Judge
-from fluxcost.records import Count, Name, Record
+from fluxcost.records import Count, FirstVersion, Name, Record
 from measure.quality.checkpoint import revision_of
 
 SHIFT = (-0.030, -0.088, -0.188)
@@ -50,7 +50,7 @@ class Backbone(Record):
     """The convolutions of a judge."""
 
     format: Literal["fluxcost-lpips"]
-    version: Literal[1]
+    version: FirstVersion
     name: Name
     convolutions: tuple[Convolution, ...] = Field(min_length=1)
 

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import YAML_SUFFIXES, read_yaml
 from fluxcost.errors import UnknownNameError
-from fluxcost.records import Count, Name, Positive, Record
+from fluxcost.records import Count, FirstVersion, Name, Positive, Record
 from fluxcost.workload import Shape
 
 _SHIPPED = Path(__file__).parent
@@ -126,7 +126,7 @@ class Suite(Record):
     """Named cells, probes and protocol."""
 
     format: Literal["fluxcost-suite"]
-    version: Literal[1]
+    version: FirstVersion
     name: Name
     description: Name
     grids: tuple[Grid, ...] = ()
@@ -169,7 +169,7 @@ def load_suite(name_or_path: str) -> Suite:
         InputError: A field is missing or out of range.
     """
     path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in YAML_SUFFIXES:
         return Suite.parse(read_yaml(path), str(path))
     shipped = {file.stem: file for file in _SHIPPED.glob("*.yaml")}
     if name_or_path not in shipped:

@@ -311,3 +311,13 @@ def test_a_catalog_comes_out_as_plain_values():
     assert len(plain["offers"]) == len(CATALOG.offers)
     assert plain["tariffs"][0]["id"] == CATALOG.tariffs[0].id
     assert isinstance(CATALOG, Catalog)
+
+
+def test_a_price_file_may_end_in_yml(overlay: Path):
+    (overlay / "gpus" / "mine.yaml").write_text(OFFER)
+    long = load_catalog(overlay)
+    (overlay / "gpus" / "mine.yaml").rename(overlay / "gpus" / "mine.yml")
+    assert load_catalog(overlay) == long
+    assert "provider is 'mine'; expected the file name, 'other'" in refusal(
+        overlay, OFFER, "gpus/other.yml"
+    )

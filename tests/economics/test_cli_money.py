@@ -81,9 +81,11 @@ def test_cost_shows_what_is_beside_the_model(capsys, files: Files, tmp_path: Pat
 def test_cost_is_of_an_offer_or_of_a_machine(capsys, files: Files):
     timing = ["cost", "--calibration", files.calibration, "--utilization", 0.6]
     message = refused(capsys, *timing)
-    assert message.startswith("--offer is None and --extras have no machine; expected one of the")
+    assert message.startswith(
+        "neither an offer nor a machine is given; add --offer of what is rented"
+    )
     own = ["--extras", EXAMPLE]
     message = refused(capsys, *timing, *own, "--offer", "shop/h200")
-    assert message.startswith("--offer is shop/h200 and --extras have machine")
+    assert message.startswith("--offer is shop/h200 and --extras hold a machine that is yours")
     message = refused(capsys, *timing, *own)
     assert message.startswith("machine own/rack 4 has h100-sxm and the timings are of h200-sxm")

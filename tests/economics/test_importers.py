@@ -331,4 +331,4 @@ def test_the_command_shows_a_past_day(capsys):
     message = refused(capsys, "prices", "--at", "9999-12-31")
     assert message == "--at is 9999-12-31; expected a day that is past, or leave it out."
     message = refused(capsys, "prices", "--at", "2000-01-01", code=1)
-    assert message.startswith("no price known on 2000-01-01 is of any provider")
+    assert message.startswith("no price is known on 2000-01-01; ask for a later day")

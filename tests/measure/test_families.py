@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fluxcost.errors import InputError
+from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.work import (
     decoder_weights,
     denoise_slopes,
@@ -220,3 +220,13 @@ def test_a_model_comes_with_pytorch_s_own_attention_whatever_ran_before(bench: B
     processors = [getattr(each, "processor", None) for each in other.transformer.modules()]
     named = {each._attention_backend.value for each in processors if each is not None}
     assert named == {"native"}
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused_in_one_sentence(tmp_path: Path):
+    with pytest.raises(DocumentError) as refused:
+        families.load("sdxl", str(tmp_path), CPU, torch.bfloat16)
+    told = str(refused.value)
+    assert told.startswith(
+        f"--weights {tmp_path}: cannot be loaded as a StableDiffusionXLPipeline (Error no file"
+    )
+    assert told.endswith("or the hub name of a checkpoint, or leave it out for synthetic weights.")

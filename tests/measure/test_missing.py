@@ -30,7 +30,7 @@ def test_without_torch_it_names_the_extra(tmp_path: Path):
 
 
 def test_a_module_that_no_extra_holds_is_a_fault_of_ours(monkeypatch):
-    def fail() -> None:
+    def fail(*_, **__) -> None:
         raise ModuleNotFoundError(name="measure.gone")
 
     monkeypatch.setattr(cli, "app", fail)

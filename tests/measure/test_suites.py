@@ -83,3 +83,9 @@ def test_a_bad_count_names_the_field(tmp_path, bad):
     write_atomically(path, head + f"grids:\n  - {{sizes: [[64, 64]], {bad}, batches: [1]}}\n")
     with pytest.raises(InputError, match=r"mine\.yaml: grids\.0\.steps"):
         load_suite(str(path))
+
+
+@pytest.mark.parametrize("version", [True, 1.0])
+def test_a_suite_of_a_version_that_is_no_whole_number_is_refused(version: object):
+    with pytest.raises(InputError, match=f"version is {version}; expected: a valid integer"):
+        suites.Suite.parse({"format": "fluxcost-suite", "version": version}, "mine")

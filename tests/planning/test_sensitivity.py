@@ -214,4 +214,4 @@ def test_the_command_shows_the_result(capsys, files):
     assert text.startswith("made: 200 scenarios, USD\n")
     assert text.rstrip().endswith(expected.sentence)
     message = refused(capsys, *command, "--price", "a:b")
-    assert message == "--price is 'a:b'; expected LOW:HIGH, such as 0.8:1.3."
+    assert message == "--price is 'a:b'; expected LOW:HIGH, LOW at most HIGH, such as 0.8:1.3."

@@ -119,8 +119,12 @@ def number(text: str | None) -> float | None:
     return value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124 - NaN is not itself
 
 
-def day_of(text: str) -> dt.date:
+def day_of(text: str, named: str = "as-of") -> dt.date:
     """Return the date of `2026-08-18` or of a catalog version such as `20260818-42`.
+
+    Args:
+        text: As given.
+        named: What it is, for the message.
 
     Raises:
         InputError: It is neither.
@@ -131,6 +135,6 @@ def day_of(text: str) -> dt.date:
         return dt.date(*(int(part) for part in digits.groups()[:3]))
     except (AssertionError, ValueError):
         raise InputError(
-            f"as-of is {text!r}; expected the day of the file, such as 2026-08-18 or a version "
+            f"{named} is {text!r}; expected a day, such as 2026-08-18, or a version of a catalog, "
             "such as 20260818-42."
         ) from None

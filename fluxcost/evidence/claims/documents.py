@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from fluxcost.documents import read_yaml
-from fluxcost.errors import DocumentError, FormatVersionError
+from fluxcost.documents import read_yaml, refuse_other_version
+from fluxcost.errors import DocumentError
 from fluxcost.evidence.claims.facts import Group, read_facts
 from fluxcost.records import Count, Name, Record
 
@@ -109,9 +109,5 @@ def read_audit_file(path: Path) -> AuditFile:
     document: Any = read_yaml(path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DocumentError(f"{path}: not a {FORMAT} file; give a file of that format.")
-    version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise FormatVersionError(
-            f"{path}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
-        )
+    refuse_other_version(document, str(path), VERSION)
     return AuditFile.parse(document, str(path))

@@ -177,7 +177,7 @@ class ScenarioRecord(Record):
     """Runs on one loaded replica of one model and stack, in one start of the program."""
 
     format: Literal["fluxcost-scenario"] = FORMAT
-    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    version: Annotated[int, Field(ge=1, le=VERSION, strict=True)] = VERSION
     gpu: GpuIdentity
     model: Name
     stack: Stack

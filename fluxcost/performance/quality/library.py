@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
+from fluxcost.documents import YAML_SUFFIXES
 from fluxcost.errors import MissingDataError, UnknownNameError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.quality.figures import figure, figures
 from fluxcost.performance.quality.metrics import Metric
 from fluxcost.performance.quality.record import Quality, read_quality
 
-SUFFIXES = {".json", ".yaml", ".yml"}
+SUFFIXES = {".json", *YAML_SUFFIXES}
 
 
 def load_quality(name: str | Path) -> Quality:

@@ -30,9 +30,10 @@ from fluxcost.documents import (
     parse_yaml,
     read_json,
     read_yaml,
+    refuse_other_version,
     write_atomically,
 )
-from fluxcost.errors import DocumentError, FormatVersionError, InputError
+from fluxcost.errors import DocumentError, InputError
 from fluxcost.estimate import Source
 from fluxcost.performance.quality.metrics import MEANINGS, Metric
 from fluxcost.records import Count, Finite, Name, NonNegative, Record
@@ -127,7 +128,7 @@ class Quality(Record):
     """How good one model's pictures are."""
 
     format: Literal["fluxcost-quality"] = FORMAT
-    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    version: Annotated[int, Field(ge=1, le=VERSION, strict=True)] = VERSION
     model: Name
     source: Literal[Source.MEASURED, Source.PUBLISHED, Source.ASSUMED]
     reference: Text | None = Field(default=None, description="Whose figures these are.")
@@ -227,11 +228,7 @@ def parse_quality(data: bytes, where: str) -> Quality:
 def _checked(document: Any, where: str, *, is_json: bool) -> Quality:  # noqa: ANN401 - as read
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DocumentError(f"{where}: not a {FORMAT} file; its first line must be its format.")
-    version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise FormatVersionError(
-            f"{where}: version is {version!r}; expected at most {VERSION}; upgrade fluxcost."
-        )
+    refuse_other_version(document, where, VERSION)
     stated = document.pop("content_hash", None)
     quality = Quality.parse(document, where)
     if not is_json and quality.source is Source.MEASURED:

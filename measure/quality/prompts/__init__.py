@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fluxcost.documents import read_yaml
+from fluxcost.documents import YAML_SUFFIXES, read_yaml
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.performance.quality.record import Prompt
-from fluxcost.records import Name, Record
+from fluxcost.records import FirstVersion, Name, Record
 
 _SHIPPED = Path(__file__).parent
 
@@ -39,7 +39,7 @@ class PromptSet(Record):
     """Prompts by category."""
 
     format: Literal["fluxcost-prompts"]
-    version: Literal[1]
+    version: FirstVersion
     name: Name
     description: Annotated[str, Field(min_length=1)]
     checks: dict[Name, Caption] = Field(
@@ -74,7 +74,7 @@ def load_prompts(name_or_path: str) -> PromptSet:
         InputError: A field is missing or out of range, or a prompt stands twice.
     """
     path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
+    if path.suffix not in YAML_SUFFIXES:
         shipped = {file.stem: file for file in _SHIPPED.glob("*.yaml")}
         if name_or_path not in shipped:
             raise UnknownNameError("prompt set", name_or_path, shipped)

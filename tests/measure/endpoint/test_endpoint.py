@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fluxcost.errors import FluxcostError, InputError
+from fluxcost.errors import DocumentError, FluxcostError, InputError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration, read_calibration
 from fluxcost.performance.fit import fit
@@ -312,3 +312,9 @@ def test_a_client_that_cannot_keep_up_is_told():
         Load.parse(load.model_dump() | {"due_s": (0.1,)}, "a load")
     with pytest.raises(InputError, match="one shape, due, sent and ended time"):
         Load.parse(load.model_dump() | {"shape_of": (0, 1, 0)}, "a load")
+
+
+def test_a_record_that_could_not_be_written_is_refused_before_anything_is_timed(tmp_path: Path):
+    out = tmp_path / "none" / "served.json"
+    with pytest.raises(DocumentError, match="its folder does not exist; make it first"):
+        run("http://127.0.0.1:1", out)

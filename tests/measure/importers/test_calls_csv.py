@@ -99,6 +99,7 @@ def test_a_fit_is_scored_on_it(tmp_path: Path):
         ("1000,1024,4,1,0.5", "line 2: width is 1000; expected a multiple of 16"),
         ("1024,1024,4,1", "line 2: has more or fewer fields than columns"),
         ("1024,1024,4,1,0.0005", "takes 0.0005 s, under the "),
+        ("1024,1024,4,1,520", "peak; expected seconds, not milliseconds."),
     ],
 )
 def test_a_row_that_cannot_be_is_refused(tmp_path: Path, row: str, message: str):
