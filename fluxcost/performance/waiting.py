@@ -51,7 +51,7 @@ class Waiting:
         """Return the share of a stage that waits for the CPU at points, 0 to 1; host work is it."""
         if stage == "host":
             return np.ones_like(pixels)
-        slope = self._fits[stage].slope(LAUNCH, pixels, batch)
+        slope = self._fits[stage].slopes(pixels, batch)[:, LAUNCH]
         return np.asarray(np.clip(slope, 0.0, 1.0))
 
     def share_at(self, stage: Stage, pixels: int, batch: int) -> float:
