@@ -70,7 +70,7 @@ class CallTimes:
     ) -> None:
         self._cells = cells
         self._groups = groups_by_start(cells)
-        self._key = key
+        self.key = key
         self.start: str | None = None
         self._starts: Starts | None = None
         self._architecture = architecture
@@ -92,6 +92,7 @@ class CallTimes:
 
         By themselves they answer for the middle of all starts.
         """
+        _ = self.honesty  # the same of every start: found once, not by each of the copies
         other = copy.copy(self)
         other.start = start
         for made in ("_bounds", "_surfaces"):
@@ -114,7 +115,7 @@ class CallTimes:
         else:
             seconds = factor * self._bounds["median"].clamp(*demand, seconds)
         sigmas = self.sigmas(shape.pixels, batch, shape.steps)
-        return seconds, sigmas | {f"{self._key}/{statistic}": spread}
+        return seconds, sigmas | {f"{self.key}/{statistic}": spread}
 
     def tail(self, shape: Shape, batch: int, statistic: Statistic) -> tuple[float, float]:
         """Return a statistic over the median, and the relative error of that factor."""
@@ -150,13 +151,13 @@ class CallTimes:
         for stage, part in parts.items():
             share = self.honesty * counts[stage] * part.seconds / total
             found |= {
-                f"{self._key}/{stage}/parameter {index}": share * float(sigma)
+                f"{self.key}/{stage}/parameter {index}": share * float(sigma)
                 for index, sigma in enumerate(part.shared)
             }
-            local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
+            local = f"{self.key}/{FAMILY[stage]}/{pixels} px x {batch}"
             own = float(np.hypot(part.local, self._unseen_launch(stage, part.seconds)))
             found[local] = found.get(local, 0.0) + share * own
-        moment = f"{self._key}/moment/{pixels} px x {batch}, {steps} steps"
+        moment = f"{self.key}/moment/{pixels} px x {batch}, {steps} steps"
         seconds = {stage: counts[stage] * part.seconds for stage, part in parts.items()}
         return found | {moment: self._drift(seconds, pixels, batch, steps)}
 
@@ -164,10 +165,10 @@ class CallTimes:
         """Return the relative errors of one stage by error source."""
         part = self._predict(stage, pixels, batch)
         found = {
-            f"{self._key}/{stage}/parameter {index}": self.honesty * float(sigma)
+            f"{self.key}/{stage}/parameter {index}": self.honesty * float(sigma)
             for index, sigma in enumerate(part.shared)
         }
-        local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
+        local = f"{self.key}/{FAMILY[stage]}/{pixels} px x {batch}"
         own = np.hypot(part.local, self.near(stage, pixels, batch))
         own = float(np.hypot(own, self._unseen_launch(stage, part.seconds)))
         return found | {local: self.honesty * own}
