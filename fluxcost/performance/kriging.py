@@ -140,7 +140,6 @@ class Kriged:
         self._moves = np.zeros((rows, 0)) if moves is None else moves
         points = np.arange(rows) if points is None else points
         self._same = (points[:, None] == points[None, :]).astype(np.float64)
-        self._points = [np.flatnonzero(points == point) for point in np.unique(points)]
         at = observations.pixels, observations.batch
         self._apart = _apart(at, at)
         effects = self._moves.shape[1]
@@ -157,39 +156,46 @@ class Kriged:
         seen = observations
         self._jacobian = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
         self._inverse = np.linalg.inv(self._covariance(self.scales))
-        residual = seen.log_seconds - self._seen_trend(self._found)
+        self._residual = seen.log_seconds - self._seen_trend(self._found)
         # Rows of one point are equally far from anywhere: what they say is summed once.
-        said = self._inverse @ residual
-        self._said = np.array([said[rows].sum() for rows in self._points])
-        first = np.array([rows[0] for rows in self._points], dtype=np.intp)
+        _, first, point = np.unique(points, return_index=True, return_inverse=True)
+        self._said = np.bincount(point, weights=self._inverse @ self._residual)
         self._seen_points = seen.pixels[first], seen.batch[first]
         information = self._jacobian.T @ self._inverse @ self._jacobian
         spread = np.linalg.inv(information + np.diag(self._prior_sigma**-2.0))
         self._spread_root = np.linalg.cholesky(spread)
 
-    def log_seconds(self, pixels: Array, batch: Array, moves: Array | None = None) -> Array:
-        """Return log seconds at each point: the formula plus the interpolated correction.
+    def shift(self, moves: Array) -> Array:
+        """Return how far a start moves log seconds at each point, given how its effects do."""
+        return np.asarray(moves @ self._found[self._count :])
 
-        Args:
-            pixels: Of an image.
-            batch: Images.
-            moves: How far the effects of one start move each point, as in `Observations`; None
-                asks for the middle of the starts.
+    def log_seconds(self, pixels: Array, batch: Array) -> Array:
+        """Return log seconds at each point, for the middle of the starts.
+
+        They are the formula plus the interpolated correction; `shift` is to be added for a start.
         """
-        trend = self._trend(self._found, pixels, batch, self._moved(pixels, moves))
+        trend = self.physics.log_seconds(self.theta, pixels, batch)
         cross = _matern(self.scales, _apart((pixels, batch), self._seen_points))
         return np.asarray(trend + cross @ self._said)
 
     def predict(self, pixels: float, batch: float, moves: Array | None = None) -> Prediction:
-        """Return one point's time and the two parts of its error; moves as in `log_seconds`."""
+        """Return one point's time and the two parts of its error.
+
+        Args:
+            pixels: Of an image.
+            batch: Images.
+            moves: How far the effects of one start move the point, as in `Observations`; None asks
+                for the middle of the starts.
+        """
         at = np.array([pixels]), np.array([batch])
-        cross = self._cross(*at)[0]
+        moves = self._moved(at[0], moves)
+        cross = self._cross(*at)
         weights = cross @ self._inverse
-        slopes = self._slopes(self._found, *at, self._moved(at[0], moves))
-        slope = slopes[0] - weights @ self._jacobian
-        explained = float(weights @ cross)
+        slope = self._slopes(self._found, *at, moves)[0] - weights[0] @ self._jacobian
+        explained = float(weights[0] @ cross[0])
         variance = self.scales.misfit**2 + self.scales.own**2 - explained
-        seconds = float(np.exp(self.log_seconds(*at, moves)[0]))
+        trend = self._trend(self._found, *at, moves)
+        seconds = float(np.exp(trend + weights @ self._residual)[0])
         return Prediction(seconds, slope @ self._spread_root, float(np.sqrt(max(variance, 0.0))))
 
     def covariance(self, pixels: Array, batch: Array) -> Array:
@@ -205,6 +211,12 @@ class Kriged:
     def slopes(self, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d theta of the fitted formula, shape (points, parameters)."""
         return self._formula_slopes(self.theta, pixels, batch)
+
+    def slope(self, parameter: int, pixels: Array, batch: Array) -> Array:
+        """Return d log seconds / d one parameter of the fitted formula, shape (points,)."""
+        return self._formula_slopes(self.theta, pixels, batch, slice(parameter, parameter + 1))[
+            :, 0
+        ]
 
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the other points: errors (predicted less measured) and sigmas.
@@ -267,13 +279,12 @@ class Kriged:
         )
         offset = seen.log_seconds - self._seen_trend(self._found)
         offset = offset + slopes @ (self._found - self._prior_mean)
-        pulls = total @ offset
-        errors, variances = np.empty_like(pulls), np.empty_like(pulls)
-        for rows in self._points:  # the rows of a point are left out together
-            blocks = np.linalg.inv(total[:, rows[:, None], rows])
-            errors[:, rows] = -np.einsum("sij,sj->si", blocks, pulls[:, rows])
-            variances[:, rows] = np.diagonal(blocks, axis1=1, axis2=2)
-        return errors, np.sqrt(variances)
+        if np.all(self._same.sum(axis=1) == 1):
+            diagonal = np.diagonal(total, axis1=1, axis2=2)
+            return -(total @ offset) / diagonal, np.sqrt(1 / diagonal)
+        blocks = np.linalg.inv(total * self._same)  # the rows of a point are left out together
+        errors = -(blocks @ (total @ offset)[:, :, None])[:, :, 0]
+        return errors, np.sqrt(np.diagonal(blocks, axis1=1, axis2=2))
 
     def _moved(self, pixels: Array, moves: Array | None) -> Array:
         """Return moves, or those of the middle of the starts: none."""
@@ -294,9 +305,11 @@ class Kriged:
         formula = self._formula_slopes(found[: self._count], pixels, batch)
         return np.concatenate([formula, moves], axis=1)
 
-    def _formula_slopes(self, theta: Array, pixels: Array, batch: Array) -> Array:
-        """Return d log seconds / d parameters, shape (points, parameters): all in one question."""
-        shift = SLOPE_STEP * np.eye(theta.size)
+    def _formula_slopes(
+        self, theta: Array, pixels: Array, batch: Array, some: slice = slice(None)
+    ) -> Array:
+        """Return d log seconds / d some parameters, shape (points, some): all in one question."""
+        shift = SLOPE_STEP * np.eye(theta.size)[some]
         thetas = np.concatenate([theta + shift, theta - shift])
         up, down = np.split(self.physics.log_seconds(thetas.T[:, :, None], pixels, batch), 2)
         return np.asarray((up - down).T / (2 * SLOPE_STEP))

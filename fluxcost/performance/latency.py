@@ -92,7 +92,7 @@ class CallTimes:
 
         By themselves they answer for the middle of all starts.
         """
-        _ = self.honesty  # the same of every start: found once, not by each of the copies
+        _ = self.honesty, self._middle  # the same of every start: found once, not by each copy
         other = copy.copy(self)
         other.start = start
         for made in ("_bounds", "_surfaces"):
@@ -215,7 +215,7 @@ class CallTimes:
 
     def _observe(self, stage: Stage) -> Observations:
         """Return the median of a stage in each group and start that took it, with its error."""
-        told = [group for group in self._groups if group.spans(stage, self._pause).size]
+        told = self._told(stage)
         medians = [np.median(group.spans(stage, self._pause)) for group in told]
         pixels = np.array([float(group.pixels) for group in told])
         batch = np.array([float(group.batch) for group in told])
@@ -231,6 +231,10 @@ class CallTimes:
             log_seconds=np.log(np.array(medians)),
             noise=np.array([self._noise(group, stage) for group in told]),
         )
+
+    def _told(self, stage: Stage) -> list[Group]:
+        """Return the groups, of one start each, that took a stage."""
+        return [group for group in self._groups if group.spans(stage, self._pause).size]
 
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
@@ -253,13 +257,25 @@ class CallTimes:
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
+        starts, start = self._starts, self.start
+        if starts is None or start is None:
+            return self._middle
+
+        def moves(stage: Stage, pixels: Array, batch: Array) -> Array:
+            return starts.moves(stage, pixels, batch, [start] * pixels.size)
+
+        return {
+            stage: surface.moved(functools.partial(moves, stage))
+            for stage, surface in self._middle.items()
+        }
+
+    @functools.cached_property
+    def _middle(self) -> dict[Stage, Surface]:
+        """The stages for the middle of all starts."""
         least_tokens = self._architecture.text_tokens + 1
         most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
         most_batch = max(2.0, REACH * self.most_work // least_tokens)
-        return {
-            stage: Surface(fit, most_pixels, most_batch, functools.partial(self._moves, stage))
-            for stage, fit in self.fits.items()
-        }
+        return {stage: Surface(fit, most_pixels, most_batch) for stage, fit in self.fits.items()}
 
     @functools.cached_property
     def honesty(self) -> float:
@@ -279,7 +295,7 @@ class CallTimes:
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
-        told = [group for group in self._groups if group.spans(stage, self._pause).size]
+        told = self._told(stage)
         found: dict[Row, tuple[float, float]] = {}
         for row, group in enumerate(told):
             noise = self._noise(group, stage)
