@@ -69,7 +69,7 @@ def validate(
             "run", or every cell left out was refused.
     """
     chosen = _chosen(held_out)
-    return _report(calibration, chosen, folds(calibration, chosen, architecture))
+    return score_folds(calibration, chosen, folds(calibration, chosen, architecture))
 
 
 def validate_all(
@@ -90,7 +90,7 @@ def validate_all(
         MissingDataError: Fewer than 3 groups of cells have samples.
     """
     groups = folds(calibration, HeldOut.GROUP, architecture)
-    reports = [_report(calibration, HeldOut.GROUP, groups)]
+    reports = [score_folds(calibration, HeldOut.GROUP, groups)]
     skipped: list[Skipped] = []
     for way in list(HeldOut)[1:]:
         try:
@@ -127,16 +127,19 @@ def validate_all(
     )
 
 
-def _chosen(held_out: HeldOut | str) -> HeldOut:
-    try:
-        return HeldOut(held_out)
-    except ValueError:
-        raise InputError(
-            f"held_out is {held_out!r}; expected one of {', '.join(HeldOut)}."
-        ) from None
+def score_folds(
+    calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]
+) -> ValidationReport:
+    """Return how well folds that were made predict what each leaves out.
 
+    Args:
+        calibration: Whose they are.
+        held_out: What each of them leaves out.
+        parts: The folds.
 
-def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) -> ValidationReport:
+    Raises:
+        MissingDataError: Every cell left out was refused.
+    """
     scores = Scores()
     for fold in parts:
         for cell in fold.cells:
@@ -147,6 +150,15 @@ def _report(calibration: Calibration, held_out: HeldOut, parts: Sequence[Fold]) 
         folds=len(parts),
         same_start=any(fold.knows(cell.run) for fold in parts for cell in fold.cells),
     )
+
+
+def _chosen(held_out: HeldOut | str) -> HeldOut:
+    try:
+        return HeldOut(held_out)
+    except ValueError:
+        raise InputError(
+            f"held_out is {held_out!r}; expected one of {', '.join(HeldOut)}."
+        ) from None
 
 
 def _held_out(calibration: Calibration) -> Calibration:

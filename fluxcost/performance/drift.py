@@ -15,13 +15,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fluxcost.performance.groups import STAGES, Group, Stage, cell_spans
+from fluxcost.performance.groups import STAGES, Group, Spans, Stage, cell_spans
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.measured.probes import Soak
 from fluxcost.performance.pace import encodings_repeat, soaks_repeat
 from fluxcost.performance.pause import Pause
-from fluxcost.performance.sampling import median_sigma
 
 NEAR = float(np.log(2))
 """Distance, in log pixels and log batch, over which noise is taken as alike."""
@@ -91,9 +90,9 @@ class Drift:
         errors: dict[str, float] = {}
         for stage in STAGES:
             spans = cell_spans(cell, stage, self.pause)
-            if spans.size:
+            if spans.seconds.size:
                 times = cell.steps - 1 if stage == "later_step" else 1
-                error = self.factors[stage] * median_sigma(spans) * times * float(np.median(spans))
+                error = self.factors[stage] * spans.sigma * times * spans.median
                 errors[FAMILY[stage]] = errors.get(FAMILY[stage], 0.0) + error
         assert cell.samples is not None  # noqa: S101 - fitted cells have samples
         wall = float(np.median(cell.samples.wall_s))
@@ -101,18 +100,21 @@ class Drift:
 
     def _own(self, group: Group, stage: Stage) -> Array:
         """Return each cell's error with the drift; NaN alone where the stage was not taken."""
-        rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
-        sigmas = [median_sigma(spans) for spans in rows if spans.size]
+        sigmas = [spans.sigma for spans in self._taken(group, stage)]
         return self.factors[stage] * np.array(sigmas or [np.nan])
+
+    def _taken(self, group: Group, stage: Stage) -> list[Spans]:
+        """Return the spans of each cell that took a stage."""
+        rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
+        return [spans for spans in rows if spans.seconds.size]
 
     def _factor(self, groups: Sequence[Group], stage: Stage) -> float:
         moved, expected = 0.0, 0.0
         for group in groups:
-            rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
-            rows = [spans for spans in rows if spans.size]
+            rows = self._taken(group, stage)
             if len(rows) > 1:
-                logs = np.array([np.log(np.median(spans)) for spans in rows])
-                within = np.array([median_sigma(spans) for spans in rows])
+                logs = np.log([spans.median for spans in rows])
+                within = np.array([spans.sigma for spans in rows])
                 moved += float(np.sum((logs - logs.mean()) ** 2))
                 expected += float(np.sum(within**2)) * (1 - 1 / logs.size)
         return max(1.0, float(np.sqrt(moved / expected))) if expected > 0 else 1.0

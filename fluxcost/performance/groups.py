@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +12,9 @@ import numpy as np
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.measured.samples import Samples
 from fluxcost.performance.pause import Pause
+from fluxcost.performance.sampling import REMEMBERED, median_sigma
 
 Stage = Literal["text_encode", "first_step", "later_step", "vae_decode", "host"]
 
@@ -49,23 +52,41 @@ class Group:
 
     def spans(self, stage: Stage, pause: Pause) -> Array:
         """Return one span a call of a stage, pooled over the cells; empty where none was taken."""
-        rows = [cell_spans(cell, stage, pause) for cell in self.cells]
+        rows = [cell_spans(cell, stage, pause).seconds for cell in self.cells]
         return np.concatenate(rows) if rows else np.empty(0)
 
 
-def cell_spans(cell: Cell, stage: Stage, pause: Pause) -> Array:
-    """Return one span a call of a stage, seconds.
+@dataclass(frozen=True)
+class Spans:
+    """The spans of a stage in the calls of one cell.
+
+    Attributes:
+        seconds: One a call; empty where the stage was not taken.
+        median: Of them, NaN where there are none.
+        sigma: Relative error of the median by a bootstrap of the calls, likewise.
+    """
+
+    seconds: Array
+    median: float
+    sigma: float
+
+
+def cell_spans(cell: Cell, stage: Stage, pause: Pause) -> Spans:
+    """Return the spans of a stage in a cell's calls.
 
     `later_step` is the mean of a call's steps after the first, less the pause of a long call; it is
     absent from one-step calls.
     """
-    samples = cell.samples
-    assert samples is not None  # noqa: S101 - fitted cells have samples
+    assert cell.samples is not None  # noqa: S101 - fitted cells have samples
+    return _spans(cell.samples, stage, pause.inside(cell) if stage == "later_step" else 0.0)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _spans(samples: Samples, stage: Stage, pause_s: float) -> Spans:
     if stage == "later_step":
-        if cell.steps == 1:
-            return np.empty(0)
         steps = np.array(samples.denoise_step_s)[:, 1:]
-        found = (steps.sum(axis=1) - pause.inside(cell)) / (cell.steps - 1)
+        later = steps.shape[1]
+        found = (steps.sum(axis=1) - pause_s) / later if later else np.empty(0)
     elif stage == "first_step":
         found = np.array(samples.denoise_step_s)[:, 0]
     elif stage == "text_encode":
@@ -74,7 +95,11 @@ def cell_spans(cell: Cell, stage: Stage, pause: Pause) -> Array:
         found = np.array(samples.vae_decode_s)
     else:
         found = np.array(samples.host_s)
-    return np.asarray(np.maximum(found, LEAST_SECONDS))
+    seconds = np.maximum(found, LEAST_SECONDS)
+    seconds.setflags(write=False)  # remembered, so nobody may change it
+    if not seconds.size:
+        return Spans(seconds, np.nan, np.nan)
+    return Spans(seconds, float(np.median(seconds)), median_sigma(seconds))
 
 
 def stage_counts(steps: int) -> dict[Stage, int]:

@@ -34,6 +34,9 @@ OWN_SIGMAS = (0.001, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
 RANGES = (1.0, 2.0)
 """Correlation lengths tried, in natural logarithms of pixels and of batch (1 is a factor 2.7)."""
 
+SLOPE_STEP = 1e-5
+"""Change of a parameter over which slopes are taken."""
+
 ITERATIONS = 40
 """Gauss-Newton steps at most; a guard, since damped steps shrink long before."""
 
@@ -45,7 +48,14 @@ class Physics(Protocol):
     prior_sigma: Array
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
-        """Return log seconds at each (pixels, batch)."""
+        """Return log seconds at each (pixels, batch).
+
+        Args:
+            theta: Parameters along its first axis; further axes, of several thetas asked at once,
+                broadcast against the points.
+            pixels: Of an image, one a point.
+            batch: Images, one a point.
+        """
         ...
 
 
@@ -130,66 +140,83 @@ class Kriged:
         self._moves = np.zeros((rows, 0)) if moves is None else moves
         points = np.arange(rows) if points is None else points
         self._same = (points[:, None] == points[None, :]).astype(np.float64)
+        at = observations.pixels, observations.batch
+        self._apart = _apart(at, at)
         effects = self._moves.shape[1]
         self._prior_mean = np.concatenate([physics.prior_mean, np.zeros(effects)])
         self._prior_sigma = np.concatenate([physics.prior_sigma, np.ones(effects)])
         self.scales = scales or FIRST_SCALES
+        self._count = physics.prior_mean.size
         self._found = self._prior_mean
         for _ in range(ROUNDS if scales is None else 0):
             self._found = self._fit()
             self.scales = self._likely_scales()
         self._found = self._fit()
-        self.theta = self._found[: physics.prior_mean.size]
+        self.theta = self._found[: self._count]
         seen = observations
         self._jacobian = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
         self._inverse = np.linalg.inv(self._covariance(self.scales))
         self._residual = seen.log_seconds - self._seen_trend(self._found)
+        # Rows of one point are equally far from anywhere: what they say is summed once.
+        _, first, point = np.unique(points, return_index=True, return_inverse=True)
+        self._said = np.bincount(point, weights=self._inverse @ self._residual)
+        self._seen_points = seen.pixels[first], seen.batch[first]
         information = self._jacobian.T @ self._inverse @ self._jacobian
         spread = np.linalg.inv(information + np.diag(self._prior_sigma**-2.0))
         self._spread_root = np.linalg.cholesky(spread)
 
-    def log_seconds(self, pixels: Array, batch: Array, moves: Array | None = None) -> Array:
-        """Return log seconds at each point: the formula plus the interpolated correction.
+    def shift(self, moves: Array) -> Array:
+        """Return how far a start moves log seconds at each point, given how its effects do."""
+        return np.asarray(moves @ self._found[self._count :])
+
+    def log_seconds(self, pixels: Array, batch: Array) -> Array:
+        """Return log seconds at each point, for the middle of the starts.
+
+        They are the formula plus the interpolated correction; `shift` is to be added for a start.
+        """
+        trend = self.physics.log_seconds(self.theta, pixels, batch)
+        cross = _matern(self.scales, _apart((pixels, batch), self._seen_points))
+        return np.asarray(trend + cross @ self._said)
+
+    def predict(self, pixels: float, batch: float, moves: Array | None = None) -> Prediction:
+        """Return one point's time and the two parts of its error.
 
         Args:
             pixels: Of an image.
             batch: Images.
-            moves: How far the effects of one start move each point, as in `Observations`; None
-                asks for the middle of the starts.
+            moves: How far the effects of one start move the point, as in `Observations`; None asks
+                for the middle of the starts.
         """
-        weights = self._cross(self.scales, pixels, batch) @ self._inverse
-        trend = self._trend(self._found, pixels, batch, self._moved(pixels, moves))
-        return np.asarray(trend + weights @ self._residual)
-
-    def predict(self, pixels: float, batch: float, moves: Array | None = None) -> Prediction:
-        """Return one point's time and the two parts of its error; moves as in `log_seconds`."""
         at = np.array([pixels]), np.array([batch])
-        weights = (self._cross(self.scales, *at) @ self._inverse)[0]
-        slopes = self._slopes(self._found, *at, self._moved(at[0], moves))
-        slope = slopes[0] - weights @ self._jacobian
-        explained = float(weights @ self._cross(self.scales, *at)[0])
+        moves = self._moved(at[0], moves)
+        cross = self._cross(*at)
+        weights = cross @ self._inverse
+        slope = self._slopes(self._found, *at, moves)[0] - weights[0] @ self._jacobian
+        explained = float(weights[0] @ cross[0])
         variance = self.scales.misfit**2 + self.scales.own**2 - explained
-        seconds = float(np.exp(self.log_seconds(*at, moves)[0]))
+        trend = self._trend(self._found, *at, moves)
+        seconds = float(np.exp(trend + weights @ self._residual)[0])
         return Prediction(seconds, slope @ self._spread_root, float(np.sqrt(max(variance, 0.0))))
 
     def covariance(self, pixels: Array, batch: Array) -> Array:
         """Return the covariance of the errors `predict` states, shape (points, points)."""
-        cross = self._cross(self.scales, pixels, batch)
+        cross = self._cross(pixels, batch)
         weights = cross @ self._inverse
         slopes = self._slopes(self._found, pixels, batch, self._moved(pixels, None))
         shared = (slopes - weights @ self._jacobian) @ self._spread_root
-        prior = _matern(self.scales, (pixels, batch), (pixels, batch))
+        prior = _matern(self.scales, _apart((pixels, batch), (pixels, batch)))
         own = self.scales.own**2 * np.eye(pixels.size)
         return np.asarray(shared @ shared.T + prior + own - weights @ cross.T)
 
     def slopes(self, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d theta of the fitted formula, shape (points, parameters)."""
-        columns = [self._slope(self.theta, at, pixels, batch) for at in range(self.theta.size)]
-        return np.stack(columns, axis=1)
+        return self._formula_slopes(self.theta, pixels, batch)
 
     def slope(self, parameter: int, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d one parameter of the fitted formula, shape (points,)."""
-        return self._slope(self.theta, parameter, pixels, batch)
+        return self._formula_slopes(self.theta, pixels, batch, slice(parameter, parameter + 1))[
+            :, 0
+        ]
 
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the other points: errors (predicted less measured) and sigmas.
@@ -245,8 +272,7 @@ class Kriged:
         seen = self.observations
         slopes = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
         trend = slopes @ np.diag(self._prior_sigma**2) @ slopes.T
-        ranges = {s.range for s in tried}
-        shapes = {r: self._cross(Scales(1, 0, r), seen.pixels, seen.batch) for r in ranges}
+        shapes = {r: _matern(Scales(1, 0, r), self._apart) for r in {s.range for s in tried}}
         own = np.diag(seen.noise**2) + trend
         total = np.linalg.inv(
             [s.misfit**2 * shapes[s.range] + s.own**2 * self._same + own for s in tried]
@@ -270,39 +296,45 @@ class Kriged:
 
     def _trend(self, found: Array, pixels: Array, batch: Array, moves: Array) -> Array:
         """Return the formula's log seconds, moved by the starts' effects."""
-        theta, effects = np.split(found, [self.physics.prior_mean.size])
+        theta, effects = found[: self._count], found[self._count :]
         formula = self.physics.log_seconds(theta, pixels, batch)
         return np.asarray(formula + moves @ effects) if effects.size else formula
 
     def _slopes(self, found: Array, pixels: Array, batch: Array, moves: Array) -> Array:
         """Return d log seconds / d parameters and effects, shape (points, both)."""
-        theta = found[: self.physics.prior_mean.size]
-        columns = [self._slope(theta, index, pixels, batch) for index in range(theta.size)]
-        return np.concatenate([np.stack(columns, axis=1), moves], axis=1)
+        formula = self._formula_slopes(found[: self._count], pixels, batch)
+        return np.concatenate([formula, moves], axis=1)
 
-    def _slope(self, theta: Array, parameter: int, pixels: Array, batch: Array) -> Array:
-        step = 1e-5
-        shift = np.zeros_like(theta)
-        shift[parameter] = step
-        up = self.physics.log_seconds(theta + shift, pixels, batch)
-        down = self.physics.log_seconds(theta - shift, pixels, batch)
-        return np.asarray((up - down) / (2 * step))
+    def _formula_slopes(
+        self, theta: Array, pixels: Array, batch: Array, some: slice = slice(None)
+    ) -> Array:
+        """Return d log seconds / d some parameters, shape (points, some): all in one question."""
+        shift = SLOPE_STEP * np.eye(theta.size)[some]
+        thetas = np.concatenate([theta + shift, theta - shift])
+        up, down = np.split(self.physics.log_seconds(thetas.T[:, :, None], pixels, batch), 2)
+        return np.asarray((up - down).T / (2 * SLOPE_STEP))
 
     def _covariance(self, scales: Scales) -> Array:
         seen = self.observations
         own = scales.own**2 * self._same + np.diag(seen.noise**2)
-        return np.asarray(self._cross(scales, seen.pixels, seen.batch) + own)
+        return np.asarray(_matern(scales, self._apart) + own)
 
-    def _cross(self, scales: Scales, pixels: Array, batch: Array) -> Array:
+    def _cross(self, pixels: Array, batch: Array) -> Array:
         """Return the misfit's covariance between points and observations."""
         seen = self.observations
-        return _matern(scales, (pixels, batch), (seen.pixels, seen.batch))
+        return _matern(self.scales, _apart((pixels, batch), (seen.pixels, seen.batch)))
 
 
-def _matern(scales: Scales, one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
-    """Return the misfit's covariance between points given as pixels and batch (Matern 3/2)."""
-    apart = np.hypot(
-        *(np.log(a)[:, None] - np.log(b)[None, :] for a, b in zip(one, other, strict=True))
+def _apart(one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
+    """Return how far apart points given as pixels and batch are, in logarithms of both."""
+    return np.asarray(
+        np.hypot(
+            *(np.log(a)[:, None] - np.log(b)[None, :] for a, b in zip(one, other, strict=True))
+        )
     )
+
+
+def _matern(scales: Scales, apart: Array) -> Array:
+    """Return the misfit's covariance of points some way apart (Matern 3/2)."""
     reach = np.sqrt(3) * apart / scales.range
     return np.asarray(scales.misfit**2 * (1 + reach) * np.exp(-reach))

@@ -71,7 +71,7 @@ class CallTimes:
     ) -> None:
         self._cells = cells
         self._groups = groups_by_start(cells)
-        self._key = key
+        self.key = key
         self.start: str | None = None
         self._starts: Starts | None = None
         self._architecture = architecture
@@ -93,6 +93,7 @@ class CallTimes:
 
         By themselves they answer for the middle of all starts.
         """
+        _ = self.honesty, self._middle  # the same of every start: found once, not by each copy
         other = copy.copy(self)
         other.start = start
         for made in ("_bounds", "_surfaces"):
@@ -115,7 +116,7 @@ class CallTimes:
         else:
             seconds = factor * self._bounds["median"].clamp(*demand, seconds)
         sigmas = self.sigmas(shape.pixels, batch, shape.steps)
-        return seconds, sigmas | {f"{self._key}/{statistic}": spread}
+        return seconds, sigmas | {f"{self.key}/{statistic}": spread}
 
     def tail(self, shape: Shape, batch: int, statistic: Statistic) -> tuple[float, float]:
         """Return a statistic over the median, and the relative error of that factor."""
@@ -151,13 +152,13 @@ class CallTimes:
         for stage, part in parts.items():
             share = self.honesty * counts[stage] * part.seconds / total
             found |= {
-                f"{self._key}/{stage}/parameter {index}": share * float(sigma)
+                f"{self.key}/{stage}/parameter {index}": share * float(sigma)
                 for index, sigma in enumerate(part.shared)
             }
-            local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
+            local = f"{self.key}/{FAMILY[stage]}/{pixels} px x {batch}"
             own = float(np.hypot(part.local, self._unseen_launch(stage, part.seconds)))
             found[local] = found.get(local, 0.0) + share * own
-        moment = f"{self._key}/moment/{pixels} px x {batch}, {steps} steps"
+        moment = f"{self.key}/moment/{pixels} px x {batch}, {steps} steps"
         seconds = {stage: counts[stage] * part.seconds for stage, part in parts.items()}
         return found | {moment: self._drift(seconds, pixels, batch, steps)}
 
@@ -165,10 +166,10 @@ class CallTimes:
         """Return the relative errors of one stage by error source."""
         part = self._predict(stage, pixels, batch)
         found = {
-            f"{self._key}/{stage}/parameter {index}": self.honesty * float(sigma)
+            f"{self.key}/{stage}/parameter {index}": self.honesty * float(sigma)
             for index, sigma in enumerate(part.shared)
         }
-        local = f"{self._key}/{FAMILY[stage]}/{pixels} px x {batch}"
+        local = f"{self.key}/{FAMILY[stage]}/{pixels} px x {batch}"
         own = np.hypot(part.local, self.near(stage, pixels, batch))
         own = float(np.hypot(own, self._unseen_launch(stage, part.seconds)))
         return found | {local: self.honesty * own}
@@ -224,7 +225,7 @@ class CallTimes:
 
     def _observe(self, stage: Stage) -> Observations:
         """Return the median of a stage in each group and start that took it, with its error."""
-        told = [group for group in self._groups if group.spans(stage, self._pause).size]
+        told = self._told(stage)
         medians = [np.median(group.spans(stage, self._pause)) for group in told]
         pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in told])
         batch = np.array([float(group.batch) for group in told])
@@ -240,6 +241,10 @@ class CallTimes:
             log_seconds=np.log(np.array(medians)),
             noise=np.array([self._noise(group, stage) for group in told]),
         )
+
+    def _told(self, stage: Stage) -> list[Group]:
+        """Return the groups, of one start each, that took a stage."""
+        return [group for group in self._groups if group.spans(stage, self._pause).size]
 
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
@@ -262,13 +267,25 @@ class CallTimes:
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
+        starts, start = self._starts, self.start
+        if starts is None or start is None:
+            return self._middle
+
+        def moves(stage: Stage, pixels: Array, batch: Array) -> Array:
+            return starts.moves(stage, pixels, batch, [start] * pixels.size)
+
+        return {
+            stage: surface.moved(functools.partial(moves, stage))
+            for stage, surface in self._middle.items()
+        }
+
+    @functools.cached_property
+    def _middle(self) -> dict[Stage, Surface]:
+        """The stages for the middle of all starts."""
         least_tokens = self._architecture.text_tokens + 1
         most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
         most_batch = max(2.0, REACH * self.most_work // least_tokens)
-        return {
-            stage: Surface(fit, most_pixels, most_batch, functools.partial(self._moves, stage))
-            for stage, fit in self.fits.items()
-        }
+        return {stage: Surface(fit, most_pixels, most_batch) for stage, fit in self.fits.items()}
 
     @functools.cached_property
     def honesty(self) -> float:
@@ -288,7 +305,7 @@ class CallTimes:
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
-        told = [group for group in self._groups if group.spans(stage, self._pause).size]
+        told = self._told(stage)
         found: dict[Row, tuple[float, float]] = {}
         for row, group in enumerate(told):
             noise = self._noise(group, stage)

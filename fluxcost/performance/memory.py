@@ -178,7 +178,9 @@ class PeakMemory:
 
     def gib(self, pixels: int, batch: int) -> float:
         """Return the peak in GiB."""
-        return self._kriged.predict(pixels, batch).seconds
+        return float(
+            np.exp(self._kriged.log_seconds(np.array([float(pixels)]), np.array([float(batch)]))[0])
+        )
 
     def sigmas(self, pixels: int, batch: int) -> dict[str, float]:
         """Return the relative errors of the peak by error source."""

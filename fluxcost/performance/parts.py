@@ -46,15 +46,15 @@ class Parts:
         times: CallTimes | None,
     ) -> None:
         self.calibration, self.given = calibration, given
-        self.key = calibration.content_hash[:12]
+        self.key = calibration.content_hash[:12] if times is None else times.key
         self.cells = fitted_cells(calibration)
         self.edits = edit_cells(calibration)
         self.exact = index_cells(calibration, times.start if times is not None else None)
         self._same_start = same_start
-        if self.cells:
-            check_floors(self.architecture, calibration, (*self.cells, *self.edits))
         if times is not None:
-            self.times = times
+            self.times, self.drift = times, times.drift
+        elif self.cells:
+            check_floors(self.architecture, calibration, (*self.cells, *self.edits))
 
     @functools.cached_property
     def architecture(self) -> Architecture:

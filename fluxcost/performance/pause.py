@@ -8,11 +8,13 @@ spread these milliseconds over the steps and misread how time grows with tokens.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
 from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.sampling import REMEMBERED
 
 FEWEST_LATER_STEPS = 2
 """Later steps needed to tell a slow one from the others."""
@@ -64,13 +66,23 @@ class Pause:
 
 def _wall_s(cell: Cell) -> float:
     assert cell.samples is not None  # noqa: S101 - callers give cells with samples
-    return float(np.median(cell.samples.wall_s))
+    return _median_s(cell.samples.wall_s)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _median_s(spans_s: tuple[float, ...]) -> float:
+    return float(np.median(spans_s))
 
 
 def _excess_s(cell: Cell) -> float:
     """Return how much longer the later steps took than if each had been the quickest of them."""
     assert cell.samples is not None  # noqa: S101 - callers give cells with samples
-    later = np.median(np.array(cell.samples.denoise_step_s), axis=0)[1:]
+    return _later_excess_s(cell.samples.denoise_step_s)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _later_excess_s(steps_s: tuple[tuple[float, ...], ...]) -> float:
+    later = np.median(np.array(steps_s), axis=0)[1:]
     return float(np.sum(later - later.min()))
 
 

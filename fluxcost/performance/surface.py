@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 
@@ -27,25 +29,33 @@ class Surface:
         kriged: The stage.
         most_pixels: Of an image, at the lattice's end.
         most_batch: Images, at the lattice's other end.
-        moves: How far a start moves points given as pixels and batch; None for their middle.
     """
 
-    def __init__(
-        self,
-        kriged: Kriged,
-        most_pixels: float,
-        most_batch: float,
-        moves: Callable[[Array, Array], Array | None] = lambda pixels, batch: None,
-    ) -> None:
+    def __init__(self, kriged: Kriged, most_pixels: float, most_batch: float) -> None:
         seen = kriged.observations
         self._pixels = _axis(LEAST_PIXELS, most_pixels, PIXEL_STEPS_PER_OCTAVE, seen.pixels)
         whole = np.arange(1.0, min(most_batch, 32.0) + 1)
         self._batch = _axis(1.0, most_batch, BATCH_STEPS_PER_OCTAVE, whole)
         pixels, batch = np.meshgrid(self._pixels, self._batch, indexing="ij")
-        points = np.exp(pixels.ravel()), np.exp(batch.ravel())
-        values = kriged.log_seconds(*points, moves(*points))
-        rising = np.maximum.accumulate(values.reshape(pixels.shape), axis=0)
-        self._log_seconds = np.maximum.accumulate(rising, axis=1)
+        self._kriged = kriged
+        self._points = np.exp(pixels.ravel()), np.exp(batch.ravel())
+        self._fitted = kriged.log_seconds(*self._points)
+        self._log_seconds = self._rising(self._fitted)
+
+    def moved(self, moves: Callable[[Array, Array], Array]) -> Self:
+        """Return the same stage as one start moves it: the lattice is not fitted again.
+
+        Args:
+            moves: How far the start moves points given as pixels and batch.
+        """
+        other = copy.copy(self)
+        shift = self._kriged.shift(moves(*self._points))
+        other._log_seconds = self._rising(self._fitted + shift)  # noqa: SLF001 - a copy of this
+        return other
+
+    def _rising(self, log_seconds: Array) -> Array:
+        values = log_seconds.reshape(self._pixels.size, self._batch.size)
+        return np.maximum.accumulate(np.maximum.accumulate(values, axis=0), axis=1)
 
     def seconds(self, pixels: float, batch: float) -> float:
         """Return the stage's median time of one call."""

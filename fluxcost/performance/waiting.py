@@ -35,6 +35,7 @@ class Waiting:
     def __init__(self, fits: Mapping[Stage, Kriged], repeats: Sequence[Repeats]) -> None:
         self._fits = fits
         self._shares: dict[tuple[Stage, int, int], float] = {}
+        self._seconds: dict[tuple[Stage, int, int], float] = {}
         self.cpu, self.gpu = self._paces(repeats)
 
     def share(self, stage: Stage, pixels: Array, batch: Array) -> Array:
@@ -54,13 +55,19 @@ class Waiting:
 
     def of_call(self, pixels: int, batch: int, steps: int) -> float:
         """Return the share of a call that waits for the CPU, 0 to 1."""
-        at = np.array([float(pixels)]), np.array([float(batch)])
         seconds = {
-            stage: count * float(np.exp(self._fits[stage].log_seconds(*at)[0]))
+            stage: count * self._seconds_at(stage, pixels, batch)
             for stage, count in stage_counts(steps).items()
         }
         waited = sum(part * self.share_at(stage, pixels, batch) for stage, part in seconds.items())
         return waited / sum(seconds.values())
+
+    def _seconds_at(self, stage: Stage, pixels: int, batch: int) -> float:
+        """Return the seconds of a stage at one point."""
+        asked = stage, pixels, batch
+        if asked not in self._seconds:
+            self._seconds[asked] = self._fits[stage].predict(pixels, batch).seconds
+        return self._seconds[asked]
 
     def moment(self, pixels: int, batch: int, steps: int) -> float:
         """Return how far a call's median moves between moments; 0 where nothing tells."""

@@ -17,10 +17,11 @@ from fluxcost.errors import MissingDataError, UntrustworthyError
 from fluxcost.estimate import Source
 from fluxcost.evidence.batch_bound import bound_regret
 from fluxcost.evidence.batch_choice import batch_regret
-from fluxcost.evidence.folds import HeldOut, folds, sampled_runs
+from fluxcost.evidence.folds import Fold, HeldOut, folds, sampled_runs
 from fluxcost.evidence.report import ValidationReport
+from fluxcost.evidence.resources import resource_report
 from fluxcost.evidence.unseen import score_unseen
-from fluxcost.evidence.validation import validate
+from fluxcost.evidence.validation import score_folds, validate
 from fluxcost.performance.exact import PUBLISHED_SIGMA
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.groups import groups_of
@@ -35,6 +36,10 @@ MEASURED = [entry.alias for entry in shipped_calibrations() if entry.source is S
 OTHER_MODELS = [alias for alias in MEASURED if "/flux2-klein-4b/" not in alias]
 """Records taken to compare models: two to four sizes and batches."""
 FULL = [alias for alias in MEASURED if alias not in OTHER_MODELS]
+FEW = [alias for alias in MEASURED if len(load_calibration(alias).cells) <= 7]
+"""Records of other models, of too few cells to tell energy from."""
+SCORED = [alias for alias in FEW if "z-image" not in alias]
+"""Z-Image's two sizes, an image a call, leave none to predict another from."""
 SEVERAL = [alias for alias in FULL if len(sampled_runs(load_calibration(alias))) > 1]
 EAGER = "h200-sxm/flux2-klein-4b/eager-bf16"
 COMPILED = "h200-sxm/flux2-klein-4b/compiled-bf16"
@@ -68,8 +73,22 @@ OVER_ALL = (HeldOut.GROUP, HeldOut.RESOLUTION, HeldOut.BATCH)
 
 
 @functools.cache
+def groups_left_out(alias: str) -> list[Fold]:
+    """Return the folds that several tests ask, each fitted once."""
+    return folds(load_calibration(alias), HeldOut.GROUP)
+
+
+@functools.cache
 def report_of(alias: str, held_out: HeldOut) -> ValidationReport:
-    return validate(load_calibration(alias), held_out=held_out)
+    calibration = load_calibration(alias)
+    if held_out is HeldOut.GROUP:
+        return score_folds(calibration, held_out, groups_left_out(alias))
+    return validate(calibration, held_out=held_out)
+
+
+@functools.cache
+def fit_of(alias: str) -> Fit:
+    return fit(load_calibration(alias))
 
 
 def test_every_record_that_ships_has_bounds():
@@ -120,8 +139,7 @@ def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
     [(EAGER, 2, 0.01), (COMPILED, 1, 0.01), (H100_EAGER, 2, 0.01), (H100_COMPILED, 1, 0.01)],
 )
 def test_batches_chosen_unseen_lose_next_to_nothing(alias: str, shapes: int, regret: float):
-    record = load_calibration(alias)
-    whole, groups = fit(record), folds(record, HeldOut.GROUP)
+    whole, groups = fit_of(alias), groups_left_out(alias)
     found = batch_regret(whole, groups)
     assert len(found.choices) == shapes
     assert found.max_regret <= regret
@@ -130,6 +148,35 @@ def test_batches_chosen_unseen_lose_next_to_nothing(alias: str, shapes: int, reg
     assert len(bound.choices) >= 35
     assert bound.max_regret <= 0.01
     assert bound.share_late == 0
+
+
+@pytest.mark.parametrize("alias", SCORED)
+def test_shipped_memory_of_other_models_is_predicted_unseen(alias: str):
+    """A UNet's activations weigh more beside its weights, which the decoder's do not tell.
+
+    Compiled, whose peak also depends on what was compiled before, one of its 6 is outside.
+    """
+    memory = resource_report(fit_of(alias), "memory", HeldOut.GROUP, groups_left_out(alias))
+    wide = alias.endswith("sdxl-1.0/compiled-bf16")
+    assert memory.max_error <= (0.075 if wide else 0.04 if "sdxl" in alias else 0.015)
+    assert memory.coverage >= (0.8 if wide else 1)
+
+
+@pytest.mark.parametrize("alias", [alias for alias in MEASURED if alias not in FEW])
+def test_shipped_memory_and_energy_are_predicted_unseen(alias: str):
+    """The aims are 3 % for memory and 5 % for energy.
+
+    A compiled stack's peak depends on what was compiled before it by up to 4 %.
+    """
+    measured, parts = fit_of(alias), groups_left_out(alias)
+    memory = resource_report(measured, "memory", HeldOut.GROUP, parts)
+    energy = resource_report(measured, "energy", HeldOut.GROUP, parts)
+    assert memory.median_error <= 0.03
+    assert memory.max_error <= (0.04 if "compiled" in alias else 0.01)
+    assert energy.median_error <= (0.035 if "fp8" in alias else 0.02)
+    assert energy.p95_error <= (0.055 if "fp8" in alias else 0.05)
+    assert memory.coverage >= (0.7 if "fp8" in alias else 0.85)  # of its 7 cells, 2 outside
+    assert energy.coverage >= 0.75  # of 9 cells, 2 outside
 
 
 @pytest.mark.parametrize("alias", SEVERAL)
@@ -143,7 +190,7 @@ def test_runs_predict_themselves_and_each_other(alias: str, held_out: HeldOut):
 
 @pytest.mark.parametrize("alias", FULL)
 def test_shipped_fits_keep_their_order(alias: str):
-    fitted = fit(load_calibration(alias))
+    fitted = fit_of(alias)
     times = answered(fitted, [(Shape(side, side, 5), 1) for side in range(400, 2049, 16)])
     assert len(times) > 30
     assert times == sorted(times)
@@ -177,7 +224,7 @@ def test_cells_no_fit_ever_saw_are_predicted_as_those_left_out():
         (H100_EAGER, (0.018, 0.15), (0.015, 0.065)),
         (H100_COMPILED, None, (0.03, 0.04)),
     ):
-        fitted = fit(load_calibration(alias))
+        fitted = fit_of(alias)
         unseen = held_out_record(fitted.calibration)
         assert unseen is not None
         found = score_unseen(fitted, unseen)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fluxcost.performance.calibration import read_calibration
+from measure.cli import main
 from measure.journal import NAME
 from measure.suites import load_suite
 from tests.measure.conftest import TINY_MODEL, TINY_SUITE
@@ -19,9 +20,13 @@ from tests.measure.conftest import TINY_MODEL, TINY_SUITE
 ROOT = Path(__file__).parent.parent.parent
 
 
-def command(out, *more):
+def arguments(out, *more):
     options = ["--suite", TINY_SUITE, "--model", TINY_MODEL, "--device", "cpu", "--out", str(out)]
-    return [sys.executable, "-W", "error", "-m", "measure", "run", *options, *more]
+    return ["run", *options, *more]
+
+
+def command(out, *more):
+    return [sys.executable, "-W", "error", "-m", "measure", *arguments(out, *more)]
 
 
 def cell_rows(out):
@@ -99,14 +104,21 @@ def test_a_finished_campaign_measures_nothing_again(resumed):
     assert (out / NAME).read_bytes() == journal
 
 
-def test_report_prints_every_cell(resumed):
+def said(capsys, monkeypatch, *words):
+    """Run a command in this process: another would import PyTorch anew."""
+    monkeypatch.setattr(sys, "argv", ["measure", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code, capsys.readouterr()
+
+
+def test_report_prints_every_cell(capsys, monkeypatch, resumed):
     out, _ = resumed
     (path,) = out.glob("calibration-*.json")
-    report = [sys.executable, "-m", "measure", "report", str(path)]
-    result = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    code, streams = said(capsys, monkeypatch, "report", str(path))
+    assert code == 0, streams.err
     for cell in cell_rows(out):
-        assert f"{cell['width']}x{cell['height']}, {cell['steps']} steps" in result.stdout
+        assert f"{cell['width']}x{cell['height']}, {cell['steps']} steps" in streams.out
 
 
 @pytest.mark.parametrize(
@@ -119,11 +131,19 @@ def test_report_prints_every_cell(resumed):
         (["--suite", "nope.yaml"], "nope.yaml: No such file"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, options, sentence):
-    result = subprocess.run(
-        command(tmp_path / "out", *options), cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 2
-    assert sentence in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    capsys, monkeypatch, tmp_path, options, sentence
+):
+    code, streams = said(capsys, monkeypatch, *arguments(tmp_path / "out", *options))
+    assert code == 2
+    assert sentence in streams.err
+    assert len(streams.err.strip().splitlines()) == 1
     assert not (tmp_path / "out" / NAME).exists()
+
+
+def test_a_mistake_ends_a_process_as_it_ends_the_command(tmp_path):
+    asked = command(tmp_path / "out", "--stack", "eager-bf61")
+    result = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "stack 'eager-bf61' is not known" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
