@@ -144,10 +144,13 @@ def _plans(fleets: dict[str, Fleets]) -> Iterable[str]:
     }
     told = "; ".join(f"`{stack}` {each[0]:.1%} to {each[-1]:.1%}" for stack, each in ends.items())
     yield from (
-        "A plan takes several GPUs as that many times one, and no efficiency is taken off. Over",
-        "the calls timed, four at once made of four times one:",
+        "A plan of a volume or a job on an instance of several GPUs takes the efficiency at that",
+        "count off, counted as 100 % at most. Where no replicas of a stack were timed at once, or",
+        "so many are beyond the law, it takes that many times one and says so. A fleet for",
+        "arrivals is sized as if each replica had a host of its own, and says so: where a stack",
+        "waits for the CPU, it may count too few GPUs. Over the calls timed, four at once made of",
+        "four times one:",
         f"{told}.",
-        "Where a stack waits for the CPU, a plan may count too few GPUs.",
         "",
     )
 

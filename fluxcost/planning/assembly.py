@@ -45,7 +45,7 @@ def rented(
         price_source=offer.trust(today),
         priced_as_of=f"{offer.as_of}, {offer.grade}",
         why=rental.why,
-        caveats=(*offer.caveats(today), *told, *_about(rental, serving)),
+        caveats=(*offer.caveats(today), *told, *_about(offer, rental, serving)),
         legs=(_leg(offer, pace, mode, rental, fleet),),
         serving=serving,
     )
@@ -68,10 +68,12 @@ def _leg(offer: Offer, pace: Pace, mode: Mode, rental: Rental, fleet: Fleet | No
     )
 
 
-def _about(rental: Rental, serving: Serving | None) -> tuple[str, ...]:
+def _about(offer: Offer, rental: Rental, serving: Serving | None) -> tuple[str, ...]:
     if serving is None:
         return ()
     told = []
+    if offer.gpu_count > 1 and serving.fleet.replicas > 1:
+        told.append("replicas of one host are sized as if each had a host of its own")
     if (spare := rental.gpus - serving.fleet.gpus) > 0:
         told.append(f"{spare} of the {rental.gpus} GPUs are to spare: they are sold together")
     if serving.lost:

@@ -23,6 +23,7 @@ from fluxcost.planning.constraints import (
     refuse_unknown_names,
 )
 from fluxcost.planning.interruptions import told_of_interruptions, with_interruptions
+from fluxcost.planning.neighbours import beside_others
 from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
 from fluxcost.planning.plans import Plan, Plans, Rejected, parted
 from fluxcost.planning.quality import plan_for_quality
@@ -139,7 +140,8 @@ def _rent_at(
         yield Rejected(offer.id, "volume", reason)
     terms = terms.starting(workload, pace.fit.calibration)
     per_hour = workload.constraints.spot_interruptions_per_hour
-    told = told_of_interruptions(offer, per_hour)
+    pace, untimed = beside_others(pace, offer, workload.mix)
+    told = (*told_of_interruptions(offer, per_hour), *untimed)
     for way in ways:
         try:
             rental = way.rent(offer, with_interruptions(pace, offer, per_hour, terms), terms)
