@@ -16,7 +16,7 @@ from fluxcost.performance.sampling import Statistic, sigma_of, statistic_of
 from fluxcost.performance.tail import FEWEST_SAMPLES
 from fluxcost.workload import Shape
 
-PUBLISHED_SIGMA = 0.12
+PUBLISHED_SIGMA = 0.09
 """How far a printed figure's logarithm may be from what the reader's machine does.
 
 Root mean square between two starts of the shipped eager calibrations, whose GPU, versions and

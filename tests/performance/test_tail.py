@@ -32,5 +32,5 @@ def test_the_slowest_call_in_a_hundred_is_no_faster_than_that_in_twenty(alias: s
     calibration = load_calibration(alias)
     timed = fit(calibration)
     for shape, batch in {(cell.shape, cell.batch) for cell in calibration.ok_cells}:
-        slow = [timed.latency(shape, batch, statistic).value for statistic in ("p95", "p99")]
-        assert slow == sorted(slow), (shape, batch)
+        p95, p99 = (timed.latency(shape, batch, statistic).value for statistic in ("p95", "p99"))
+        assert p99 >= p95 * (1 - 1e-12), (shape, batch)

@@ -69,7 +69,7 @@ def test_no_batch_by_itself_needs_fewer_replicas(per_s: float, within_s: float):
 
 
 def test_requests_are_held_back_where_that_saves_a_replica():
-    asked = workload(2.0, 0.6, **BURSTS)
+    asked = workload(2.0, 0.5, **BURSTS)
     plans = planned(asked)
     best = plans.best
     fleet = best.fleet
@@ -92,7 +92,7 @@ def test_nobody_is_held_back_where_calls_gain_little():
 
 def test_a_plan_that_holds_back_is_made_again(tmp_path: Path):
     path = tmp_path / "plan.json"
-    path.write_text(json.dumps(planned(workload(2.0, 0.6, **BURSTS)).to_dict()))
+    path.write_text(json.dumps(planned(workload(2.0, 0.5, **BURSTS)).to_dict()))
     found = replay(path, SHOP, [EAGER])
     assert found.reproduced
     assert max(waits(found.plans)) > 0
