@@ -52,7 +52,7 @@ def load_calibration(name: str | Path) -> Calibration:
         return _read_shipped(path)
     if re.fullmatch(rf"[0-9a-f]{{{SHORT_HASH},64}}", text):
         return _by_hash(text)
-    if is_file(Path(text)) or is_folder(Path(text)):
+    if text and (is_file(Path(text)) or is_folder(Path(text))):
         raise InputError(
             f"calibration {text!r} is no .json file; expected one that measure wrote, or an alias "
             "that `fluxcost calibrations` lists."
