@@ -19,7 +19,7 @@ from fluxcost.performance.fleets import Fleets, Window
 from fluxcost.performance.replicas import FARTHEST, published_law
 from scripts.tables import share, spread, table
 
-RECORDS = Path(__file__).parent.parent / "benchmarks" / "records" / "h100-sxm" / "scaling"
+RECORDS = Path(__file__).parent.parent.parent / "benchmarks" / "records" / "h100-sxm" / "scaling"
 FOUR = 4
 TARGET = 0.98
 USUAL = fc.Shape(1024, 1024, 4)

@@ -1,0 +1,1 @@
+"""The sections of docs/scaling.md, one a file."""

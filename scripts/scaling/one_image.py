@@ -1,0 +1,87 @@
+"""One image on several GPUs, and the links between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+import fluxcost as fc
+from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.measured.together import Link, SplitImage
+from scripts.scaling.windows import Hosts
+from scripts.tables import table
+
+OFFER, UTILIZATION = "runpod/h100-sxm-secure", 0.6
+
+
+def split(record: Calibration) -> Iterable[str]:
+    """Yield the section on one image made on several GPUs."""
+    fitted = fc.fit(record)
+    offer = fc.load_catalog().offer(OFFER)
+    rows = []
+    for each in record.split_images:
+        alone, wall = _halves(each)
+        usd = fc.cost_per_image(fitted, offer, each.shape, utilization=UTILIZATION).total
+        rows.append(
+            (
+                str(each.shape),
+                f"{alone:.3f}",
+                f"{wall:.3f}",
+                f"{alone / wall:.2f}",
+                f"{usd.value:.6f}",
+                f"{usd.value * each.gpus * wall / alone:.6f}",
+                f"{each.difference:.1%}",
+            )
+        )
+    yield from (
+        "## One image on two GPUs",
+        "",
+        "diffusers' context parallelism (Ulysses attention) in `eager-bf16`: the tokens of an",
+        "image are split, every GPU encodes the text and decodes the picture. USD an image are on",
+        f"`{OFFER}` at {UTILIZATION:.0%} utilization.",
+        "",
+        *table(
+            (
+                *("call", "one GPU, s", "both, s", "times as fast", "USD, one", "USD, both"),
+                "pictures differ",
+            ),
+            rows,
+        ),
+        "",
+        "At 1024x1024 the exchanges around each attention cost more than half the arithmetic",
+        "saves. A plan considers it only where no one GPU can meet a latency objective.",
+        "",
+    )
+
+
+def _halves(each: SplitImage) -> tuple[float, float]:
+    return float(np.median(each.alone_s)), float(np.median(each.wall_s))
+
+
+def links(records: dict[str, Calibration], hosts: Hosts) -> Iterable[str]:
+    """Yield the section on the links between GPUs."""
+    found: dict[str, list[Link]] = {}
+    for record in records.values():
+        for each in record.links:
+            found.setdefault(hosts.name(each.run), []).append(each)
+    rows = []
+    for host, links in sorted(found.items()):
+        rates = [each.gb_per_s for each in links]
+        rows.append(
+            (
+                host,
+                str(len({(each.source, each.target) for each in links})),
+                f"{min(rates):.0f} to {max(rates):.0f}",
+                "yes" if all(each.nvlink for each in links) else "no",
+                "yes" if all(each.peer_access for each in links) else "no",
+            )
+        )
+    yield from (
+        "## Links",
+        "",
+        "A copy of 1 GiB from one GPU to another, over every pair in both directions:",
+        "",
+        *table(("between", "pairs", "GB/s", "NVLink", "peer access"), rows),
+        "",
+    )

@@ -1,0 +1,88 @@
+"""All GPUs of a host at once beside each alone, and what a plan makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fluxcost.performance.fleets import Fleets
+from fluxcost.performance.replicas import published_law
+from measure.replicas.report import STAGES
+from scripts.scaling.foretold import FOUR
+from scripts.scaling.windows import Hosts, alone, at_once, efficiency, one_start, place, stages
+from scripts.tables import share, table
+
+
+def together(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
+    """Yield the section on a process on each GPU."""
+    rows = [
+        (
+            *place(stack, window, hosts),
+            str(window.cores_each),
+            f"{alone(each, window):.2f}",
+            f"{window.images_per_s:.2f}",
+            share(efficiency(each, window)) + ("" if one_start(each, window) else r" \*"),
+            f"{published_law()[0].measured[len(window.parts)].value:.0%}",
+        )
+        for stack, each in fleets.items()
+        for window in at_once(each)
+    ]
+    yield from (
+        "## A process on each GPU",
+        "",
+        *table(
+            (
+                *("stack", "call", "timed on", "at once", "cores a replica"),
+                *("alone, img/s", "together, img/s", "efficiency", "article"),
+            ),
+            rows,
+        ),
+        "",
+        r"\* Alone and together were timed in two starts of the program, on the same host: what a",
+        "start changes does not cancel there and is not in the interval.",
+        "",
+    )
+
+
+def lost(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
+    """Yield where a call lost time."""
+    rows = [
+        (*place(stack, window, hosts), *stages(each, window))
+        for stack, each in fleets.items()
+        for window in at_once(each)
+    ]
+    waits = fleets["eager-bf16"]
+    worst = min(
+        (each for each in at_once(waits) if len(each.parts) == FOUR),
+        key=lambda each: efficiency(waits, each).value,
+    )
+    yield from (
+        "Where a call lost time: mean milliseconds a call together, less alone.",
+        "",
+        *table(("stack", "call", "timed on", "at once", *STAGES), rows),
+        "",
+        "Compiled, launches are recorded as CUDA graphs and no stage waits for another replica.",
+        f"Eager at {worst.asked[0]}, batch {worst.asked[1]}, waits for the CPU, whose pace moves",
+        "by tens of per cent from one window to the next, so that seconds of it tell little about",
+        f"scaling. Yet four at once made {share(efficiency(waits, worst))} of their rates alone,",
+        "further under 100 % than that interval reaches.",
+        "",
+    )
+
+
+def plans(fleets: dict[str, Fleets]) -> Iterable[str]:
+    """Yield what a plan makes of the efficiencies."""
+    ends = {
+        stack: sorted(efficiency(each, w).value for w in at_once(each) if len(w.parts) == FOUR)
+        for stack, each in fleets.items()
+    }
+    told = "; ".join(f"`{stack}` {each[0]:.1%} to {each[-1]:.1%}" for stack, each in ends.items())
+    yield from (
+        "A plan of a volume or a job on an instance of several GPUs takes the efficiency at that",
+        "count off, counted as 100 % at most. Where no replicas of a stack were timed at once, or",
+        "so many are beyond the law, it takes that many times one and says so. A fleet for",
+        "arrivals is sized as if each replica had a host of its own, and says so: where a stack",
+        "waits for the CPU, it may count too few GPUs. Over the calls timed, four at once made of",
+        "four times one:",
+        f"{told}.",
+        "",
+    )
