@@ -45,6 +45,7 @@ def quality(
     from fluxcost.performance.quality.figures import figures
     from measure.quality.run import QualityRequest, execute
 
+    _refuse_another_judge(suite, {"--clip": clip, "--lpips": lpips})
     record = execute(
         QualityRequest(
             suite=suite,
@@ -70,6 +71,17 @@ def quality(
         counts = (str(each.steps), str(each.pictures))
         table.add_row(each.metric, each.category, *counts, f"{value.value:.3f}", interval)
     OUT.print(table)
+
+
+def _refuse_another_judge(suite: str, judges: dict[str, str | None]) -> None:
+    from measure.quality.suites import quality_suite
+
+    wanted = quality_suite(suite).judge
+    for option, judge in judges.items():
+        if option != wanted and judge is not None:
+            raise InputError(
+                f"{option} is given and suite {suite} is judged by {wanted}; leave it out."
+            )
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -80,13 +80,7 @@ def execute(request: QualityRequest, console: Console) -> Quality:
 
 
 def _judge_name(suite: QualitySuite, request: QualityRequest) -> str:
-    named = {"--clip": request.clip, "--lpips": request.lpips}
-    name = named.pop(suite.judge)
-    if unread := [option for option, value in named.items() if value is not None]:
-        raise InputError(
-            f"{unread[0]} is given and suite {request.suite} is judged by {suite.judge}; leave it "
-            "out."
-        )
+    name = request.clip if suite.judge == "--clip" else request.lpips
     if name is None:
         raise InputError(f"suite {request.suite} needs a judge; give {suite.judge} FOLDER.")
     return name

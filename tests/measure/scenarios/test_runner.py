@@ -71,12 +71,12 @@ def test_a_run_that_is_stopped_loses_the_one_in_flight_and_no_other(tmp_path, mo
         (["--scenario", "load", "--config", "quick"], "configuration 'quick' is not known"),
         (["--scenario", "load", "--size", "64x64"], "--size is '64x64'"),
         (["--scenario", "load", "--loads", "0.5,0"], "--loads is '0.5,0'"),
-        (["--scenario", "load", "--queries", "load=3"], "--queries is 'load=3'"),
+        (["--scenario", "server", "--queries", "load=3"], "--queries is 'load=3'"),
         (["--scenario", "load", "--batch-sizes", "1,2"], "--batch-sizes is '1,2'; expected"),
         (["--scenario", "load", "--max-batch", "0"], "--max-batch and --max-wait: max_batch is 0"),
         (["--scenario", "load", "--seconds", "0"], "--seconds is 0.0"),
         (["--scenario", "load", "--warm-calls", "1"], "--warm-calls is 1"),
-        (["--scenario", "load", "--p99-within", "-1"], "--p99-within is -1.0"),
+        (["--scenario", "server", "--p99-within", "-1"], "--p99-within is -1.0"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, message, tmp_path):
