@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import json
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,11 +72,17 @@ def test_our_server_says_what_it_is(tmp_path: Path):
     assert "1 cells and 1 loads" in output
 
 
+def release_after(painter: Painter, seconds: float):
+    painter.wait_until_begun()  # a busy machine may send late
+    time.sleep(seconds)
+    painter.gate.set()
+
+
 def test_a_wait_counts_from_when_the_request_was_due():
     painter = Painter(held=True)
     with serving(painter) as served:
         # A closed loop would see one slow answer here; every request due meanwhile is late.
-        release = threading.Timer(0.6, painter.gate.set)
+        release = threading.Thread(target=release_after, args=(painter, 0.6))
         release.start()
         result = sent(served.url, at(0.0, 0.1, 0.2, 0.3))
         release.join()
