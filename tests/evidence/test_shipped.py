@@ -18,6 +18,7 @@ from fluxcost.estimate import Source
 from fluxcost.evidence.batch_bound import bound_regret
 from fluxcost.evidence.batch_choice import batch_regret
 from fluxcost.evidence.folds import Fold, HeldOut, folds, sampled_runs
+from fluxcost.evidence.memory_edge import edge_report
 from fluxcost.evidence.report import ValidationReport
 from fluxcost.evidence.resources import resource_report
 from fluxcost.evidence.unseen import score_unseen
@@ -249,6 +250,16 @@ def test_cells_no_fit_ever_saw_are_predicted_as_those_left_out(
             assert report.median_error <= bounds[0]
             assert report.p95_error <= bounds[1]
             assert report.coverage >= bounds[2]
+
+
+@pytest.mark.parametrize("alias", [EAGER, H100_EAGER])
+def test_the_largest_batch_that_ran_is_named(alias: str):
+    fitted = fit_of(alias)
+    unseen = held_out_record(fitted.calibration)
+    assert unseen is not None
+    reports = [edge_report(fitted, edge, unseen) for edge in unseen.memory_edges]
+    assert len(reports) == 2
+    assert all(report.predicted == report.ran and report.answer_ran for report in reports)
 
 
 def test_a_printed_figure_repeats_no_better_than_our_own():
