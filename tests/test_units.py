@@ -61,8 +61,8 @@ def test_percent():
     ],
 )
 def test_an_interval_names_its_unit_once(unit: str, text: str):
-    estimate = Estimate.spread(2.0, {"noise": 0.0475}, unit, Source.MEASURED, "a cell")
-    assert units.interval(estimate) == text
+    noisy = Estimate.spread(2.0, {"noise": 0.0475}, unit, Source.MEASURED, "a cell")
+    assert units.interval(noisy) == text
 
 
 def test_an_interval_without_width_is_its_value():

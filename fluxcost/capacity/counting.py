@@ -8,11 +8,6 @@ from fluxcost.capacity.fleet import MOST_REPLICAS
 from fluxcost.errors import InfeasibleError
 
 
-def counted(replicas: int) -> str:
-    """Return such as "1 replica"."""
-    return f"{replicas} replica{'s' if replicas > 1 else ''}"
-
-
 def least_enough(enough: Callable[[int], bool], lowest: int, guess: int) -> int:
     """Return the least count that is enough, looked for around a guess.
 

@@ -62,8 +62,8 @@ def mean_of(counts: Counts) -> float:
         InfeasibleError: It holds none.
     """
     _refuse_empty(counts)
-    told = np.flatnonzero(counts)
-    return float(np.dot(counts[told], _middles(told)) / counts.sum())
+    filled = np.flatnonzero(counts)
+    return float(np.dot(counts[filled], _middles(filled)) / counts.sum())
 
 
 def count_within(counts: Counts, seconds: float) -> int:

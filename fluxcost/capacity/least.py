@@ -1,8 +1,8 @@
 """The fewest replicas that meet an objective: theory says about how many, the simulator decides.
 
-An objective is met when it is met in 90 of 100 worlds of the timing error. Slower calls never make
-a fleet quicker, so theory asks once, in the world in which only 10 of 100 are slower; the simulator
-then runs worlds across the error.
+An objective is met when it is met in 90 of 100 draws of the timing error. Slower calls never make
+a fleet quicker, so theory asks once, in the draw in which only 10 of 100 are slower; the simulator
+then runs draws across the error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fluxcost.capacity.counting import counted, least_enough
+from fluxcost.capacity.counting import least_enough
 from fluxcost.capacity.demand import Demand
 from fluxcost.capacity.fleet import MOST_REPLICAS, Batching, Fleet
 from fluxcost.capacity.service import Service
@@ -25,11 +25,11 @@ from fluxcost.capacity.theory import Theory
 from fluxcost.capacity.trial import Trial
 from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Draws, Estimate
-from fluxcost.units import percent, seconds
+from fluxcost.units import counted, percent, seconds
 from fluxcost.workload import Objective, Workload
 
 MET = 0.9
-"""Least share of timing worlds in which the objective is met."""
+"""Least share of timing draws in which the objective is met."""
 
 IMAGES = 20_000
 """Images counted in a run, at least."""
@@ -46,7 +46,7 @@ REPLICATIONS = 4
 """Runs at the central timings for the answer."""
 
 TRIES = 2
-"""Runs in the slow world that decide whether a count is worth an answer."""
+"""Runs in the slow draw that decide whether a count is worth an answer."""
 
 WORLDS = (0.02, 0.2, 0.5, 0.8, 0.98)
 """Quantiles of the timing error at which theory is asked; between them it is drawn."""
@@ -170,8 +170,8 @@ class Sizing:
         asked = self.workload.model_copy(update={"objective": taken})
         trial = Trial(self.demand, self.service, fleet, self.seed, self.requests)
         answer = answered(asked, trial, REPLICATIONS)
-        told = "every request that overflows is bought from an API."
-        serving = self._serving(answer, answer.response[taken.label], told)
+        text = "every request that overflows is bought from an API."
+        serving = self._serving(answer, answer.response[taken.label], text)
         return replace(serving, lost=0.0), answer.lost
 
     def under(self, count: int) -> Serving | None:
@@ -221,7 +221,7 @@ class Sizing:
 
     @functools.cached_property
     def _slow(self) -> float:
-        """The timing error that only 10 of 100 worlds exceed."""
+        """The timing error that only 10 of 100 draws exceed."""
         return float(np.quantile(self._factors, MET))
 
     @functools.cached_property
@@ -230,13 +230,13 @@ class Sizing:
 
     @property
     def _working(self) -> int:
-        """The fewest replicas that work off what arrives, in the slow world."""
+        """The fewest replicas that work off what arrives, in the slow draw."""
         kept = 1 - self.objective.may_reject if self.objective.counts_all else 1.0
         return max(1, math.ceil(self._load_of_one * kept + 1e-9))
 
     @property
     def _load_of_one(self) -> float:
-        """Work that arrives in the slow world over what one replica can do."""
+        """Work that arrives in the slow draw over what one replica can do."""
         return self.theory.load(1, self.batching.max_batch, self._slow)
 
     def _refuse_unreachable(self) -> None:
@@ -245,7 +245,7 @@ class Sizing:
             over = alone_s / self.objective.within_s
             raise OverObjectiveError(
                 f"a request takes {seconds(alone_s)} at p{self.objective.rank:g} even where "
-                f"a GPU is idle, in the slow tenth of timing worlds; "
+                f"a GPU is idle, in the slow tenth of timing draws; "
                 f"{seconds(self.objective.within_s)} asked, {over:.2f} times too slow.",
                 over,
             )
@@ -257,7 +257,7 @@ class Sizing:
         return late <= 1 - self.objective.rank / 100
 
     def _probability_by_theory(self, replicas: int) -> float:
-        """Return the share of worlds not slower than the slowest in which it is met."""
+        """Return the share of draws not slower than the slowest in which it is met."""
         factors = np.sort(self._factors)
         met = bisect.bisect_left(
             factors, x=True, key=lambda factor: not self._met_by_theory(replicas, factor)
@@ -298,7 +298,7 @@ class Sizing:
         return answer.probability_met >= MET and not swamped
 
     def _worth_answering(self, replicas: int) -> bool:
-        """Tell whether a few runs in the slow world meet the objective."""
+        """Tell whether a few runs in the slow draw meet the objective."""
         trial = self._trial(replicas)
         runs = [trial.run(index, self._slow) for index in range(TRIES)]
         slow_s = float(np.mean([run.judged_s(self.objective) for run in runs]))
@@ -306,25 +306,28 @@ class Sizing:
         return slow_s <= self.objective.within_s and lost <= self.objective.may_lose
 
     def _why_not_by_theory(self, fewer: int) -> str:
-        if told := self._too_few(fewer):
-            return told
+        if text := self._too_few(fewer):
+            return text
         return self._slower(fewer, self._theory_s(fewer, self._slow))
 
     def _why_not(self, fewer: int) -> str:
-        if told := self._too_few(fewer):
-            return told
+        if text := self._too_few(fewer):
+            return text
         run = self._trial(fewer).run(0, self._slow)
         lost = run.lost / run.arrived
         if lost > self.objective.may_lose:
             allowed = percent(self.objective.may_lose)
             return (
-                f"{counted(fewer)} would turn away {percent(lost)} of requests, {allowed} allowed."
+                f"{replicas_text(fewer)} would turn away {percent(lost)} of requests, "
+                f"{allowed} allowed."
             )
         slow_s = run.judged_s(self.objective)
         if slow_s > self.objective.within_s:
             return self._slower(fewer, slow_s)
         met = self._answer(fewer).probability_met or 0.0
-        return f"with {counted(fewer)} it would be met in {percent(met)} of timing worlds only."
+        return (
+            f"with {replicas_text(fewer)} it would be met in {percent(met)} of timing draws only."
+        )
 
     def _too_few(self, fewer: int) -> str | None:
         if fewer == 0:
@@ -332,15 +335,18 @@ class Sizing:
         load = self.theory.load(fewer, self.batching.max_batch)
         if load * self._slow < 1:
             return None
-        return f"{counted(fewer)} would be {percent(load)} loaded, over 100 % where calls are slow."
+        return (
+            f"{replicas_text(fewer)} would be {percent(load)} loaded, over 100 % where calls are "
+            "slow."
+        )
 
     def _slower(self, fewer: int, slow_s: float) -> str:
-        told, asked = self.objective.label, seconds(self.objective.within_s)
+        text, asked = self.objective.label, seconds(self.objective.within_s)
         most_s = TOO_LONG * self.objective.within_s
         slow = f"over {seconds(most_s)}" if slow_s >= most_s else seconds(slow_s)
         return (
-            f"with {counted(fewer)} {told} would be {slow} in the slow tenth of timing worlds, "
-            f"{asked} asked."
+            f"with {replicas_text(fewer)} {text} would be {slow} in the slow tenth of "
+            f"timing draws, {asked} asked."
         )
 
     def _queue_limit(self, replicas: int) -> int | None:
@@ -355,3 +361,8 @@ class Sizing:
         spare_s = max(0.0, self.objective.within_s - call_s)
         asked = max(line.images for line in self.demand.lines)
         return max(asked, math.floor(replicas * spare_s / image_s))
+
+
+def replicas_text(count: int) -> str:
+    """Return such as '3 replicas'."""
+    return counted(count, "replica")

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from fluxcost.capacity.counting import counted, least_enough
+from fluxcost.capacity.counting import least_enough
 from fluxcost.capacity.engine import Run
 from fluxcost.capacity.fleet import MOST_REPLICAS, Batching, Fleet
 from fluxcost.capacity.least import (
@@ -19,6 +19,7 @@ from fluxcost.capacity.least import (
     REPLICATIONS,
     TRIES,
     OverObjectiveError,
+    replicas_text,
 )
 from fluxcost.capacity.service import Service
 from fluxcost.capacity.serving import Serving
@@ -108,13 +109,13 @@ class SharedSizing:
 
     @functools.cached_property
     def _slow(self) -> float:
-        """The timing error that only 10 of 100 worlds exceed."""
+        """The timing error that only 10 of 100 draws exceed."""
         factors = self.service.factors
         return 1.0 if factors is None else float(np.quantile(factors, MET))
 
     @property
     def _working(self) -> int:
-        """The fewest replicas that work off what arrives, in the slow world."""
+        """The fewest replicas that work off what arrives, in the slow draw."""
         return max(1, math.ceil(self._load_of_one + 1e-9))
 
     @property
@@ -128,7 +129,7 @@ class SharedSizing:
             over = alone_s / asked.within_s
             raise OverObjectiveError(
                 f"{party.name}: a request takes {seconds(alone_s)} at p{asked.rank:g} even where a "
-                f"GPU is idle, in the slow tenth of timing worlds; {seconds(asked.within_s)} "
+                f"GPU is idle, in the slow tenth of timing draws; {seconds(asked.within_s)} "
                 f"asked, {over:.2f} times too slow.",
                 over,
             )
@@ -149,11 +150,11 @@ class SharedSizing:
         return answered_together(self.all_of_them, self._trial(replicas), REPLICATIONS)
 
     def _worth_answering(self, replicas: int) -> bool:
-        """Tell whether a few runs in the slow world meet every objective."""
+        """Tell whether a few runs in the slow draw meet every objective."""
         return not self._late(replicas)
 
     def _late(self, replicas: int) -> list[tuple[Party, float]]:
-        """Return the workloads that a few runs in the slow world answer too late, and when."""
+        """Return the workloads that a few runs in the slow draw answer too late, and when."""
         trial = self._trial(replicas)
         runs = [trial.run(index, self._slow) for index in range(TRIES)]
         judged = [
@@ -167,19 +168,19 @@ class SharedSizing:
             return "1 replica is the least there is."
         load = self.theory.load(fewer, self.batching.max_batch)
         if load * self._slow >= 1:
-            told = f"{counted(fewer)} would be {percent(load)} loaded"
-            return f"{told}, over 100 % where calls are slow."
+            text = f"{replicas_text(fewer)} would be {percent(load)} loaded"
+            return f"{text}, over 100 % where calls are slow."
         if late := self._late(fewer):
             party, slow_s = late[0]
             asked = party.objective
             return (
-                f"with {counted(fewer)} {asked.label} of {party.name} would be {seconds(slow_s)} "
-                f"in the slow tenth of timing worlds, {seconds(asked.within_s)} asked."
+                f"with {replicas_text(fewer)} {asked.label} of {party.name} would be "
+                f"{seconds(slow_s)} in the slow tenth of timing draws, {seconds(asked.within_s)} asked."
             )
         least_sure = self._answer(fewer).least_sure
         met = percent(least_sure.probability_met)
-        told = f"with {counted(fewer)} {least_sure.workload} would be in time"
-        return f"{told} in {met} of timing worlds only."
+        text = f"with {replicas_text(fewer)} {least_sure.workload} would be in time"
+        return f"{text} in {met} of timing draws only."
 
 
 def _judged_s(run: Run, party: Party) -> float:

@@ -58,7 +58,7 @@ class LoadCurve:
         knee: The point with the most load per second of mean response, Kleinrock's power ("Power
             and deterministic rules of thumb for probabilistic problems in computer
             communications", 1979): past it, waiting grows faster than throughput.
-        most_per_s: Highest rate of a point that meets the objective in 90 of 100 timing worlds, as
+        most_per_s: Highest rate of a point that meets the objective in 90 of 100 timing draws, as
             all points below it do; None without an objective, or where no point does.
     """
 

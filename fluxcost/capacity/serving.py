@@ -21,7 +21,7 @@ class Served:
         requests: Of its own that were simulated.
         response: Seconds from arrival to last image, at the objective's percentile or goodput.
         goodput: Share of its requests answered within the objective's bound.
-        probability_met: Share of timing worlds in which its objective is met.
+        probability_met: Share of timing draws in which its objective is met.
         gpu_share: Its part of the GPU seconds that calls take; a call's are shared by its images.
     """
 
@@ -46,7 +46,7 @@ class Serving:
         fleet: The fewest replicas that meet the objective.
         objective: What the fleet was sized for.
         response: Seconds from arrival to last image, at the objective's percentile or goodput.
-        probability_met: Share of timing worlds in which the objective is met.
+        probability_met: Share of timing draws in which the objective is met.
         utilization: Share of the replicas' time that calls take.
         lost: Share of requests turned away.
         sized_by: Whether theory or simulation counted the replicas.

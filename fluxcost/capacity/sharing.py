@@ -168,7 +168,7 @@ def answered_together(
     """Run a trial of several workloads and return what each of them saw."""
     runs = [trial.run(index) for index in range(replications)]
     verdict, reason, load = verdict_of(trial, runs)
-    worlds = Worlds(trial, runs)
+    draws = Worlds(trial, runs)
     return SharedSimulation(
         fleet=trial.fleet,
         seed=trial.seed,
@@ -176,16 +176,16 @@ def answered_together(
         verdict=verdict,
         reason=reason,
         load=load,
-        utilization=worlds.share(utilization, "utilization"),
-        shared=tuple(_served(party, worlds, load) for party in all_of_them.parties),
+        utilization=draws.share(utilization, "utilization"),
+        shared=tuple(_served(party, draws, load) for party in all_of_them.parties),
     )
 
 
-def _served(party: Party, worlds: Worlds, load: float) -> Served:
+def _served(party: Party, draws: Worlds, load: float) -> Served:
     def spent(run: Run) -> float:
         return float(run.spent_s[party.lines].sum() / run.spent_s.sum())
 
-    own = worlds.part(party.lines, party.name)
+    own = draws.part(party.lines, party.name)
     within_s = party.objective.within_s
     return Served(
         workload=party.name,
@@ -194,7 +194,7 @@ def _served(party: Party, worlds: Worlds, load: float) -> Served:
         response=own.judged(party.objective),
         goodput=own.share(lambda run: run.share_within(within_s), f"in {within_s:g}"),
         probability_met=own.probability(party.objective, load),
-        gpu_share=worlds.share(spent, f"{party.name}/spent"),
+        gpu_share=draws.share(spent, f"{party.name}/spent"),
     )
 
 
@@ -211,8 +211,8 @@ def _refuse_unlike(workloads: Sequence[Workload]) -> None:
             "holds the weights of one."
         )
     for workload in workloads:
-        if told := _unfit(workload):
-            raise InputError(f"{workload.name}: {told}")
+        if reason := _unfit(workload):
+            raise InputError(f"{workload.name}: {reason}")
 
 
 def _unfit(workload: Workload) -> str | None:

@@ -149,15 +149,15 @@ def answered(
     _refuse_calls_that_never_end(trial)
     runs = [trial.run(index) for index in range(replications)]
     verdict, reason, load = verdict_of(trial, runs)
-    worlds = Worlds(trial, runs)
+    draws = Worlds(trial, runs)
     objective = _objective(workload)
     if within_s is None and objective is not None:
         within_s = objective.within_s
     asked = sorted({*PERCENTILES, *([objective.rank] if objective else [])})
-    response = {"mean": worlds.estimate(lambda run: run.mean_s, "s", "mean")}
-    response |= {_name(percentile): worlds.percentile(percentile) for percentile in asked}
+    response = {"mean": draws.estimate(lambda run: run.mean_s, "s", "mean")}
+    response |= {_name(percentile): draws.percentile(percentile) for percentile in asked}
     if objective is not None and objective.counts_all:
-        response[objective.label] = worlds.judged(objective)
+        response[objective.label] = draws.judged(objective)
     return Simulation(
         workload=workload.name,
         fleet=trial.fleet,
@@ -170,18 +170,18 @@ def answered(
         load=load,
         response=response,
         within_s=within_s,
-        goodput=_goodput(worlds, within_s),
-        wait=worlds.estimate(lambda run: run.wait_s, "s", "wait"),
-        utilization=worlds.share(utilization, "utilization"),
-        queue_length=worlds.estimate(functools.partial(_queue, trial), "images", "queue"),
+        goodput=_goodput(draws, within_s),
+        wait=draws.estimate(lambda run: run.wait_s, "s", "wait"),
+        utilization=draws.share(utilization, "utilization"),
+        queue_length=draws.estimate(functools.partial(_queue, trial), "images", "queue"),
         longest_queue=round(max(longest_queue(trial, run) for run in runs)),
-        lost=worlds.lost,
+        lost=draws.lost,
         images_lost=sum(run.images_lost for run in runs),
-        images_per_call=worlds.estimate(lambda run: run.images / run.calls, "images", "batch"),
-        replicas_rented=worlds.estimate(rented, "replicas", "rented"),
+        images_per_call=draws.estimate(lambda run: run.images / run.calls, "images", "batch"),
+        replicas_rented=draws.estimate(rented, "replicas", "rented"),
         starts=sum(run.starts for run in runs),
         calls_cut_short=sum(run.cut_short for run in runs),
-        probability_met=worlds.probability(objective, load) if objective else None,
+        probability_met=draws.probability(objective, load) if objective else None,
         lines=_lines(trial, runs, asked),
     )
 
@@ -196,10 +196,10 @@ def _refuse_calls_that_never_end(trial: Trial) -> None:
         )
 
 
-def _goodput(worlds: Worlds, within_s: float | None) -> Estimate | None:
+def _goodput(draws: Worlds, within_s: float | None) -> Estimate | None:
     if within_s is None:
         return None
-    return worlds.share(functools.partial(Run.share_within, seconds=within_s), f"in {within_s:g}")
+    return draws.share(functools.partial(Run.share_within, seconds=within_s), f"in {within_s:g}")
 
 
 def _objective(workload: Workload) -> Objective | None:

@@ -65,7 +65,7 @@ class Simulation:
         replicas_rented: Mean replicas kept.
         starts: Replicas started, over all runs.
         calls_cut_short: Calls that a failure cut short, over all runs.
-        probability_met: Share of timing worlds that meet the objective; None without one.
+        probability_met: Share of timing draws that meet the objective; None without one.
         lines: Each shape and priority apart.
     """
 

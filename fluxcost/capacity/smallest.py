@@ -95,7 +95,7 @@ def smallest_fleet(
 ) -> Simulation:
     """Return the simulation of the fewest replicas that meet the workload's objective.
 
-    Met means in 90 of 100 timing worlds, as it does for a plan: both ask `least.Sizing`.
+    Met means in 90 of 100 timing draws, as it does for a plan: both ask `least.Sizing`.
 
     Args:
         workload: With arrivals and an objective.
@@ -114,8 +114,10 @@ def smallest_fleet(
             f"{workload.name}: no objective says how soon to answer; add `arrivals` and "
             "`objective`, such as {percentile: 95, within_s: 2}."
         )
-    if told := _not_sized(fleet):
-        raise InputError(f"the fleet has {told}; expected a fixed one, whose size is to be found.")
+    if reason := _not_sized(fleet):
+        raise InputError(
+            f"the fleet has {reason}; expected a fixed one, whose size is to be found."
+        )
     demand = demand_of(workload)
     sizing = Sizing(
         workload,

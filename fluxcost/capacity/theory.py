@@ -184,8 +184,8 @@ class Theory:
         in_progress = np.where(batches > np.minimum(images, batches[-1]), 1 / replicas, 0.0)
         waited_s = self.service.occupancy_s[:, batches - 1] * (turns + in_progress) * factor
         call_s = self.service.latency_s[:, batches - 1] * factor
-        told_s: Array = waited_s.T[:, :, None] + call_s.T[:, :, None] * self._ratios
-        return told_s
+        response_s: Array = waited_s.T[:, :, None] + call_s.T[:, :, None] * self._ratios
+        return response_s
 
     def _batches(self, max_batch: int) -> Array:
         """Return the fixed batches looked at: a request's images come together, so not fewer."""
@@ -195,12 +195,12 @@ class Theory:
         return self._looked_at[max_batch]
 
 
-def _weighted_percentile(told_s: Array, shares: Array, percentile: float) -> float:
-    weights = np.broadcast_to(shares[:, None] / told_s.shape[1], told_s.shape).ravel()
-    order = np.argsort(told_s, axis=None)
+def _weighted_percentile(response_s: Array, shares: Array, percentile: float) -> float:
+    weights = np.broadcast_to(shares[:, None] / response_s.shape[1], response_s.shape).ravel()
+    order = np.argsort(response_s, axis=None)
     rising = np.cumsum(weights[order])
     place = min(int(np.searchsorted(rising, percentile / 100 - 1e-12)), order.size - 1)
-    return float(told_s.ravel()[order][place])
+    return float(response_s.ravel()[order][place])
 
 
 def _erlang_c(servers: Array, offered: Array) -> Array:

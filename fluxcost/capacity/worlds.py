@@ -1,4 +1,4 @@
-"""From runs to estimates: the chance of replications, and the error of the timings, together."""
+"""From simulated runs to estimates: Monte Carlo error and the error of the timings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Worlds:
         self.levels = {level: found[level] for level in sorted(found)}
 
     def part(self, lines: slice, name: str) -> Worlds:
-        """Return the same worlds as the requests of some lines saw them."""
+        """Return the same draws, counted over the requests of some classes only."""
         part = copy.copy(self)
         part.key = f"{self.key}/{name}"
         part.runs = [run.part(lines) for run in self.runs]
@@ -50,7 +50,7 @@ class Worlds:
         return part
 
     def estimate(self, measure: Measure, unit: str, name: str) -> Estimate:
-        """Return a number's mean over replications, with timing worlds and chance around it."""
+        """Return a number's mean over replications, with timing draws and chance around it."""
         values = np.array([measure(run) for run in self.runs])
         value, error = float(values.mean()), mean_error(values)
         noise = error * standard_normal(f"{self.key}/{name}")
@@ -58,7 +58,7 @@ class Worlds:
         return Estimate(value, unit, self.trial.service.source, self._evidence, draws)
 
     def share(self, measure: Measure, name: str) -> Estimate:
-        """Return a share likewise; no world has more than all."""
+        """Return a share likewise; no draw has more than all."""
         found = self.estimate(measure, "1", name)
         draws = np.minimum(found.draws, 1.0)
         return Estimate(found.value, "1", found.source, found.evidence, draws)
@@ -78,9 +78,9 @@ class Worlds:
         return self.share(lambda run: run.lost / run.arrived, "lost")
 
     def probability(self, objective: Objective, load: float) -> float:
-        """Return the share of timing worlds in which the objective is met.
+        """Return the share of timing draws in which the objective is met.
 
-        Where requests come without end, a world whose load is 1 or more meets none, however late a
+        Where requests come without end, a draw whose load is 1 or more meets none, however late a
         run would show it; where the queue is limited, what may be turned away is no load.
 
         Args:
@@ -96,7 +96,7 @@ class Worlds:
         return float(np.mean(met))
 
     def _shift(self, measure: Measure) -> Draws:
-        """Return how far each timing world moves a number, by the worlds that were run."""
+        """Return how far each timing draw moves a number, by the draws that were run."""
         if not self.levels:
             return np.zeros(DRAWS)
         shared = next(iter(self.levels.values()))
