@@ -53,6 +53,7 @@ KINDS: dict[str, Callable[[Book], None]] = {
 def write(out: Path, kinds: Sequence[str]) -> None:
     """Collect values of some kinds and write them, a file for each kind."""
     os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
+    out.mkdir(parents=True, exist_ok=True)
     book = Book()
     for number, kind in enumerate(kinds, start=1):
         began, used = time.perf_counter(), time.process_time()
@@ -62,10 +63,9 @@ def write(out: Path, kinds: Sequence[str]) -> None:
         took, cpu = time.perf_counter() - began, time.process_time() - used
         count = len(book.kinds[kind])
         print(f" {count} values, {took:.0f} s, {cpu:.0f} CPU s", file=sys.stderr, flush=True)
-    out.mkdir(parents=True, exist_ok=True)
-    for kind, values in book.kinds.items():
-        lines = "".join(f"{key} = {values[key]!r}\n" for key in sorted(values))
-        (out / f"{kind}.txt").write_text(lines, encoding="utf-8")
+        for written, values in book.kinds.items():
+            lines = "".join(f"{key} = {values[key]!r}\n" for key in sorted(values))
+            (out / f"{written}.txt").write_text(lines, encoding="utf-8")
 
 
 def compare(before: Path, after: Path) -> int:

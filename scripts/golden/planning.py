@@ -105,7 +105,6 @@ def _about_plans(book: Book, made: dict[str, fc.Plans]) -> None:
     drivers = fc.Drivers(price=interval(0.8, 1.3), growth=interval(-0.2, 1.0), batch=interval(1, 8))
     for name in ("a month", "a job"):
         asked, one = workload(ASKED[name][0]), made[name]
-        book.ask("plans", f"{name}: explained", fc.explain, asked, one)
         book.ask("plans", f"{name}: compared", fc.compare, asked, today=TODAY)
         for what, given in (("evidence", None), ("drivers", drivers)):
             options: dict[str, Any] = {"drivers": given, "scenarios": 300, "today": TODAY}
@@ -114,6 +113,7 @@ def _about_plans(book: Book, made: dict[str, fc.Plans]) -> None:
         for limit in ({"gpus": 3}, {"budget_usd_per_month": 2500.0}):
             key = f"{name}: most images within {limit}"
             book.ask("plans", key, fc.largest_volume, asked, None, _simulated(), TODAY, **limit)
+    book.ask("plans", "a job: explained", fc.explain, workload(JOB), made["a job"])
     earlier = catalog().at(dt.date(2026, 6, 1))
     asked = workload(MONTHLY)
     made_then = _quietly(fc.plan, asked, earlier, None, TODAY)
