@@ -4,8 +4,8 @@
     python -m scripts.golden --compare BEFORE AFTER
 
 A folder holds a text file for each kind, a sorted line `key = value` for each value in full
-precision. `messages` also holds the sentences that the other kinds met on the way, so it is whole
-only when all kinds are written.
+precision. The sentences met among the values of a kind, refusals included, are in its file
+`messages-of-...`. Kinds may be written one after another into the same folder.
 """
 
 from __future__ import annotations

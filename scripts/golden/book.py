@@ -25,8 +25,8 @@ HEADER = ("format", "version")
 class Book:
     """Values by kind and key.
 
-    Sentences met among the values of a kind are kept under `messages`, once for each result, so
-    that a change of words leaves the files of numbers alone.
+    Sentences met among the values of a kind are kept apart, under `messages-of-` and the kind, once
+    for each result: a change of words leaves the files of numbers alone.
     """
 
     def __init__(self) -> None:
@@ -43,6 +43,10 @@ class Book:
             raise KeyError(f"{kind}: {key} is there twice")
         values[key] = value
 
+    def say(self, kind: str, key: str, sentence: str) -> None:
+        """Keep a sentence met among the values of a kind."""
+        self.put(f"{MESSAGES}-of-{kind}", key, sentence)
+
     def record(self, kind: str, key: str, result: object) -> None:
         """Keep every scalar of a result."""
         told: set[str] = set()
@@ -51,7 +55,7 @@ class Book:
                 self.put(kind, path, value)
             elif value not in told:
                 told.add(value)
-                self.put(MESSAGES, f"{kind}: {path}", value)
+                self.say(kind, path, value)
 
     def ask(
         self,
@@ -66,7 +70,7 @@ class Book:
             answer = question(*given, **options)
         except fc.FluxcostError as refusal:
             self.put(kind, key, f"refused by {type(refusal).__name__}")
-            self.put(MESSAGES, f"{kind}: {key}: refusal", str(refusal))
+            self.say(kind, f"{key}: refusal", str(refusal))
             return None
         self.record(kind, key, answer)
         return answer

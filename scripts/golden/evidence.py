@@ -18,7 +18,9 @@ def audit(book: Book) -> None:
     book.ask("audit", "published", fc.validate, fc.load_calibration(PUBLISHED))
     small = min(_measured(), key=lambda record: len(record.cells))
     book.ask("audit", small.alias, fc.validate, small)
-    for alias in (EAGER, STACK, H200):
+    unseen = fc.load_calibration(f"held_out/{H200}")
+    book.ask("audit", H200, fc.validate_all, fc.load_calibration(H200), unseen=unseen)
+    for alias in (EAGER, STACK):
         record, unseen = fc.load_calibration(alias), fc.load_calibration(f"held_out/{alias}")
         book.ask("audit", f"{alias} against cells no fit sees", fc.validate_against, record, unseen)
     one, other = fc.load_calibration(EAGER), fc.load_calibration(PUBLISHED)

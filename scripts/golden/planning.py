@@ -84,7 +84,7 @@ def plans(book: Book) -> None:
     """Keep plans of the examples and of other workloads, and what follows from them."""
     for path in sorted(EXAMPLES.glob("*.yaml")):
         asked = fc.load_workload(path)
-        made = _quietly(fc.plan, asked, today=TODAY)
+        made = _quietly(fc.plan, asked, None, _simulated(), TODAY)
         _put_plans(book, path.stem, made)
         if made is None:
             book.ask("plans", path.stem, fc.plan, asked, today=TODAY)
@@ -110,9 +110,9 @@ def _about_plans(book: Book, made: dict[str, fc.Plans]) -> None:
             options: dict[str, Any] = {"drivers": given, "scenarios": 300, "today": TODAY}
             book.ask("plans", f"{name}: sensitivity to {what}", fc.sensitivity, asked, **options)
         book.ask("plans", f"{name}: first and third", fc.diff, one[0], one[2])
-        for limit in ({"gpus": 3}, {"budget_usd_per_month": 2500.0}):
-            key = f"{name}: most images within {limit}"
-            book.ask("plans", key, fc.largest_volume, asked, None, _simulated(), TODAY, **limit)
+        limit = {"gpus": 3} if name == "a job" else {"budget_usd_per_month": 2500.0}
+        key = f"{name}: most images within {limit}"
+        book.ask("plans", key, fc.largest_volume, asked, None, _simulated(), TODAY, **limit)
     book.ask("plans", "a job: explained", fc.explain, workload(JOB), made["a job"])
     earlier = catalog().at(dt.date(2026, 6, 1))
     asked = workload(MONTHLY)
@@ -148,6 +148,6 @@ def _export(book: Book, key: str, plan: fc.Plan, asked: fc.Workload, target: Any
         text = fc.export(plan, asked, target, image="registry.example/fluxcost:1")
     except fc.FluxcostError as refusal:
         book.put("exports", key, f"refused by {type(refusal).__name__}")
-        book.put("messages", f"exports: {key}: refusal", str(refusal))
+        book.say("exports", f"{key}: refusal", str(refusal))
     else:
         book.lines("exports", key, text)

@@ -121,7 +121,7 @@ def json_answers(book: Book) -> None:
             if out:
                 book.record("json", name, json.loads(out))
             if err:
-                book.put(MESSAGES, f"json: {name}: error", err)
+                book.say("json", f"{name}: error", err)
 
 
 def texts(book: Book) -> None:

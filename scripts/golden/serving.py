@@ -12,17 +12,17 @@ from scripts.golden.names import public
 DAY = [0.2] * 8 + [1.0, 1.5, 2.0, 2.0, 1.5, 1.5, 2.0, 2.0, 1.5, 1.0, 1.0, 0.8, 0.5, 0.4, 0.3, 0.2]
 STREAMS: dict[str, dict[str, Any]] = {
     "poisson": {},
-    "constant": {"arrivals": {"process": "constant", "requests_per_s": 2.0}},
     "bursts": {
         "arrivals": {"process": "gamma", "requests_per_s": 1.0, "coefficient_of_variation": 2.5}
     },
     "a day": {"arrivals": {"requests_per_s": 1.0, "hourly_weights": DAY}},
-    "several images": {"images_per_request": 3, "arrivals": {"requests_per_s": 0.6}},
-    "priorities": {
+    "a few images of two priorities": {
+        "images_per_request": 2,
+        "arrivals": {"requests_per_s": 0.6},
         "shapes": [
             {"width": 1024, "height": 1024, "steps": 4, "priority": 0},
             {"width": 512, "height": 512, "steps": 4, "priority": 1},
-        ]
+        ],
     },
 }
 FLEETS: dict[str, dict[str, Any]] = {
