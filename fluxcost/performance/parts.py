@@ -83,7 +83,9 @@ class Parts:
     def times(self) -> CallTimes:
         """The fitted stages."""
         rates = working_rates(self.calibration)
-        kept = KeptFit(fit_key(self._content_hash, self.architecture.model_dump_json(), repr(rates)))
+        kept = KeptFit(
+            fit_key(self._content_hash, self.architecture.model_dump_json(), repr(rates))
+        )
         return CallTimes(self.cells, self.architecture, rates, self.drift, self.key, kept)
 
     @functools.cached_property

@@ -106,9 +106,7 @@ def anothers(path: Path) -> None:
     (path.parent / "k-other.npz").replace(path)
 
 
-@pytest.mark.parametrize(
-    "spoil", [damaged, cut, emptied, text, pickled, bare, changed, anothers]
-)
+@pytest.mark.parametrize("spoil", [damaged, cut, emptied, text, pickled, bare, changed, anothers])
 def test_a_file_not_whole_or_not_this_fits_is_ignored_and_written_anew(
     spoil: Callable[[Path], None], folder: Path
 ):
@@ -149,9 +147,7 @@ def test_a_key_tells_records_models_rates_and_code_apart(monkeypatch: pytest.Mon
     assert fit_key("a", model, "rates") in keys
 
 
-def test_the_code_is_that_of_every_file_of_the_fit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_code_is_that_of_every_file_of_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     fit_store._code.cache_clear()
     before = fit_store._code()
     seen: list[Path] = []
@@ -210,7 +206,10 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_nothing(
     ],
 )
 def test_unset_it_is_the_users_cache_folder(
-    platform: str, variable: str | None, expected: str, tmp_path: Path,
+    platform: str,
+    variable: str | None,
+    expected: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
     for name in (VARIABLE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
