@@ -283,7 +283,8 @@ def refuse_unwritable(path: Path) -> None:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
 
-    Text is written as UTF-8. Temporary files of this very file that killed writers left over `ABANDONED_S` ago are removed.
+    Text is written as UTF-8. Temporary files of this very file that killed writers left over
+    `ABANDONED_S` ago are removed.
 
     Raises:
         DocumentError: The folder is missing, read-only or full; an earlier file stays intact.

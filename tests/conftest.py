@@ -9,7 +9,6 @@ import pytest
 from hypothesis import settings
 
 from fluxcost.performance.fit_store import VARIABLE
-
 from tests.offline import guard
 
 guard()

@@ -1,4 +1,4 @@
-"""Fits kept on disk: what a search found, so that one record is fitted once and not by each process.
+"""Fits kept on disk: what a search found, so that a record is not fitted again by each process.
 
 Only arrays are kept that the fit would compute again from the same record by the same code: found
 parameters and scales, the rows they were fitted to, and lattices. Everything else is rebuilt from

@@ -1,4 +1,4 @@
-"""Fits kept on disk: equal bit for bit to fits made anew, and never taken from a file not theirs."""
+"""Fits kept on disk: equal bit for bit to fits made anew, and never from a file not theirs."""
 
 import json
 import os
