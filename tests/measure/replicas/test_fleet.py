@@ -12,7 +12,7 @@ import fluxcost as fc
 from fluxcost.performance.calibration import read_calibration
 from fluxcost.performance.measured.replicas import Replica
 from measure.journal import NAME
-from tests.measure.replicas.fleets import start, workers_of
+from tests.measure.replicas.fleets import PATIENCE_S, start, workers_of
 
 pytestmark = pytest.mark.alone
 
@@ -36,7 +36,7 @@ def kill_one_after(out, line):
         killed_s = time.monotonic()
         os.kill(victim, signal.SIGKILL)
         said += process.stdout.readlines()
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=PATIENCE_S)
     return said, code, time.monotonic() - killed_s, victim
 
 
@@ -51,7 +51,7 @@ def killed(tmp_path_factory):
 def resumed(killed):
     out = killed[0]
     process = start(out, *OPTIONS)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
     (path,) = out.glob("calibration-*.json")
     return out, said, read_calibration(path)
@@ -60,7 +60,7 @@ def resumed(killed):
 def test_a_killed_replica_ends_the_run_within_seconds_with_its_rank_and_reason(killed):
     out, said, code, seconds, victim, _ = killed
     assert code == 2
-    assert seconds < 20  # about 1 s; a hang would last half an hour
+    assert seconds < PATIENCE_S  # about 1 s; a hang would last half an hour
     assert f"(process {victim}) was killed by SIGKILL" in said[-1]
     assert f"kept in {out}" in said[-1]
     assert "Traceback" not in "".join(said)
@@ -166,7 +166,7 @@ def test_a_finished_fleet_measures_nothing_again(resumed):
     out = resumed[0]
     before = rows(out)
     process = start(out, *OPTIONS)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "nothing new" in said
     assert rows(out) == before

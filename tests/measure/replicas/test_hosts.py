@@ -9,7 +9,7 @@ import pytest
 
 from fluxcost.performance.calibration import read_calibration
 from fluxcost.performance.measured.replicas import Replica
-from tests.measure.replicas.fleets import SUITE, start
+from tests.measure.replicas.fleets import PATIENCE_S, SUITE, start
 
 pytestmark = pytest.mark.alone
 
@@ -39,7 +39,7 @@ def hosts(tmp_path_factory):
         f"127.0.0.1:{free_port()}",
     )
     processes = [start(out / f"host{n}", *shared, "--node-rank", str(n)) for n in (0, 1)]
-    said = [process.communicate(timeout=150)[0] for process in processes]
+    said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "".join(said)
     return out
 
