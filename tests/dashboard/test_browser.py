@@ -231,6 +231,7 @@ def test_every_page_is_reached_by_its_name_without_an_error(seen: Seen, address:
         seen.shoot(f"{name}-1280-light")
 
 
+@pytest.mark.long
 def test_every_page_fits_a_phone_in_the_dark(browser: Browser, address: str):
     tab = Seen(browser, 390, "dark")
     for name, path in PATHS.items():
@@ -258,6 +259,7 @@ def test_sizing_a_service_takes_four_interactions(seen: Seen, address: str):
     assert "'requests_per_s': 12" in program
 
 
+@pytest.mark.long
 def test_deciding_api_or_own_gpus_takes_three_interactions(seen: Seen, address: str):
     seen.open(f"{address}/break-even?offer={renting.OFFER}&tariff={renting.TARIFF}")
     seen.type("Images a month", 4_000_000)  # 1
@@ -270,6 +272,7 @@ def test_deciding_api_or_own_gpus_takes_three_interactions(seen: Seen, address: 
     assert picture.startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_a_view_is_shared_by_its_address(seen: Seen, browser: Browser, address: str):
     page = seen.open(address)
     seen.type("Images", 54_321)
@@ -286,6 +289,7 @@ def test_a_view_is_shared_by_its_address(seen: Seen, browser: Browser, address: 
     assert other.problems == []
 
 
+@pytest.mark.long
 def test_charts_follow_their_controls(seen: Seen, browser: Browser, address: str):
     seen.open(f"{address}/capacity")
     before = seen.charts(3)
@@ -300,6 +304,7 @@ def test_charts_follow_their_controls(seen: Seen, browser: Browser, address: str
     assert opened.problems == []
 
 
+@pytest.mark.long
 def test_two_hundred_megabytes_are_refused_before_they_are_sent(
     seen: Seen, address: str, tmp_path: Path
 ):
@@ -313,6 +318,7 @@ def test_two_hundred_megabytes_are_refused_before_they_are_sent(
     _wait(f"{address}/_stcore/health")
 
 
+@pytest.mark.long
 def test_a_script_in_a_name_is_text(seen: Seen, address: str, tmp_path: Path):
     name = "<img src=x onerror=alert(1)>.yaml"
     (tmp_path / name).write_text(ROW.replace("1.25", ".nan"))

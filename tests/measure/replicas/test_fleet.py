@@ -162,6 +162,7 @@ def test_one_image_on_two_replicas_is_the_picture_one_of_them_draws(resumed):
     assert split.difference < 0.1  # bfloat16 in another order; another picture differs by about 1
 
 
+@pytest.mark.long
 def test_a_finished_fleet_measures_nothing_again(resumed):
     out = resumed[0]
     before = rows(out)
