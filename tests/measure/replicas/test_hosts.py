@@ -11,8 +11,6 @@ from fluxcost.performance.calibration import read_calibration
 from fluxcost.performance.measured.replicas import Replica
 from tests.measure.replicas.fleets import PATIENCE_S, SUITE, start
 
-pytestmark = pytest.mark.alone
-
 
 def free_port():
     """Return one below those that systems give to outgoing connections, so that none takes it."""
