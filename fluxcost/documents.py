@@ -280,10 +280,11 @@ def refuse_unwritable(path: Path) -> None:
         raise DocumentError(f"{path}: its folder cannot be written to; choose another.")
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsynced, then renamed.
 
-    Temporary files of this very file that killed writers left over `ABANDONED_S` ago are removed.
+    Text is written as UTF-8. Temporary files of this very file that killed writers left over
+    `ABANDONED_S` ago are removed.
 
     Raises:
         DocumentError: The folder is missing, read-only or full; an earlier file stays intact.
@@ -292,10 +293,10 @@ def write_atomically(path: Path, text: str) -> None:
     prefix, suffix = f".{path.name}.", ".part"
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=prefix, suffix=suffix, delete=False
+            "wb", dir=path.parent, prefix=prefix, suffix=suffix, delete=False
         ) as stream:
             temporary = Path(stream.name)
-            stream.write(text)
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(0o644)  # temporary files start private; this one is meant to be read

@@ -1,11 +1,44 @@
 """Every test: no other machine is reached, and property tests draw the same examples every time,
-so that a failure is one anyone can repeat.
+so that a failure is one anyone can repeat. Fits are kept in one store for all workers and for the
+processes that tests start.
 """
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
+from fluxcost.performance.fit_store import VARIABLE
 from tests.offline import guard
+
+FOLDER = Path(__file__).parent
 
 guard()
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+LONGEST_FIRST = (
+    "evidence/test_shipped.py",
+    "measure/replicas/test_fleet.py",
+    "measure/serving/test_command.py",
+    "dashboard/test_browser.py",
+    "docs/test_pages.py",
+    "test_models_page.py",
+    "test_examples.py",
+    "planning/test_plan.py",
+)
+"""Files whose tests take longest: begun last, one of them would be waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {FOLDER / name: place for place, name in enumerate(LONGEST_FIRST)}
+    gone = [path for path in places if not path.is_file()]
+    assert not gone, f"LONGEST_FIRST in tests/conftest.py names no file: {gone}"
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Keys hold the hash of the fit's code: what is kept from an earlier run is never stale.
+    os.environ[VARIABLE] = str(config.rootpath / ".pytest_cache" / "fluxcost")

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.offenders import offenders
 
 PACKAGE = Path(__file__).parent.parent / "fluxcost"
 ROOMS = [
@@ -53,8 +53,11 @@ def imported(path: Path) -> Iterator[str]:
         pending.extend(ast.iter_child_nodes(node))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_from_rooms_above_it(path: Path):
+def test_a_room_imports_only_from_rooms_above_it():
+    assert not offenders(FILES, refuse_imports_from_below)
+
+
+def refuse_imports_from_below(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     above = ROOMS[: ROOMS.index(room) + 1]
     for name in imported(path):

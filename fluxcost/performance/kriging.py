@@ -92,6 +92,19 @@ class Scales:
 
 
 @dataclass(frozen=True)
+class Solution:
+    """What the search of a fit found.
+
+    Attributes:
+        parameters: Theta, then the effects of the starts.
+        scales: Size of the correction.
+    """
+
+    parameters: Array
+    scales: Scales
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One predicted stage time.
 
@@ -128,10 +141,16 @@ class Kriged:
         physics: The formula.
         observations: What was measured; may be empty, which leaves the prior.
         scales: Size of the correction, instead of the likely one.
+        solution: What the search would find, where it is known.
     """
 
     def __init__(
-        self, physics: Physics, observations: Observations, *, scales: Scales | None = None
+        self,
+        physics: Physics,
+        observations: Observations,
+        *,
+        scales: Scales | None = None,
+        solution: Solution | None = None,
     ) -> None:
         self.physics = physics
         self.observations = observations
@@ -145,13 +164,16 @@ class Kriged:
         effects = self._moves.shape[1]
         self._prior_mean = np.concatenate([physics.prior_mean, np.zeros(effects)])
         self._prior_sigma = np.concatenate([physics.prior_sigma, np.ones(effects)])
-        self.scales = scales or FIRST_SCALES
         self._count = physics.prior_mean.size
-        self._found = self._prior_mean
-        for _ in range(ROUNDS if scales is None else 0):
+        if solution is None:
+            self.scales = scales or FIRST_SCALES
+            self._found = self._prior_mean
+            for _ in range(ROUNDS if scales is None else 0):
+                self._found = self._fit()
+                self.scales = self._likely_scales()
             self._found = self._fit()
-            self.scales = self._likely_scales()
-        self._found = self._fit()
+        else:
+            self._found, self.scales = solution.parameters, solution.scales
         self.theta = self._found[: self._count]
         seen = observations
         self._jacobian = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
@@ -164,6 +186,11 @@ class Kriged:
         information = self._jacobian.T @ self._inverse @ self._jacobian
         spread = np.linalg.inv(information + np.diag(self._prior_sigma**-2.0))
         self._spread_root = np.linalg.cholesky(spread)
+
+    @property
+    def solution(self) -> Solution:
+        """What the search found."""
+        return Solution(self._found, self.scales)
 
     def shift(self, moves: Array) -> Array:
         """Return how far a start moves log seconds at each point, given how its effects do."""

@@ -14,6 +14,7 @@ from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.bounds import Bounds
 from fluxcost.performance.drift import FAMILY, Drift
 from fluxcost.performance.exact import NORMAL_90
+from fluxcost.performance.fit_store import KeptFit, kept_stages
 from fluxcost.performance.floor import Rates
 from fluxcost.performance.groups import (
     STAGES,
@@ -23,7 +24,7 @@ from fluxcost.performance.groups import (
     groups_by_start,
     stage_counts,
 )
-from fluxcost.performance.kriging import Array, Kriged, Observations, Physics, Prediction
+from fluxcost.performance.kriging import Array, Observations, Physics, Prediction
 from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.physics import DenoisePhysics, HostPhysics, TextPhysics, VaePhysics
 from fluxcost.performance.region import REACH
@@ -59,6 +60,7 @@ class CallTimes:
         rates: Rates the formulas start from.
         drift: Errors of the medians.
         key: Name of the calibration in the keys of error draws.
+        kept: Where parts of these very fits are kept.
     """
 
     def __init__(
@@ -68,22 +70,23 @@ class CallTimes:
         rates: Rates,
         drift: Drift,
         key: str,
+        kept: KeptFit,
     ) -> None:
         self._cells = cells
         self._groups = groups_by_start(cells)
-        self.key = key
+        self.key, self._kept = key, kept
         self.start: str | None = None
         self._starts: Starts | None = None
         self._architecture = architecture
         physics = _formulas(architecture, rates)
         self.drift, self._pause = drift, drift.pause
-        self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
+        self.fits = kept_stages(kept, "stages", physics, self._observe)
         self.waiting = Waiting(self.fits, drift.repeats)
         self.starts = tuple(dict.fromkeys(cell.run for cell in cells))
         if len(self.starts) > 1:
             # What waits for the CPU is moved with it, and only a fit tells what waits: so two.
             self._starts = Starts(self.starts, self.waiting)
-            self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
+            self.fits = kept_stages(kept, "stages_by_start", physics, self._observe)
             self.waiting = Waiting(self.fits, drift.repeats)
         self._scatter = Scatter(cells, architecture)
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
@@ -285,11 +288,25 @@ class CallTimes:
         least_tokens = self._architecture.text_tokens + 1
         most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
         most_batch = max(2.0, REACH * self.most_work // least_tokens)
-        return {stage: Surface(fit, most_pixels, most_batch) for stage, fit in self.fits.items()}
+        made: dict[Stage, Surface] = {}
+
+        def surface(stage: Stage, fitted: Array | None = None) -> Surface:
+            return Surface(self.fits[stage], most_pixels, most_batch, fitted)
+
+        def make() -> dict[str, Array]:
+            made.update({stage: surface(stage) for stage in STAGES})
+            return {stage: each.fitted for stage, each in made.items()}
+
+        kept = self._kept.arrays("lattices", make)
+        return made or {stage: surface(stage, kept[stage]) for stage in STAGES}
 
     @functools.cached_property
     def honesty(self) -> float:
         """How many times larger whole calls' left-out errors are than their stages say."""
+        kept = self._kept.arrays("honesty", lambda: {"factor": np.array(self._honesty())})
+        return float(kept["factor"])
+
+    def _honesty(self) -> float:
         left = {stage: self._left_out(stage) for stage in STAGES}
         scores = []
         for group in self._groups:

@@ -12,6 +12,7 @@ from fluxcost.performance.drift import Drift
 from fluxcost.performance.editing import EditTimes, edit_cells
 from fluxcost.performance.energy import CallEnergy
 from fluxcost.performance.exact import index_cells
+from fluxcost.performance.fit_store import KeptFit, fit_key
 from fluxcost.performance.fleets import Fleets
 from fluxcost.performance.floor import check_floors, working_rates
 from fluxcost.performance.groups import Stage, fitted_cells, groups_by_start
@@ -46,7 +47,8 @@ class Parts:
         times: CallTimes | None,
     ) -> None:
         self.calibration, self.given = calibration, given
-        self.key = calibration.content_hash[:12] if times is None else times.key
+        self._content_hash = calibration.content_hash if times is None else ""
+        self.key = self._content_hash[:12] if times is None else times.key
         self.cells = fitted_cells(calibration)
         self.edits = edit_cells(calibration)
         self.exact = index_cells(calibration, times.start if times is not None else None)
@@ -81,7 +83,10 @@ class Parts:
     def times(self) -> CallTimes:
         """The fitted stages."""
         rates = working_rates(self.calibration)
-        return CallTimes(self.cells, self.architecture, rates, self.drift, self.key)
+        kept = KeptFit(
+            fit_key(self._content_hash, self.architecture.model_dump_json(), repr(rates))
+        )
+        return CallTimes(self.cells, self.architecture, rates, self.drift, self.key, kept)
 
     @functools.cached_property
     def edit_times(self) -> EditTimes:

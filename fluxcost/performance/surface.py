@@ -29,9 +29,16 @@ class Surface:
         kriged: The stage.
         most_pixels: Of an image, at the lattice's end.
         most_batch: Images, at the lattice's other end.
+        fitted: Log seconds of the stage at the lattice's points, where they are known.
     """
 
-    def __init__(self, kriged: Kriged, most_pixels: float, most_batch: float) -> None:
+    def __init__(
+        self,
+        kriged: Kriged,
+        most_pixels: float,
+        most_batch: float,
+        fitted: Array | None = None,
+    ) -> None:
         seen = kriged.observations
         self._pixels = _axis(LEAST_PIXELS, most_pixels, PIXEL_STEPS_PER_OCTAVE, seen.pixels)
         whole = np.arange(1.0, min(most_batch, 32.0) + 1)
@@ -39,8 +46,8 @@ class Surface:
         pixels, batch = np.meshgrid(self._pixels, self._batch, indexing="ij")
         self._kriged = kriged
         self._points = np.exp(pixels.ravel()), np.exp(batch.ravel())
-        self._fitted = kriged.log_seconds(*self._points)
-        self._log_seconds = self._rising(self._fitted)
+        self.fitted = kriged.log_seconds(*self._points) if fitted is None else fitted
+        self._log_seconds = self._rising(self.fitted)
 
     def moved(self, moves: Callable[[Array, Array], Array]) -> Self:
         """Return the same stage as one start moves it: the lattice is not fitted again.
@@ -50,7 +57,7 @@ class Surface:
         """
         other = copy.copy(self)
         shift = self._kriged.shift(moves(*self._points))
-        other._log_seconds = self._rising(self._fitted + shift)  # noqa: SLF001 - a copy of this
+        other._log_seconds = self._rising(self.fitted + shift)  # noqa: SLF001 - a copy of this
         return other
 
     def _rising(self, log_seconds: Array) -> Array:

@@ -80,7 +80,9 @@ class SimpyFleet:
             yield called
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))]
+)
 @pytest.mark.parametrize(("least", "up_at"), [(1, 1.0), (2, 3.0), (1, 0.5), (0, 1.0)])
 def test_scaling_up_and_down_is_simpys_request_by_request(least: int, up_at: float, seed: int):
     random = np.random.default_rng(seed)

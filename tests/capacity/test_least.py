@@ -80,7 +80,13 @@ def test_a_profile_is_a_queue_for_each_of_its_rates():
     assert Theory(demand_of(rush), clock(0.5)).late(1, 1, 1.0) == pytest.approx(mixed, rel=1e-6)
 
 
-MANY = list(itertools.product((0.5, 5.0, 50.0), (1, 4), (1, 2, 4)))
+DAILY = {(0.5, 1, 1), (0.5, 4, 4), (5.0, 1, 2), (5.0, 4, 1), (50.0, 1, 4), (50.0, 4, 2)}
+"""Every rate with either number of images, and twice with every batch."""
+
+MANY = [
+    pytest.param(*case, marks=() if case in DAILY else pytest.mark.long)
+    for case in itertools.product((0.5, 5.0, 50.0), (1, 4), (1, 2, 4))
+]
 
 
 @pytest.mark.parametrize(("images_per_s", "images", "batch"), MANY)

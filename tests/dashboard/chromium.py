@@ -34,7 +34,7 @@ def find() -> str | None:
 
 def _runs(path: str) -> bool:
     # Where packages are sandboxed, a stub may stand in for a browser that is not installed.
-    done = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=60)
+    done = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=600)
     return done.returncode == 0
 
 

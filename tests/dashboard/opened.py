@@ -13,7 +13,7 @@ PAGES = ("what_if", "break_even", "capacity", "compare", "calibration", "prices"
 
 def opened(name: str, **parameters: Any) -> AppTest:
     """Open a page with these query parameters."""
-    app = AppTest.from_string(f"from dashboard import {name}\n{name}.page()", default_timeout=60)
+    app = AppTest.from_string(f"from dashboard import {name}\n{name}.page()", default_timeout=600)
     for key, value in parameters.items():
         app.query_params[key] = value
     return settled(app)

@@ -83,7 +83,17 @@ def calibration(draw: random.Random) -> Question:
     return found, address | {"calibration": name, "batch": str(batch)}
 
 
-@pytest.mark.parametrize("seed", range(50))
+DAILY = 8
+"""Questions of which each page has two, always asked; the rest are the long form."""
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *range(DAILY),
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in range(DAILY, 50)),
+    ],
+)
 def test_a_page_shows_what_the_public_door_answers(seed: int):
     draw = random.Random(seed)  # noqa: S311 - questions, not secrets
     pages: tuple[Callable[[random.Random], Question], ...]

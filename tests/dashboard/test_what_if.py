@@ -29,7 +29,7 @@ def page() -> AppTest:
 
 def opened(**parameters: Any) -> AppTest:
     """Open the page as an address with these query parameters does."""
-    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=20)
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=600)
     for name, value in parameters.items():
         app.query_params[name] = value
     return settled(app)

@@ -19,6 +19,7 @@ from fluxcost.economics.verdict import Verdict
 from fluxcost.errors import DocumentError, FluxcostError, InputError, UnknownNameError
 from fluxcost.performance.library import shipped_calibrations
 from tests.economics.stand_in import SQUARE, TODAY, Clock
+from tests.offenders import offenders
 
 CATALOG = load_catalog()
 ROWS: tuple[PriceRow, ...] = (*CATALOG.offers, *CATALOG.tariffs)
@@ -64,8 +65,11 @@ def refusal(overlay: Path, text: str, name: str = "gpus/mine.yaml") -> str:
     return message
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_a_shipped_row_can_be_trusted_as_far_as_it_says(row: PriceRow):
+def test_a_shipped_row_can_be_trusted_as_far_as_it_says():
+    assert not offenders(ROWS, refuse_untrustworthy, lambda row: row.id)
+
+
+def refuse_untrustworthy(row: PriceRow) -> None:
     assert row.currency == "USD"
     assert re.search(r"\w\.\w|PyPI", row.source), "a source names a site or a package"
     assert dt.date(2025, 1, 1) <= row.as_of <= today_utc()
@@ -80,8 +84,11 @@ def test_a_shipped_row_can_be_trusted_as_far_as_it_says(row: PriceRow):
     assert known.issuperset(row.conflicts_with)
 
 
-@pytest.mark.parametrize("offer", CATALOG.offers, ids=lambda offer: offer.id)
-def test_a_shipped_offer_is_complete(offer: Offer):
+def test_a_shipped_offer_is_complete():
+    assert not offenders(CATALOG.offers, refuse_incomplete, lambda offer: offer.id)
+
+
+def refuse_incomplete(offer: Offer) -> None:
     assert offer.gpu in GPUS, "spelled as in other rows? a GPU new to all of them is added here"
     if offer.price is not None:
         assert math.isfinite(offer.usd_per_gpu_hour)

@@ -43,7 +43,7 @@ def keys(cells):
 def kill_after_cells(out, count):
     """Start the campaign and kill it with no warning once it has written `count` cells."""
     process = subprocess.Popen(command(out), cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline_s = time.monotonic() + 120
+    deadline_s = time.monotonic() + 900
     while len(cell_rows(out)) < count and process.poll() is None and time.monotonic() < deadline_s:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)

@@ -32,14 +32,21 @@ ROOT = Path(__file__).parent.parent.parent
 HEAD = b'{"format": "fluxcost-calibration", "version": 1, "cells": ['
 
 
+@pytest.mark.parametrize("inputs", [40, pytest.param(150, marks=pytest.mark.long)])
 @pytest.mark.parametrize("readers", [NAMES[:-1], NAMES[-1:]], ids=["files", "requests"])
-def test_hostile_files_and_requests_bring_out_only_named_errors(readers: tuple[str, ...]):
-    command = [sys.executable, "-m", "benchmarks.reliability.fuzz", "--unguided", "--inputs", "150"]
+def test_hostile_files_and_requests_bring_out_only_named_errors(
+    readers: tuple[str, ...], inputs: int
+):
+    command = [sys.executable, "-m", "benchmarks.reliability.fuzz", "--unguided"]
     result = subprocess.run(
-        [*command, *readers], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, "--inputs", str(inputs), *readers],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    rows = re.findall(r"^\| (.+?) \| 150 \|", result.stdout, flags=re.MULTILINE)
+    rows = re.findall(rf"^\| (.+?) \| {inputs} \|", result.stdout, flags=re.MULTILINE)
     assert rows == list(readers)
 
 

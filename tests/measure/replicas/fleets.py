@@ -9,6 +9,8 @@ from tests.measure.conftest import DATA, TINY_MODEL
 
 ROOT = Path(__file__).parent.parent.parent.parent
 SUITE = str(DATA / "tiny-scaling.yaml")
+PATIENCE_S = 900.0
+"""How long a fleet may take on a busy machine; half a minute on an idle one."""
 
 # Replicas of a test share few cores; more threads than cores would only wait for each other.
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -37,7 +37,7 @@ ENVIRONMENT = Environment(
     packages={},
     weights="synthetic (seed 0, scale 1)",
 )
-PATIENCE_S = 60.0
+PATIENCE_S = 600.0
 """A busy machine needs some; nothing here waits as long on an idle one."""
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.dashboard.test_browser import browser_of
+from tests.dashboard.test_browser import PATIENCE_MS, browser_of
 from tests.planning.report.made import asked, made
 
 CONTRAST = """() => {
@@ -27,6 +27,7 @@ def test_it_reads_on_a_phone_and_a_desk_in_both_schemes(tmp_path: Path):
     made(asked()).save(path)
     with browser_of() as browser:
         page = browser.new_context(offline=True).new_page()
+        page.set_default_timeout(PATIENCE_MS)
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
