@@ -72,8 +72,8 @@ PLACED = ["--calibration", "made.json", "--utilization", 0.6]
         (
             ["prices", "schema", "a.csv", "--provider", "aws"],
             (
-                "FILES and --provider are given with prices schema, where that has no meaning; leave "
-                "them out."
+                "FILES and --provider are given with prices schema, where that has no meaning; "
+                "leave them out."
             ),
         ),
     ],

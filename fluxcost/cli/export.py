@@ -79,8 +79,8 @@ def _what_the_hours_save(best: dict[str, Any], kept: dict[str, Any]) -> str:
         quantity(plan["total"]["value"], plan["total"]["unit"]) for plan in (best, kept)
     )
     return (
-        f"The best plan rents GPUs for some hours of the day, for {by_the_hour}. The tools cannot "
-        f"be told to, so this plan rents them around the clock, for {around_the_clock}."
+        f"The best plan rents GPUs for some hours of the day, for {by_the_hour}; these tools "
+        f"cannot, so the exported plan rents them around the clock, for {around_the_clock}."
     )
 
 

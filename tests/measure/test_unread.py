@@ -75,8 +75,8 @@ def ran(monkeypatch, *arguments: str) -> int | str | None:
         (
             [*LOADED, "server", "--queries", "offline=8"],
             (
-                "--queries is 'offline=8' and --scenario does not name that; expected one of server, "
-                "or one more --scenario."
+                "--queries is 'offline=8' and --scenario does not name that; expected one of "
+                "server, or one more --scenario."
             ),
         ),
         (
@@ -114,8 +114,8 @@ def ran(monkeypatch, *arguments: str) -> int | str | None:
         (
             ["run", "--out", "OUT"],
             (
-                "neither --suite nor --shape is given; name a suite, such as --suite generation, or "
-                "a shape, such as --shape 1024x1024x4."
+                "neither --suite nor --shape is given; name a suite, such as --suite generation, "
+                "or a shape, such as --shape 1024x1024x4."
             ),
         ),
         (
@@ -125,8 +125,8 @@ def ran(monkeypatch, *arguments: str) -> int | str | None:
         (
             [*RUN, "--dry-run", "--target-error", "2%", "--max-minutes", "3"],
             (
-                "--target-error and --max-minutes are given with --dry-run, which lists fixed cells "
-                "only; leave them out."
+                "--target-error and --max-minutes are given with --dry-run, which lists fixed "
+                "cells only; leave them out."
             ),
         ),
         (
