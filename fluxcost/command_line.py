@@ -93,9 +93,7 @@ def refuse_beside(context: typer.Context, other: str, names: Sequence[str]) -> N
         names: Parameters of the command that nobody reads beside it.
     """
     if unread := stated(context, names):
-        raise InputError(
-            f"{_given(unread)} with {other}; leave {_many(unread, 'it', 'them')} out."
-        )
+        raise InputError(f"{_given(unread)} with {other}; leave {_many(unread, 'it', 'them')} out.")
 
 
 def stated(context: typer.Context, names: Sequence[str]) -> list[str]:

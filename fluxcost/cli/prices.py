@@ -118,7 +118,8 @@ def prices(
         if table:
             show_table(table, spare=SPARE)
     if catalog.own:
-        show_text(f"Your own prices: {len(catalog.own)}; each replaces the shipped price of its id.")
+        count = len(catalog.own)
+        show_text(f"Your own prices: {count}; each replaces the shipped price of its id.")
 
 
 def _refuse_ignored(context: typer.Context, action: str | None) -> None:

@@ -47,8 +47,8 @@ ANSWERS = f"""# Answers as JSON
 
 What `--json` prints, and what the dashboard saves as JSON, is one object. Its first fields are
 `format` and `version`, which is {VERSION}; the fields of the Python result follow. The version rises
-where a field changes its meaning or goes. `fluxcost fields --json` and `fluxcost prices schema` are
-not answers: they print a JSON Schema as it is.
+where a field is removed or changes its meaning. `fluxcost fields --json` and
+`fluxcost prices schema` are not answers: they print a JSON Schema as it is.
 
 | format | given by |
 |---|---|
