@@ -46,7 +46,7 @@ records that read them; `examples/costs/` has one of each.
 ANSWERS = f"""# Answers as JSON
 
 What `--json` prints, and what the dashboard saves as JSON, is one object. Its first fields are
-`format` and `version`, which is {VERSION}; the fields of the Python result follow. The version rises
+`format` and `version`, now {VERSION}; the fields of the Python result follow. The version rises
 where a field is removed or changes its meaning. `fluxcost fields --json` and
 `fluxcost prices schema` are not answers: they print a JSON Schema as it is.
 
