@@ -33,12 +33,11 @@ import numpy as np
 
 from fluxcost.capacity.fleet import Batching
 from fluxcost.documents import write_atomically
-from fluxcost.workload import Shape
+from fluxcost.shape import Shape, parse_shape
 from measure.endpoint.client import Target, send
 from measure.endpoint.load import WARM_CALLS, call_in_turn, send_on_schedule
 from measure.endpoint.report import percentiles_of
 from measure.endpoint.schedule import drawn
-from measure.shapes import parse_shape
 
 QUEUE_LIMIT = 16
 LOADS = (0.7,)
@@ -83,7 +82,7 @@ def _measure(options: argparse.Namespace) -> None:
     from measure.stacks import recipe
 
     options.out.mkdir(parents=True, exist_ok=True)
-    shape = parse_shape("--shape", options.shape)
+    shape = parse_shape(options.shape)
     device = device_of(options.device)
     chosen = recipe(options.stack, device)
     blueprint = load_blueprint(options.model)
@@ -218,7 +217,7 @@ def _free_port() -> int:
 
 
 async def _ask(options: argparse.Namespace) -> None:
-    shape = parse_shape("--shape", options.shape)
+    shape = parse_shape(options.shape)
     target = Target(options.client)
     call_s = 1 / options.capacity
     async with target.client() as client:

@@ -36,6 +36,7 @@ def page() -> None:
         _claims(claims)
         downloads.offer(
             "audit",
+            "audit-report",
             lambda: report.to_dict() | {"counts": report.counts},
             lambda: _frame(report.claims),
             program=programs.audit(today, own),

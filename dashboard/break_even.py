@@ -76,7 +76,9 @@ def _answer(asked: Renting, images: int, today: dt.date, own: Own) -> None:
     def document() -> dict[str, Any]:
         return result.to_dict() | ({} if month is None else {"at": month.to_dict()})
 
-    downloads.offer("break-even", document, lambda: frame, charts.picture(chart), program)
+    downloads.offer(
+        "break-even", "breakeven", document, lambda: frame, charts.picture(chart), program
+    )
 
 
 def _month(month: fc.CurvePoint) -> None:

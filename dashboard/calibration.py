@@ -87,6 +87,7 @@ def _answer(asked: Question, own: Own) -> None:
     _environment(calibration)
     downloads.offer(
         "calibration",
+        "calibration-report",
         lambda: document,
         (lambda: frame) if frame is not None else None,
         charts.picture(chart) if chart is not None else None,

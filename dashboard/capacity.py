@@ -93,7 +93,7 @@ def _answer(asked: Question, today: dt.date, own: Own) -> None:
     def document() -> dict[str, Any]:
         return {name: part.to_dict() for name, part in parts.items()}
 
-    downloads.offer("capacity", document, lambda: frame, charts.picture(chart), program)
+    downloads.offer("capacity", "capacity", document, lambda: frame, charts.picture(chart), program)
 
 
 def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:

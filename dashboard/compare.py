@@ -105,6 +105,7 @@ def _answer(asked: Question, today: dt.date, own: Own) -> None:
     _tables(frame)
     downloads.offer(
         "compare",
+        "plan-comparison",
         found.to_dict,
         found.to_frame,
         charts.picture(chart) if chart is not None else None,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from fluxcost.json_answers import Kind, json_text
+
 
 def offer(
     name: str,
-    document: Callable[[], Any],
+    kind: Kind,
+    document: Callable[[], Mapping[str, Any]],
     frame: Callable[[], pd.DataFrame] | None = None,
     picture: Callable[[], bytes] | None = None,
     program: str | None = None,
@@ -22,6 +24,7 @@ def offer(
 
     Args:
         name: What the files are called.
+        kind: Of the answer.
         document: Gives the answer as plain values.
         frame: Gives the answer as a table.
         picture: Draws the chart as PNG.
@@ -30,7 +33,7 @@ def offer(
     """
 
     def text() -> str:
-        return json.dumps(document(), indent=2, ensure_ascii=False, allow_nan=False)
+        return json_text(kind, document())
 
     with st.container(horizontal=True):
         if frame is not None:

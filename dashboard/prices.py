@@ -51,7 +51,13 @@ def _draw(today: dt.date) -> None:
     frame = _offers(chosen, today) if kind == OFFERS else _tariffs(chosen, today)
     st.markdown(show.plain(_said(frame, rows, catalog)))
     _table(frame)
-    downloads.offer("prices", lambda: [row.to_dict() for row in chosen], lambda: frame)
+    rows_of = "offers" if kind == OFFERS else "tariffs"
+    downloads.offer(
+        "prices",
+        "price-rows",
+        lambda: {rows_of: [row.to_dict() for row in chosen]},
+        lambda: frame,
+    )
     _edit(chosen)
     if own.prices:
         _moved(today, own)

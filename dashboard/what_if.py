@@ -110,6 +110,7 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date, own: Own) -
     tables.ranked(frame, unit)
     downloads.offer(
         "plans",
+        "plan",
         shown.to_dict,
         shown.to_frame,
         charts.picture(chart, step=charts.ROW),

@@ -1,7 +1,8 @@
-"""The shape of a request, and its share of a mix."""
+"""The shape of a request, how command lines write it, and its share of a mix."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -61,6 +62,25 @@ class Shape:
     def __str__(self) -> str:
         given = f", {self.reference_images} references" if self.reference_images else ""
         return f"{self.width}x{self.height}, {self.steps} steps{given}"
+
+
+def parse_shape(text: str, option: str = "--shape") -> Shape:
+    """Return the shape that a command line writes as WIDTHxHEIGHTxSTEPS, such as 1024x1024x4.
+
+    Args:
+        text: Width and height in pixels, and denoising steps.
+        option: Where it was given, for the message.
+
+    Raises:
+        InputError: Not three whole numbers, or one is out of range.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})x([0-9]{1,6})x([0-9]{1,6})", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise InputError(f"{option} is {text!r}; expected WIDTHxHEIGHTxSTEPS, such as 1024x1024x4.")
+    try:
+        return Shape(*map(int, found.groups()))
+    except InputError as error:
+        raise InputError(f"{option} is {text}: {error}") from None
 
 
 def _checked_side(value: object) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
 
 import typer
-from typer.exceptions import Abort, TyperException
 
-from fluxcost.errors import FluxcostError
-from fluxcost.version import version
+from fluxcost.command_line import BAD_INPUT, Version, fail, run_program
 from measure.commands.check import check
 from measure.commands.cold_start import cold_start
 from measure.commands.compare import compare
@@ -67,20 +64,8 @@ for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
-    if asked:
-        typer.echo(f"fluxcost {version()}")
-        raise typer.Exit
-
-
 @app.callback()
-def options(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
-    ] = False,
-) -> None:
+def options(*, version: Version = False) -> None:
     """Time real image generation and write calibrations."""
 
 
@@ -91,21 +76,9 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = app(sys.argv[1:] or ["--help"], prog_name=PROGRAM, standalone_mode=False)
-    except FluxcostError as error:
-        return _fail(str(error))
-    except TyperException as error:
-        return _fail(" ".join(error.format_message().split()))
-    except (Abort, KeyboardInterrupt):
-        return _fail("interrupted.")
+        return run_program(app, sys.argv[1:], command=PROGRAM, name="measure", failed=BAD_INPUT)
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise  # a fault of ours
-        extra = EXTRAS[error.name]
-        return _fail(f"{error.name} is not installed; pip install 'fluxcost[{extra}]'.")
-    return code if isinstance(code, int) else 0
-
-
-def _fail(message: str) -> int:
-    typer.echo(f"measure: {message}", err=True)
-    return 2
+        missing = f"{error.name} is not installed; pip install 'fluxcost[{EXTRAS[error.name]}]'."
+        return fail("measure", missing, BAD_INPUT)

@@ -24,7 +24,7 @@ from measure.journal import SYNTHETIC, Header, Journal
 from measure.stacks import Recipe, recipe
 from measure.starts.command import append
 from measure.starts.probe import CALLS, Asked, measure_cold_start, weights_on_disk
-from measure.suites import load_suite
+from measure.suites import Quadruple, asked_suites
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Request:
     usd_per_hour: float | None
     dry_run: bool
     goal: Goal | None = None
+    cells: tuple[Quadruple, ...] = ()
 
 
 def execute(request: Request, console: Console) -> None:
@@ -51,9 +52,14 @@ def execute(request: Request, console: Console) -> None:
         InputError: A suite, model, stack or device that does not exist, or a journal of another.
         MeasurementError: The GPU is not idle, or the weights do not behave.
     """
-    plan = Plan(tuple(load_suite(name) for name in request.suites), request.seed)
+    plan = Plan(asked_suites(request.suites, request.cells), request.seed)
     if scaling := [suite.name for suite in plan.suites if suite.scaling]:
         raise InputError(f"suite {scaling[0]} times several GPUs; add --gpus, such as --gpus 1,2.")
+    if request.dry_run and SUITE in {suite.name for suite in plan.suites}:
+        raise InputError(
+            f"suite {SUITE} chooses its cells while it runs, so --dry-run cannot list them; leave "
+            "one of the two out."
+        )
     if request.goal is None and SUITE in {suite.name for suite in plan.suites}:
         raise InputError(
             f"suite {SUITE} chooses its cells; add --target-error, such as --target-error 2%."

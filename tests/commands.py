@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from fluxcost.cli.app import run
+from fluxcost.json_answers import SOURCES
 from tests.synthetic import make_calibration
 
 OFFER = {
@@ -71,7 +72,15 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 def shown_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
-    return json.loads(shown(capsys, *arguments, "--json"))
+    """Return what a command answers, after its format and version are checked and taken off."""
+    answer = json.loads(shown(capsys, *arguments, "--json"))
+    assert list(answer)[:2] == ["format", "version"]
+    kind = answer.pop("format").removeprefix("fluxcost-")
+    _, command, *details = {str(each): source for each, source in SOURCES.items()}[kind].split()
+    assert answer.pop("version") == 1
+    assert command == arguments[0]
+    assert not details or set(details) & set(map(str, arguments))
+    return answer
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 2) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import fluxcost as fc
-from fluxcost.cli import app, simulating
+from fluxcost.cli import app, simulate
 from fluxcost.economics.volume import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.evidence.scenarios.made import made
@@ -26,7 +26,7 @@ def files(tmp_path: Path) -> Files:
 def test_latency_is_the_estimate(capsys, files: Files, statistic: Any):
     fitted = fc.fit(fc.load_calibration(files.calibration))
     arguments = ["--calibration", files.calibration, "--batch", 2, "--statistic", statistic]
-    shape = ["--width", 1024, "--height", 1024, "--steps", 4]
+    shape = ["--shape", "1024x1024x4"]
     expected = fitted.latency(SHAPE, batch=2, statistic=statistic).to_dict()
     assert shown_json(capsys, "latency", *arguments, *shape) == expected
     assert set(expected) == {"value", "low", "high", "level", "unit", "source", "evidence"}
@@ -195,7 +195,7 @@ def test_simulate_takes_every_rule_of_a_fleet(capsys, files: Files):
 
 
 def test_simulate_has_the_defaults_of_the_python_function():
-    command = inspect.signature(simulating.simulate).parameters
+    command = inspect.signature(simulate.simulate).parameters
     function = inspect.signature(fc.simulate).parameters
     for name in ("requests", "replications", "seed"):
         assert command[name].default == function[name].default

@@ -39,6 +39,6 @@ def test_the_hours_that_no_tool_rents_by_are_told(capsys, tmp_path: Path):
     plans = json.loads(shown(capsys, "plan", EXAMPLE, "--json"))["plans"]
     best = next(plan for plan in plans if plan["mode"] == "scheduled")
     (told,) = more
-    assert f"by the hours of the day, for ${best['total']['value']:,.2f}/month; " in told
+    assert f"for some hours of the day, for ${best['total']['value']:,.2f}/month; " in told
     named = ["--option", "lambda/h100-sxm-2x"]
     assert len(shown(capsys, *ask, *named).splitlines()) == 1

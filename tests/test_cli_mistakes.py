@@ -20,9 +20,22 @@ def files(tmp_path: Path) -> Files:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--width", 1000], "width is 1000; expected a multiple of 16 pixels; use 992."),
-        (["--width", 0], "width is 0; expected a whole number from 16 to 8192."),
-        (["--steps", 0], "steps is 0; expected a whole number from 1 to 1000."),
+        (
+            ["--shape", "1000x1024x4"],
+            "--shape is 1000x1024x4: width is 1000; expected a multiple of 16 pixels; use 992.",
+        ),
+        (
+            ["--shape", "0x1024x4"],
+            "--shape is 0x1024x4: width is 0; expected a whole number from 16 to 8192.",
+        ),
+        (
+            ["--shape", "1024x1024x0"],
+            "--shape is 1024x1024x0: steps is 0; expected a whole number from 1 to 1000.",
+        ),
+        (
+            ["--shape", "1024x1024"],
+            "--shape is '1024x1024'; expected WIDTHxHEIGHTxSTEPS, such as 1024x1024x4.",
+        ),
     ],
 )
 def test_a_shape_out_of_range_is_refused(capsys, files: Files, options: list[Any], message: str):
@@ -33,7 +46,7 @@ def test_a_shape_out_of_range_is_refused(capsys, files: Files, options: list[Any
     ("arguments", "start"),
     [
         (["latency"], "Missing option '--calibration'."),
-        (["latency", "--width", "wide"], "Invalid value for '--width'"),
+        (["latency", "--batch", "wide"], "Invalid value for '--batch'"),
         (
             ["latency", "--calibration", "x", "--statistic", "p12"],
             "Invalid value for '--statistic'",
@@ -204,7 +217,7 @@ def test_an_edited_calibration_is_refused(capsys, files: Files):
 
 def test_what_nobody_measured_is_no_input_error(capsys):
     message = refused(
-        capsys, "latency", "--width", 512, "--height", 512, "--batch", 7,
+        capsys, "latency", "--shape", "512x512x4", "--batch", 7,
         "--calibration", "published/h100-sxm/flux2-klein-4b/diffusers-bf16", code=1,
     )  # fmt: skip
     assert "512x512, 4 steps" in message
@@ -245,8 +258,8 @@ def test_the_installed_program_fails_without_a_traceback(tmp_path: Path):
         (
             ["cost", "--calibration", "made.json", "--utilization", 0.6],
             (
-                "neither an offer nor a machine is given; add --offer of what is rented, or "
-                "--extras with the machine that is yours."
+                "neither --offer nor a machine is given; add --offer for a rented GPU, or --extras "
+                "with a file that states a machine you own."
             ),
         ),
         (

@@ -17,75 +17,63 @@ PLACED = ["--calibration", "made.json", "--utilization", 0.6]
     ("arguments", "message"),
     [
         (
-            ["cost", *PLACED, "--mix", "shop.yaml", "--width", 1024],
-            (
-                "--width is given beside --mix, whose file states the shapes; leave it out, or ask"
-                " apart."
-            ),
-        ),
-        (
-            ["cost", *PLACED, "--mix", "shop.yaml", "--steps", 8, "--height", 512],
-            (
-                "--height and --steps are given beside --mix, whose file states the shapes; leave "
-                "them out, or ask apart."
-            ),
+            ["cost", *PLACED, "--mix", "shop.yaml", "--shape", "1024x1024x4"],
+            "--shape is given with --mix, whose file states the shapes; leave it out.",
         ),
         (
             ["cost", *PLACED, "--prices", "mine"],
             (
-                "--prices is given without --offer and read only beside it; add --offer, or leave "
-                "it out."
+                "--prices is given without --offer and only used with it; add --offer, or leave it "
+                "out."
             ),
         ),
         (
             ["plan", "shop.yaml", "--idle-by", "use"],
             (
-                "--idle-by is given without --shared and read only beside it; add --shared, or "
+                "--idle-by is given without --shared and only used with it; add --shared, or "
                 "leave it out."
             ),
         ),
         (
             ["plan", "shop.yaml", "--shared", "--quality", "mine"],
-            "--quality is given beside --shared; leave it out, or ask apart.",
+            "--quality is given with --shared; leave it out.",
         ),
         (
             ["plan", "shop.yaml", "--replay", "plan.json", "--seed", 1],
-            "WORKLOAD and --seed are given beside --replay; leave them out, or ask apart.",
+            "WORKLOAD and --seed are given with --replay; leave them out.",
         ),
         (
             ["plan", "shop.yaml", "--stacks-on", "shop/h200", "--top", 3],
-            "--top is given beside --stacks-on; leave it out, or ask apart.",
+            "--top is given with --stacks-on; leave it out.",
         ),
         (
             ["plan", "shop.yaml", "--gpus", 2, "--top", 3],
-            "--top is given beside --gpus; leave it out, or ask apart.",
+            "--top is given with --gpus; leave it out.",
+        ),
+        (
+            ["plan", "shop.yaml", "--analytic", "--seed", 0],
+            "--seed is given with --analytic; leave it out.",
         ),
         (
             ["export", "shop.yaml", "--to", "ray-serve", "--out", "x", "--image", "mine"],
-            (
-                "--image is given beside --to ray-serve, whose cluster has its own image; leave it"
-                " out, or ask apart."
-            ),
+            "--image is given with --to ray-serve, whose cluster has its own image; leave it out.",
         ),
         (
             ["prices", "--out", "mine"],
             (
-                "--out is given without import or refresh and read only beside it; add import or "
+                "--out is given without import or refresh and only used with it; add import or "
                 "refresh, or leave it out."
             ),
         ),
         (
             ["prices", "import", "a.csv", "--gpu", "h100-sxm"],
-            (
-                "--gpu is given beside prices import, which does not read that; leave it out, or "
-                "ask apart."
-            ),
+            "--gpu is given with prices import, where that has no meaning; leave it out.",
         ),
         (
             ["prices", "schema", "a.csv", "--provider", "aws"],
             (
-                "FILES and --provider are given beside prices schema, which does not read that; "
-                "leave them out, or ask apart."
+                "FILES and --provider are given with prices schema, where that has no meaning; "
+                "leave them out."
             ),
         ),
     ],
@@ -98,10 +86,10 @@ def test_an_option_that_nobody_reads_is_refused(capsys, arguments: list[Any], me
     ("options", "start"),
     [
         (["--cut-short", "retried"], "--cut-short is given without --hours-between-failures and"),
-        (["--max-wait", 0.2], "--max-wait is given without --max-batch over 1 and read only"),
+        (["--max-wait", 0.2], "--max-wait is given without --max-batch over 1 and only used"),
         (
             ["--cold-start", 9, "--compile-cache", "shipped", "--idle-timeout", 60],
-            "--compile-cache is given beside --cold-start, which states what it is for; leave it",
+            "--compile-cache is given with --cold-start, which states the whole start; leave it",
         ),
     ],
 )

@@ -10,8 +10,9 @@ PACKAGE = Path(__file__).parent.parent / "fluxcost"
 ROOMS = [
     "text",
     "errors",
-    "stated",
     "version",
+    "command_line",
+    "json_answers",
     "units",
     "counts",
     "estimate",

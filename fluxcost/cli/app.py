@@ -1,38 +1,36 @@
-"""The commands joined into one program, and the one place where errors become exit codes."""
+"""The commands joined into one program."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
-from typer.exceptions import Abort, TyperException
 
 from fluxcost.cli import (
     audit,
-    billing,
+    bill,
+    breakeven,
+    calibrations,
+    cost,
     dashboard,
-    exporting,
+    diff,
+    export,
     fields,
-    lists,
-    money,
-    plans,
+    latency,
+    plan,
+    prices,
     quality,
-    reconciling,
-    risk,
-    simulating,
-    timing,
-    transferring,
-    truth,
+    reconcile,
+    sensitivity,
+    simulate,
+    transfer,
+    validate,
 )
-from fluxcost.errors import FluxcostError, InputError
-from fluxcost.version import version
+from fluxcost.command_line import Version, run_program
 
-OK = 0
 NO_ANSWER = 1
-"""The question is fine; nothing measured, priced or feasible answers it."""
-BAD_INPUT = 2
+"""Exit code where the question is good, but nothing measured, priced or feasible answers it."""
 
 app = typer.Typer(
     name="fluxcost",
@@ -42,42 +40,30 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    timing.latency,
-    transferring.transfer,
-    money.cost,
-    billing.bill,
-    money.breakeven,
-    plans.plan,
-    exporting.export,
-    simulating.simulate,
-    risk.sensitivity,
-    risk.diff,
-    reconciling.reconcile,
-    lists.prices,
-    lists.calibrations,
+    latency.latency,
+    transfer.transfer,
+    cost.cost,
+    bill.bill,
+    breakeven.breakeven,
+    plan.plan,
+    export.export,
+    simulate.simulate,
+    sensitivity.sensitivity,
+    diff.diff,
+    reconcile.reconcile,
+    prices.prices,
+    calibrations.calibrations,
     quality.quality,
     fields.fields,
-    truth.validate,
+    validate.validate,
     audit.audit,
     dashboard.dashboard,
 ):
     app.command()(command)
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
-    if asked:
-        print(f"fluxcost {version()}")
-        raise typer.Exit
-
-
 @app.callback()
-def options(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
-    ] = False,
-) -> None:
+def options(*, version: Version = False) -> None:
     """What a generated image costs and how many GPUs to rent, from real measurements."""
 
 
@@ -88,20 +74,4 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a user's mistake is one sentence on stderr."""
-    try:
-        app(list(arguments) or ["--help"], prog_name="fluxcost", standalone_mode=False)
-    except InputError as error:
-        return _fail(str(error), BAD_INPUT)
-    except FluxcostError as error:
-        return _fail(str(error), NO_ANSWER)
-    except TyperException as error:
-        return _fail(error.format_message(), BAD_INPUT)
-    except (Abort, KeyboardInterrupt):
-        return _fail("interrupted.", NO_ANSWER)
-    return OK
-
-
-def _fail(message: str, code: int) -> int:
-    sentence = " ".join(message.split())
-    print(f"fluxcost: {sentence}", file=sys.stderr)
-    return code
+    return run_program(app, arguments, command="fluxcost", name="fluxcost", failed=NO_ANSWER)

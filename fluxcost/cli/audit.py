@@ -18,15 +18,15 @@ MARKS = {Outcome.AGREES: "yes", Outcome.DISAGREES: "no", Outcome.NO_ANSWER: "?"}
 def audit(
     *,
     file: Annotated[
-        Path | None, typer.Argument(help="An audit file; the one shipped unless given.")
+        Path | None, typer.Argument(help="An audit file; default: the one that ships.")
     ] = None,
     prices: options.Prices = None,
     json: options.Json = False,
 ) -> None:
-    """Claims of a published benchmark, recomputed."""
+    """Recompute the claims of a published benchmark."""
     report = fc.audit(file, fc.load_catalog(prices))
     if json:
-        show_json(report.to_dict() | {"counts": report.counts})
+        show_json("audit-report", report.to_dict() | {"counts": report.counts})
         return
     show_text(f"{report.source}, measured on {report.gpu}; prices as of {report.today}")
     show_table([_row(claim) for claim in report.claims])

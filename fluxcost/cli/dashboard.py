@@ -36,11 +36,11 @@ def dashboard(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 accepts other machines.")
     ] = "localhost",
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """What if, break-even, capacity, prices and more in a browser."""
+    """Open the dashboard in a browser: what-if, break-even, capacity, prices and more."""
     if importlib.util.find_spec("streamlit") is None:
         raise InputError(
             "dashboard needs streamlit, which is not installed; pip install 'fluxcost[dashboard]'."

@@ -1,4 +1,4 @@
-"""What may stand in a workload file: `fluxcost fields`."""
+"""The fields of a workload file: `fluxcost fields`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fluxcost.cli import options
-from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.cli.output import show_schema, show_table, show_text
 from fluxcost.workload import FORMAT, VERSION, Workload
 
 Schema = Mapping[str, Any]
@@ -14,10 +14,10 @@ Parts = Mapping[str, Schema]
 
 
 def fields(*, json: options.Json = False) -> None:
-    """Fields of a workload file, and what each means; with --json its JSON Schema."""
+    """Fields of a workload file and their meaning; with --json, its JSON Schema."""
     schema = Workload.model_json_schema()
     if json:
-        show_json(schema)
+        show_schema(schema)
         return
     show_table(list(_rows(schema, schema["$defs"], "")))
     show_text(f"A workload's first lines are `format: {FORMAT}` and `version: {VERSION}`.")

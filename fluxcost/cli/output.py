@@ -12,6 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from fluxcost.json_answers import Kind, json_text
+
 PIPED_WIDTH = 220
 """Columns where no terminal says its own: wide enough that no cell is folded."""
 
@@ -22,9 +24,14 @@ MOST_LINES = 2
 """Lines a row may take before a column that can be spared is left out."""
 
 
-def show_json(document: Mapping[str, Any]) -> None:
-    """Print one JSON object."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def show_json(kind: Kind, answer: Mapping[str, Any]) -> None:
+    """Print an answer as one JSON object."""
+    sys.stdout.write(json_text(kind, answer) + "\n")
+
+
+def show_schema(schema: Mapping[str, Any]) -> None:
+    """Print a JSON Schema as it is: its own format, which editors read."""
+    sys.stdout.write(json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def show_text(text: str) -> None:

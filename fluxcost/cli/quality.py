@@ -1,4 +1,4 @@
-"""How good pictures are: `fluxcost quality`."""
+"""How good a model's images are: `fluxcost quality`."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from fluxcost.performance.quality.metrics import MEANINGS
 
 Records = Annotated[
     list[str] | None,
-    typer.Option("--quality", help="Quality record or folder of them, beside the shipped ones."),
+    typer.Option(
+        "--quality", help="Quality record, or folder of records, in addition to those that ship."
+    ),
 ]
 
 
 def quality(
     record: Annotated[
-        str | None, typer.Argument(help="Name or file of a record; every shipped one unless given.")
+        str | None, typer.Argument(help="Name or file of a record; default: all that ship.")
     ] = None,
     *,
     json: options.Json = False,
 ) -> None:
-    """What is recorded of how good models' pictures are."""
+    """Recorded image quality of models, metric by metric."""
     records = (fc.load_quality(record),) if record is not None else fc.shipped_qualities()
     if json:
-        show_json({"records": [_document(each) for each in records]})
+        show_json("quality-list", {"records": [_document(each) for each in records]})
         return
     for each in records:
         show_text(f"{each.model}, {each.source}: {each.reference or 'python -m measure quality'}")

@@ -6,22 +6,23 @@ from typing import Annotated
 
 import typer
 
-from measure.commands import options
-from measure.commands.output import OUT
+from measure.commands import shared
+from measure.commands.shared import OUT
 
 
 def check(
     calibration: Annotated[
-        str | None, typer.Option(help="Alias or file; default: shipped for this GPU and stack.")
+        str | None,
+        typer.Option(help="Alias or path; default: the one that ships for this GPU and stack."),
     ] = None,
-    model: options.Model = options.MODEL,
-    stack: options.Stack = options.STACK,
-    weights: options.Weights = None,
-    device: options.Device = "cuda",
-    cells: Annotated[int, typer.Option(help="How many cells to measure again.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of weights and latents.")] = 0,
+    model: shared.Model = shared.MODEL,
+    stack: shared.Stack = shared.STACK,
+    weights: shared.Weights = None,
+    device: shared.Device = "cuda",
+    cells: Annotated[int, typer.Option(help="Number of cells to measure again.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of weights and latents.")] = 0,
 ) -> None:
-    """Measure a few cells again: does the calibration hold here? Exit code 0 if so, 1 if not."""
+    """Measure a few cells again. Exit code 0 if the calibration holds on this machine, else 1."""
     from measure.check.run import CheckRequest
     from measure.check.run import check as run_check
 

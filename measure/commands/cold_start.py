@@ -7,36 +7,38 @@ from typing import Annotated
 
 import typer
 
-from measure.commands import options
-from measure.commands.output import OUT
+from measure.commands import shared
+from measure.commands.shared import OUT
 
 
 def cold_start(
     *,
-    stack: Annotated[list[str], typer.Option(help="Optimization stack; may be repeated.")],
-    out: Annotated[Path, typer.Option(help="Folder of one journal a stack.")],
+    stack: Annotated[list[str], typer.Option(help="Optimization stack; repeatable.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to, one journal per stack.")],
     shape: Annotated[
         list[str] | None,
-        typer.Option(help="WIDTHxHEIGHTxSTEPS, in the order called; repeatable; 1024x1024x4."),
+        typer.Option(
+            help="WIDTHxHEIGHTxSTEPS, called in the order given; repeatable; default: 1024x1024x4."
+        ),
     ] = None,
-    calls: Annotated[int, typer.Option(min=1, help="Calls of each shape.")] = 6,
-    model: options.Model = options.MODEL,
+    calls: Annotated[int, typer.Option(min=1, help="Calls of each shape in each process.")] = 6,
+    model: shared.Model = shared.MODEL,
     weights: Annotated[
         str | None, typer.Option(help="Checkpoint folder; default: synthetic weights.")
     ] = None,
-    device: options.Device = "cuda",
-    seed: Annotated[int, typer.Option(help="Of weights and latents.")] = 0,
+    device: shared.Device = "cuda",
+    seed: Annotated[int, typer.Option(help="Seed of weights and latents.")] = 0,
     scratch: Annotated[
-        Path | None, typer.Option(help="Folder for weights and compile cache; default OUT.")
+        Path | None, typer.Option(help="Folder for weights and compile cache; default: OUT.")
     ] = None,
 ) -> None:
-    """Time fresh processes from nothing to their first images, compile cache empty and filled."""
+    """Time cold starts: fresh processes to their first images, compile cache empty and filled."""
+    from fluxcost.shape import parse_shape
     from measure.runner import device_of
-    from measure.shapes import parse_shape
     from measure.starts.command import execute
     from measure.starts.probe import Asked
 
-    shapes = [parse_shape("--shape", each) for each in shape or ("1024x1024x4",)]
+    shapes = [parse_shape(each) for each in shape or (shared.SHAPE,)]
     asked = Asked(
         model=model,
         stack=stack[0],

@@ -7,17 +7,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from measure.commands.output import OUT
+from measure.commands.shared import OUT
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="Alias or file of the record compared with.")],
-    second: Annotated[str, typer.Argument(help="Alias or file of the record compared.")],
+    first: Annotated[str, typer.Argument(help="Alias or path of the record to compare with.")],
+    second: Annotated[str, typer.Argument(help="Alias or path of the record to compare.")],
     across: Annotated[
-        list[str] | None, typer.Option(help="A field whose difference is the point; repeatable.")
+        list[str] | None,
+        typer.Option(help="A field that may differ, since its effect is compared; repeatable."),
     ] = None,
 ) -> None:
-    """Compare two records cell by cell: how many times faster, and is it more than noise?"""
+    """Compare two records cell by cell: ratio of latencies, and whether it exceeds the noise."""
     from fluxcost.performance.library import load_calibration
     from measure.compare import compare as ratios
     from measure.compare import verdict

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from measure.commands import options
-from measure.commands.output import OUT
+from measure.commands import shared
+from measure.commands.shared import OUT
 
 
 def merge(
     files: Annotated[list[Path], typer.Argument(help="Calibrations (.json) or journals (.jsonl).")],
-    out: options.NewFile,
+    out: shared.NewFile,
 ) -> None:
-    """Join campaigns of one GPU type, model and stack, each cell with its run."""
+    """Merge campaigns of one GPU type, model and stack into one calibration."""
     from measure.merge import differences
     from measure.merge import merge as join
 

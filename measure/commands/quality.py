@@ -9,39 +9,40 @@ import typer
 from rich.table import Table
 
 from fluxcost.errors import InputError
-from measure.commands import options
-from measure.commands.output import OUT
+from measure.commands import shared
+from measure.commands.shared import OUT
 
 
 def quality(
     *,
     suite: Annotated[str, typer.Option(help="clip, lpips, steps or binding.")],
-    out: Annotated[Path, typer.Option(help="Folder of pictures, journal and record.")],
+    out: Annotated[Path, typer.Option(help="Folder to write images, journal and record to.")],
     weights: Annotated[
         str | None, typer.Option(help="Trained checkpoint: folder or hub name.")
     ] = None,
     clip: Annotated[
-        str | None, typer.Option(help="CLIP that judges clip, steps and binding: folder or name.")
+        str | None,
+        typer.Option(help="CLIP model for suites clip, steps and binding: folder or hub name."),
     ] = None,
     lpips: Annotated[
-        str | None, typer.Option(help="Folder of the network that judges lpips.")
+        str | None, typer.Option(help="Folder of the LPIPS network, for suite lpips.")
     ] = None,
-    model: options.Model = options.MODEL,
-    stack: options.Stack = options.STACK,
-    device: options.Device = "cuda",
-    seed: Annotated[int, typer.Option(help="Of the first picture of each prompt.")] = 0,
-    size: Annotated[str, typer.Option(help="Width x height, pixels.")] = "1024x1024",
+    model: shared.Model = shared.MODEL,
+    stack: shared.Stack = shared.STACK,
+    device: shared.Device = "cuda",
+    seed: Annotated[int, typer.Option(help="Seed of the first image of each prompt.")] = 0,
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the images, pixels.")] = "1024x1024",
     seeds: Annotated[
-        int | None, typer.Option(help="Pictures of a prompt; default: the suite's.")
+        int | None, typer.Option(help="Images of each prompt; default: the suite's.")
     ] = None,
     steps: Annotated[
         str | None, typer.Option(help="Step counts, such as 2,4,8; default: the suite's.")
     ] = None,
     prompts: Annotated[
-        str | None, typer.Option(help="Prompt set or YAML of your own; default: the suite's.")
+        str | None, typer.Option(help="Prompt set or your own YAML file; default: the suite's.")
     ] = None,
 ) -> None:
-    """Draw pictures from a checkpoint and score them; resumes after a kill."""
+    """Make images with a checkpoint and score them; the same command resumes after a kill."""
     from fluxcost.performance.quality.figures import figures
     from measure.quality.run import QualityRequest, execute
 
@@ -87,9 +88,9 @@ def _refuse_another_judge(suite: str, judges: dict[str, str | None]) -> None:
 def _size(text: str) -> tuple[int, int]:
     from fluxcost.workload import Shape
 
-    sides = text.split("x")
+    sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        raise InputError(f"--size is {text!r}; expected width x height, such as 1024x1024.")
+        raise InputError(f"--size is {text!r}; expected WIDTHxHEIGHT, such as 1024x1024.")
     shape = Shape(int(sides[0]), int(sides[1]), steps=1)
     return shape.width, shape.height
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from measure.commands.output import OUT
+from measure.commands.shared import OUT
 
 
 def report(file: Annotated[Path, typer.Argument(help="Calibration JSON.")]) -> None:

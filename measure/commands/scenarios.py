@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fluxcost.command_line import refuse_without
 from fluxcost.errors import InputError
-from fluxcost.stated import refuse_without
-from measure.commands import options
-from measure.commands.output import OUT
+from measure.commands import shared
+from measure.commands.shared import OUT
 
 
 def scenarios(
@@ -18,52 +18,61 @@ def scenarios(
     *,
     scenario: Annotated[
         list[str],
-        typer.Option(help="load, single-stream, multi-stream, server or offline; may be repeated."),
+        typer.Option(help="load, single-stream, multi-stream, server or offline; repeatable."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the record.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the record to.")],
     config: Annotated[
         list[str] | None,
-        typer.Option(help="standard (1024x1024) or fast (512x512, the default); repeatable."),
+        typer.Option(help="standard (1024x1024x4) or fast (512x512x4, the default); repeatable."),
     ] = None,
-    model: options.Model = options.MODEL,
-    stack: options.Stack = options.STACK,
-    weights: options.Weights = None,
-    device: options.Device = "cuda",
-    seed: Annotated[int, typer.Option(help="Of weights, latents and arrivals.")] = 0,
-    max_batch: Annotated[int, typer.Option(help="Most images made in one call.")] = 4,
+    model: shared.Model = shared.MODEL,
+    stack: shared.Stack = shared.STACK,
+    weights: shared.Weights = None,
+    device: shared.Device = "cuda",
+    seed: Annotated[int, typer.Option(help="Seed of weights, latents and arrivals.")] = 0,
+    max_batch: Annotated[int, typer.Option(help="Most images in one call.")] = 4,
     max_wait: Annotated[
-        float, typer.Option(help="Seconds an image is held back for company.")
+        float, typer.Option(help="Longest an image waits for its batch to fill, seconds.")
     ] = 0.0,
     batch_sizes: Annotated[
         str | None,
         typer.Option(
-            help="Sizes calls are filled up to; default: every size, or 1,2,4,... where compiled."
+            help="Batch sizes that are made, such as 1,2,4: a call is padded to the next. Default: "
+            "every size, or powers of two where the stack compiles each."
         ),
     ] = None,
     loads: Annotated[
-        str, typer.Option(help="Of the load scenario: rates over what the replica can do.")
+        str,
+        typer.Option(
+            help="With --scenario load: arrival rates as shares of the replica's capacity."
+        ),
     ] = "0.5,0.7,0.85,0.95,1.1",
-    seconds: Annotated[float, typer.Option(help="Of arrivals in each of its runs.")] = 18.0,
+    seconds: Annotated[
+        float, typer.Option(help="With --scenario load: seconds of arrivals in each run.")
+    ] = 18.0,
     warm_calls: Annotated[
-        int, typer.Option(help="Timed calls of each size, before and after the loads.")
+        int, typer.Option(help="Timed calls of each batch size, before and after the loads.")
     ] = 12,
     queries: Annotated[
         list[str] | None,
-        typer.Option(help="SCENARIO=N: least queries of that scenario; repeatable."),
+        typer.Option(help="SCENARIO=N: least queries of a LoadGen scenario; repeatable."),
     ] = None,
-    min_seconds: Annotated[float, typer.Option(help="Least seconds of a LoadGen run.")] = 5.0,
+    min_seconds: Annotated[float, typer.Option(help="Shortest LoadGen run, seconds.")] = 5.0,
     p99_within: Annotated[
         float | None,
-        typer.Option(help="Seconds the server's p99 must hold; default: the config's."),
+        typer.Option(
+            help="Bound of the server scenario's p99 latency, seconds; default: that of --config."
+        ),
     ] = None,
     logs: Annotated[
         Path | None, typer.Option(help="Folder for LoadGen's own logs; default: not kept.")
     ] = None,
-    size: Annotated[
-        str | None, typer.Option(help="WIDTHxHEIGHTxSTEPS in place of the configuration's.")
+    shape: Annotated[
+        str | None,
+        typer.Option(help="WIDTHxHEIGHTxSTEPS; default: the configuration's, see --config."),
     ] = None,
 ) -> None:
-    """Load one replica: MLPerf-style by LoadGen, or at stated loads; keeps every image's times."""
+    """Time one replica under load: MLPerf-style with LoadGen, or at stated arrival rates."""
     from fluxcost.capacity.fleet import Batching
     from measure.scenarios.configs import config_of, scenario_of
     from measure.scenarios.runner import ScenarioRequest, execute, loads_of
@@ -76,7 +85,7 @@ def scenarios(
     names = dict.fromkeys(config or ["fast"])
     request = ScenarioRequest(
         scenarios=tuple(dict.fromkeys(scenario_of(each) for each in scenario)),
-        configs=tuple(config_of(each, size, queries or (), p99_within) for each in names),
+        configs=tuple(config_of(each, shape, queries or (), p99_within) for each in names),
         out=out,
         logs=logs,
         model=model,
@@ -101,13 +110,13 @@ def _refuse_unread(context: typer.Context, scenario: list[str]) -> None:
         refuse_without(context, "--scenario server", ("p99_within",))
     if set(scenario) == {"load"}:
         refuse_without(
-            context, "a scenario of LoadGen's, such as server", ("queries", "min_seconds", "logs")
+            context, "a LoadGen scenario (such as server)", ("queries", "min_seconds", "logs")
         )
     for each in context.params["queries"] or ():
         if each.partition("=")[0] not in scenario:
             raise InputError(
-                f"--queries is {each!r} and that is no scenario asked for; expected one of "
-                f"{', '.join(scenario)}, or --scenario beside it."
+                f"--queries is {each!r} and --scenario does not name that; expected one of "
+                f"{', '.join(scenario)}, or one more --scenario."
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from measure.commands.output import OUT
+from measure.commands.shared import OUT
 
 
 def suites() -> None:

@@ -21,12 +21,11 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.measured.cell import Cell
 from fluxcost.performance.measured.identity import GpuIdentity, Stack
 from fluxcost.performance.measured.run import Environment, Run
-from fluxcost.workload import Shape
+from fluxcost.shape import Shape, parse_shape
 from measure.endpoint.client import Reply, Target, read_about
 from measure.endpoint.load import WARM_CALLS, Sent, call_in_turn, send_on_schedule
 from measure.endpoint.report import print_loads, print_reasons
 from measure.endpoint.schedule import Schedule, drawn, replayed
-from measure.shapes import parse_shape
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def measure_endpoint(request: EndpointRequest, console: Console) -> None:
     if request.out.exists():
         raise InputError(f"{request.out} exists; choose another name or remove it first.")
     refuse_unwritable(request.out)
-    shapes = tuple(parse_shape("--shape", each) for each in request.shapes)
+    shapes = tuple(parse_shape(each) for each in request.shapes)
     schedules = _schedules(request, shapes)
     calibration = asyncio.run(_measure(request, shapes, schedules, console))
     calibration.save(request.out)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fluxcost.errors import InputError
 from fluxcost.performance.calibration import Calibration
-from fluxcost.workload import Shape
+from fluxcost.shape import Shape
 from measure.importers.aiperf import read_aiperf
 from measure.importers.calls_csv import read_calls
 from measure.importers.record import Ran
@@ -27,8 +27,7 @@ class Tool(StrEnum):
 class Told:
     """What the command line says of the requests; None where the file is to say it."""
 
-    width: int | None = None
-    height: int | None = None
+    shape: Shape | None = None
     steps: int | None = None
 
 
@@ -41,16 +40,15 @@ def read_timings(tool: Tool, path: Path, ran: Ran, told: Told) -> Calibration:
         DocumentError: The file cannot be read or is of another structure.
         UnknownNameError: No such model.
     """
-    size = (told.width, told.height)
     if tool is Tool.SGLANG:
-        if told.width is None or told.height is None or told.steps is None:
+        if told.shape is None or told.steps is not None:
             raise InputError(
-                "--from sglang needs --width, --height and --steps: the file does not say what its "
-                "requests asked for."
+                "--from sglang needs --shape and no --steps, such as --shape 1024x1024x4: the file "
+                "does not say what its requests asked for."
             )
-        return read_sglang(path, ran, Shape(told.width, told.height, told.steps))
-    if size != (None, None):
-        raise InputError(f"--from {tool} takes no --width and --height: its file says the size.")
+        return read_sglang(path, ran, told.shape)
+    if told.shape is not None:
+        raise InputError(f"--from {tool} takes no --shape: its file says the size.")
     if tool is Tool.AIPERF:
         return read_aiperf(path, ran, steps=told.steps)
     if told.steps is not None:

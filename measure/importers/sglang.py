@@ -86,6 +86,6 @@ def _refuse_what_cannot_be_trusted(path: Path, figures: _Figures) -> None:
     if abs(figures.latency_mean - figures.latency_median) > UNLIKE * figures.latency_median:
         raise InputError(
             f"{path}: latency_mean is {figures.latency_mean:g} s and latency_median "
-            f"{figures.latency_median:g} s; expected them within {UNLIKE:.0%}: give --width and "
-            "--height, so that all requests are alike, and warm the server up first."
+            f"{figures.latency_median:g} s; expected them within {UNLIKE:.0%}: run it again "
+            "with one size for all requests, and warm the server up first."
         )

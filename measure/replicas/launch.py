@@ -19,7 +19,7 @@ from measure.errors import MeasurementError
 from measure.replicas.progress import Progress
 from measure.replicas.request import FleetRequest, check
 from measure.replicas.windows import asked_windows
-from measure.suites import load_suite
+from measure.suites import asked_suites
 
 TERMINATED = -signal.SIGTERM
 """Exit code of a replica that torchrun stopped because another failed."""
@@ -46,7 +46,7 @@ def launch(request: FleetRequest, console: Console) -> None:
 def show_plan(request: FleetRequest, console: Console) -> None:
     """Print every window of a request and how long they should take, and start nothing."""
     model = load_blueprint(request.model).document.name
-    suites = tuple(load_suite(name) for name in request.suites)
+    suites = asked_suites(request.suites, request.cells)
     windows = asked_windows(suites, request)
     for window in windows:
         console.print(str(window))
@@ -59,7 +59,7 @@ def show_plan(request: FleetRequest, console: Console) -> None:
 
 def _check_names(request: FleetRequest) -> None:
     """Find a misspelled name here, in a second, not in every replica."""
-    suites = [load_suite(name) for name in request.suites]
+    suites = asked_suites(request.suites, request.cells)
     if len({suite.protocol for suite in suites}) > 1:
         raise InputError("the suites ask for different protocols; run them one at a time.")
     load_blueprint(request.model)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from fluxcost.errors import InputError
 from fluxcost.records import Count, Name, Record
+from measure.suites import Quadruple
 
 ALL = "all"
 """Core count that means: every core this process may use, shared by the replicas of its host."""
@@ -17,7 +18,10 @@ ALL = "all"
 class FleetRequest(Record):
     """Suites to measure on several replicas, and where."""
 
-    suites: tuple[Name, ...] = Field(min_length=1)
+    suites: tuple[Name, ...]
+    cells: tuple[Quadruple, ...] = Field(
+        default=(), description="Stated on the command line: width, height, steps, batch."
+    )
     out: Path
     model: Name
     stack: Name

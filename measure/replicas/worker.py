@@ -34,7 +34,7 @@ from measure.replicas.threads import Threads
 from measure.replicas.window import Start, empty_caches, run_window
 from measure.replicas.windows import Window, asked_windows, finished, pending
 from measure.stacks import recipe
-from measure.suites import Point, load_suite
+from measure.suites import Point, asked_suites
 from measure.telemetry import Instruments
 
 WIDTH = 150
@@ -50,7 +50,7 @@ class Worker:
     def __init__(self, request: FleetRequest, fleet: Fleet, instruments: Instruments) -> None:
         self.request = request
         self.fleet = fleet
-        self.suites = tuple(load_suite(name) for name in request.suites)
+        self.suites = asked_suites(request.suites, request.cells)
         self.protocol = self.suites[0].protocol
         self.cores = Cores(fleet.local_rank, fleet.local_size)
         self.instruments = instruments

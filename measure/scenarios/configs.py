@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.evidence.scenarios.record import Scenario
-from fluxcost.workload import Shape
+from fluxcost.shape import Shape, parse_shape
 
 SCENARIOS: tuple[Scenario, ...] = ("load", "single-stream", "offline", "server", "multi-stream")
 """In the order they are measured."""
@@ -61,13 +61,13 @@ EARLY_STOPPING: Mapping[Scenario, int] = {"single-stream": 64, "server": 662, "m
 
 
 def config_of(
-    name: str, size: str | None, queries: Sequence[str], within_s: float | None
+    name: str, shape: str | None, queries: Sequence[str], within_s: float | None
 ) -> Config:
     """Return a configuration with what the command line changes in it.
 
     Args:
         name: "standard" or "fast".
-        size: Another WIDTHxHEIGHTxSTEPS.
+        shape: Another WIDTHxHEIGHTxSTEPS.
         queries: SCENARIO=N, least queries of that scenario's runs.
         within_s: Another bound on the server's p99.
 
@@ -84,7 +84,7 @@ def config_of(
         raise InputError(f"--p99-within is {within_s}; expected a positive number of seconds.")
     return replace(
         config,
-        shape=config.shape if size is None else _shape(size),
+        shape=config.shape if shape is None else parse_shape(shape),
         queries=asked,
         within_s=config.within_s if within_s is None else within_s,
         shortened=shortened,
@@ -111,13 +111,3 @@ def _queries(text: str) -> tuple[Scenario, int]:
             f"{', '.join(BY_LOADGEN)}."
         )
     return scenario_of(name), int(number)
-
-
-def _shape(text: str) -> Shape:
-    try:
-        width, height, steps = (int(each) for each in text.split("x"))
-    except ValueError:
-        raise InputError(
-            f"--size is {text!r}; expected WIDTHxHEIGHTxSTEPS, such as 512x512x4."
-        ) from None
-    return Shape(width, height, steps)

@@ -16,7 +16,7 @@ from pydantic import Field
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
 from fluxcost.records import Name, Record
-from fluxcost.workload import Shape
+from fluxcost.shape import Shape, parse_shape
 from measure.batch_sizes import batch_sizes
 from measure.blueprint import load_blueprint
 from measure.runner import device_of
@@ -26,7 +26,6 @@ from measure.serving.maker import Warmed, open_maker
 from measure.serving.offered import Offered
 from measure.serving.replicas import Builder
 from measure.serving.service import Service, State
-from measure.shapes import parse_shape
 from measure.stacks import recipe
 
 DEFAULT_SHAPE = Shape(1024, 1024, 4)
@@ -89,7 +88,7 @@ def prepared(asked: Pipelines, say: Callable[[str], None]) -> tuple[Offered, tup
     batching = Batching.parse(document, "the batching asked for")
     if asked.queue_limit < 0:
         raise InputError(f"--queue-limit is {asked.queue_limit}; expected 0 or more images.")
-    shapes = tuple(parse_shape("--warm", each) for each in asked.warm)
+    shapes = tuple(parse_shape(each, "--warm") for each in asked.warm)
     devices = [device_of(each) for each in asked.devices]
     recipes = [recipe(asked.stack, each, blueprint.document.family) for each in devices]
     first = recipes[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -175,6 +175,30 @@ def load_suite(name_or_path: str) -> Suite:
     if name_or_path not in shipped:
         raise UnknownNameError("suite", name_or_path, shipped)
     return Suite.parse(read_yaml(shipped[name_or_path]), f"suite {name_or_path}")
+
+
+COMMAND_LINE = "command-line"
+"""Name of the suite of cells that the command line states."""
+
+
+def asked_suites(names: Iterable[str], cells: Sequence[Quadruple] = ()) -> tuple[Suite, ...]:
+    """Return the suites named, and one of the cells stated beside them, with default protocol.
+
+    Raises:
+        UnknownNameError: Neither a shipped suite nor a file.
+        InputError: A field is missing or out of range.
+    """
+    named = tuple(load_suite(name) for name in names)
+    if not cells:
+        return named
+    stated = Suite(
+        format="fluxcost-suite",
+        version=1,
+        name=COMMAND_LINE,
+        description="Cells of --shape and --batch.",
+        cells=tuple(cells),
+    )
+    return (*named, stated)
 
 
 def shipped_suites() -> tuple[Suite, ...]:

@@ -10,6 +10,7 @@ from fluxcost.economics.extras import Extras
 from fluxcost.economics.rows import STALE_AFTER_DAYS, Grade
 from fluxcost.economics.schema import price_file_schema
 from fluxcost.economics.usefile import UseFile
+from fluxcost.json_answers import SOURCES, VERSION
 from fluxcost.records import Record
 from fluxcost.workload import Workload
 
@@ -40,6 +41,24 @@ USES = """# Files of use and of extras
 Two files that say how rented time is used and what is beside it. This page is written from the
 records that read them; `examples/costs/` has one of each.
 """
+
+
+ANSWERS = f"""# Answers as JSON
+
+What `--json` prints, and what the dashboard saves as JSON, is one object. Its first fields are
+`format` and `version`, now {VERSION}; the fields of the Python result follow. The version rises
+where a field is removed or changes its meaning. `fluxcost fields --json` and
+`fluxcost prices schema` are not answers: they print a JSON Schema as it is.
+
+| format | given by |
+|---|---|
+"""
+
+
+def answer_page() -> str:
+    """Return the page of the JSON of answers."""
+    rows = (f"| `fluxcost-{kind}` | `{source}` |" for kind, source in SOURCES.items())
+    return ANSWERS + "\n".join(rows) + "\n"
 
 
 def workload_page() -> str:

@@ -11,7 +11,7 @@ from mkdocs.structure.pages import Page
 
 from scripts.docs.commands import command_page
 from scripts.docs.constants import constants_page
-from scripts.docs.formats import price_page, use_page, workload_page
+from scripts.docs.formats import answer_page, price_page, use_page, workload_page
 from scripts.docs.links import leaving, site_path, turned
 from scripts.docs.reference import reference_pages
 
@@ -44,6 +44,7 @@ def written_pages() -> dict[str, str]:
     """Return the pages that are written from code, by their path."""
     return {
         **reference_pages(),
+        "reference/answers.md": answer_page(),
         "reference/commands.md": command_page(),
         "reference/constants.md": constants_page(),
         "reference/prices.md": price_page(),

@@ -13,9 +13,10 @@ from fluxcost.economics.offers import Offer
 from fluxcost.economics.schema import OF_THE_FILE
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.economics.usefile import UseFile
+from fluxcost.json_answers import SOURCES
 from fluxcost.workload import Constraints, Workload
 from scripts.docs.commands import command_page
-from scripts.docs.formats import price_page, use_page, workload_page
+from scripts.docs.formats import answer_page, price_page, use_page, workload_page
 from scripts.docs.hooks import boundaries_page
 from scripts.docs.reference import reference_pages
 from scripts.docs.running import ROOT
@@ -35,6 +36,11 @@ def test_every_command_has_its_help():
             assert f"## {program} {each.name or each.callback.__name__}\n" in page
     assert page.count("Usage: ") == page.count("\n## ")
     assert "--max-usd-per-image" in page
+
+
+def test_every_format_of_an_answer_is_listed():
+    for kind in SOURCES:
+        assert f"| `fluxcost-{kind}` | " in answer_page()
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def test_the_command(capsys, gpuhunt: Path, tmp_path: Path):
     assert document["refused"]["no GPU"] == 1
     text = shown(capsys, "prices", "import", gpuhunt, *options, tmp_path / "again")
     assert text.startswith("4 rows in ")
-    assert "4 of your own win" in shown(capsys, "prices", "--prices", out, "--provider", "aws")
+    assert "Your own prices: 4; " in shown(capsys, "prices", "--prices", out, "--provider", "aws")
     message = refused(capsys, "prices", "import", gpuhunt, "--from", "gpuhunt")
     assert message.startswith("prices import needs --as-of, --out; such as ")
 

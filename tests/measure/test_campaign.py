@@ -121,6 +121,27 @@ def test_report_prints_every_cell(capsys, monkeypatch, resumed):
         assert f"{cell['width']}x{cell['height']}, {cell['steps']} steps" in streams.out
 
 
+def test_shapes_of_ones_own_are_timed_at_every_batch_without_a_suite(capsys, monkeypatch, tmp_path):
+    shapes = ["--shape", "64x64x1", "--shape", "64X48x2", "--batch", "1", "--batch", "2"]
+    tiny = ["--model", TINY_MODEL, "--device", "cpu", "--out", str(tmp_path)]
+    code, streams = said(capsys, monkeypatch, "run", *tiny, *shapes)
+    assert code == 0, streams.err
+    sizes = [(64, 64, 1), (64, 48, 2)]
+    wanted = {(*size, batch) for size in sizes for batch in (1, 2)}
+    assert keys(cell_rows(tmp_path)) == dict.fromkeys(wanted, 1)
+    (path,) = tmp_path.glob("calibration-*.json")
+    assert len(read_calibration(path).ok_cells) == len(wanted)
+
+
+def test_shapes_of_ones_own_join_a_suite(capsys, monkeypatch, tmp_path):
+    asked = arguments(tmp_path / "out", "--shape", "64x64x7", "--dry-run")
+    code, streams = said(capsys, monkeypatch, *asked)
+    assert code == 0, streams.err
+    assert "64x64, 7 steps, batch 1" in streams.out
+    assert f"{len(suite_points()) + 1} cells" in streams.out
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

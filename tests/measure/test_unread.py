@@ -26,15 +26,15 @@ def ran(monkeypatch, *arguments: str) -> int | str | None:
         (
             [*RUN, "--cores", "all", "--threads"],
             (
-                "--cores and --threads are given without --gpus and read only beside it; add "
+                "--cores and --threads are given without --gpus and only used with it; add "
                 "--gpus, or leave them out."
             ),
         ),
         (
             [*RUN, "--gpus", "1,2", "--target-error", "2%", "--usd-per-hour", "3"],
             (
-                "--target-error and --usd-per-hour are given beside --gpus, where every window is "
-                "timed; leave them out, or ask apart."
+                "--target-error and --usd-per-hour are given with --gpus, where every window is "
+                "timed; leave them out."
             ),
         ),
         (
@@ -54,56 +54,56 @@ def ran(monkeypatch, *arguments: str) -> int | str | None:
         (
             [*LOADED, "server", "--loads", "0.5"],
             (
-                "--loads is given without --scenario load and read only beside it; add --scenario "
+                "--loads is given without --scenario load and only used with it; add --scenario "
                 "load, or leave it out."
             ),
         ),
         (
             [*LOADED, "load", "--p99-within", "2"],
             (
-                "--p99-within is given without --scenario server and read only beside it; add "
+                "--p99-within is given without --scenario server and only used with it; add "
                 "--scenario server, or leave it out."
             ),
         ),
         (
             [*LOADED, "load", "--min-seconds", "1"],
             (
-                "--min-seconds is given without a scenario of LoadGen's, such as server and read "
-                "only beside it; add a scenario of LoadGen's, such as server, or leave it out."
+                "--min-seconds is given without a LoadGen scenario (such as server) and only used "
+                "with it; add a LoadGen scenario (such as server), or leave it out."
             ),
         ),
         (
             [*LOADED, "server", "--queries", "offline=8"],
             (
-                "--queries is 'offline=8' and that is no scenario asked for; expected one of "
-                "server, or --scenario beside it."
+                "--queries is 'offline=8' and --scenario does not name that; expected one of "
+                "server, or one more --scenario."
             ),
         ),
         (
             ["serve", "--max-wait", "0.1"],
             (
-                "--max-wait is given without --max-batch over 1 and read only beside it; add "
+                "--max-wait is given without --max-batch over 1 and only used with it; add "
                 "--max-batch over 1, or leave it out."
             ),
         ),
         (
             [*SERVED, "--requests", "200"],
             (
-                "--requests is given without --rate and read only beside it; add --rate, or leave "
+                "--requests is given without --rate and only used with it; add --rate, or leave "
                 "it out."
             ),
         ),
         (
             [*SERVED, "--arrivals", "log.csv", "--rate", "2"],
             (
-                "--rate is given beside a CSV as --arrivals, which says when; leave it out, or ask"
-                " apart."
+                "--rate is given with a CSV as --arrivals, which states when requests are sent; "
+                "leave it out."
             ),
         ),
         (
             [*SERVED, "--gpu-name", "NVIDIA H200"],
             (
-                "--gpu-name is given without --gpu and read only beside it; add --gpu, or leave it"
+                "--gpu-name is given without --gpu and only used with it; add --gpu, or leave it"
                 " out."
             ),
         ),
@@ -111,7 +111,35 @@ def ran(monkeypatch, *arguments: str) -> int | str | None:
             [*DRAWN, "--suite", "lpips", "--lpips", "a", "--clip", "b"],
             "--clip is given and suite lpips is judged by --lpips; leave it out.",
         ),
-        (["run", "--out", "OUT"], "Missing option '--suite'."),
+        (
+            ["run", "--out", "OUT"],
+            (
+                "neither --suite nor --shape is given; name a suite, such as --suite generation, "
+                "or a shape, such as --shape 1024x1024x4."
+            ),
+        ),
+        (
+            [*RUN, "--batch", "2"],
+            "--batch is given without --shape and only used with it; add --shape, or leave it out.",
+        ),
+        (
+            [*RUN, "--dry-run", "--target-error", "2%", "--max-minutes", "3"],
+            (
+                "--target-error and --max-minutes are given with --dry-run, which lists fixed "
+                "cells only; leave them out."
+            ),
+        ),
+        (
+            ["run", "--suite", "adaptive", "--dry-run", "--out", "OUT"],
+            (
+                "suite adaptive chooses its cells while it runs, so --dry-run cannot list them; "
+                "leave one of the two out."
+            ),
+        ),
+        (
+            ["run", "--shape", "1024x1024", "--out", "OUT"],
+            "--shape is '1024x1024'; expected WIDTHxHEIGHTxSTEPS, such as 1024x1024x4.",
+        ),
         (["meassure"], "No such command 'meassure'. Did you mean 'merge'?"),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_bound_is_never_left_unread(
 def test_two_questions_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     told = refused(capsys, *command(tmp_path, "--gpus", 1, "--stacks-on", "shop/h200"))
     assert told == (
-        "--stacks-on and --budget-usd-per-month, --gpus are given; expected one of them: ask apart."
+        "--stacks-on and --budget-usd-per-month, --gpus are given; expected one of them."
     )
 
 

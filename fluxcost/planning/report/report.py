@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError
+from fluxcost.json_answers import json_text
 from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.library import load_calibration
 from fluxcost.planning.explain import Explanation, explain_fitted, fits_for
@@ -98,8 +98,8 @@ class Report:
         """JSON from which `fluxcost plan --replay` makes the plans shown again."""
         shown = [self.best, *(rival.plan for rival in self.rivals)]
         whole = self.plans.to_dict()
-        made = whole | {"plans": [each.to_dict() for each in shown], "rejected": []}
-        return json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False)
+        answer = whole | {"plans": [each.to_dict() for each in shown], "rejected": []}
+        return json_text("plan", answer, indent=1)
 
     def to_html(self) -> str:
         """Return one page that needs no network.

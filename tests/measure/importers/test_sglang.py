@@ -88,8 +88,9 @@ def test_another_file_is_refused(tmp_path: Path, document: object):
 @pytest.mark.parametrize(
     ("tool", "told", "message"),
     [
-        (Tool.SGLANG, Told(1024, 1024), "--from sglang needs --width, --height and --steps"),
-        (Tool.AIPERF, Told(width=1024), "--from aiperf takes no --width and --height"),
+        (Tool.SGLANG, Told(), "--from sglang needs --shape and no --steps"),
+        (Tool.SGLANG, Told(SQUARE, 4), "--from sglang needs --shape and no --steps"),
+        (Tool.AIPERF, Told(SQUARE), "--from aiperf takes no --shape"),
         (Tool.CSV, Told(steps=4), "--from csv takes no --steps"),
     ],
 )
@@ -102,7 +103,7 @@ def test_the_command_reads_it(tmp_path: Path):
     path, out = written(tmp_path), tmp_path / "mine.json"
     device = ["--gpu", GPU.key, "--gpu-name", GPU.name, "--memory-gib", "79.2"]
     named = ["--model", RAN.model, "--stack", RAN.stack, "--out", str(out)]
-    size = ["--width", "1024", "--height", "1024", "--steps", "4"]
+    size = ["--shape", "1024x1024x4"]
     done = CliRunner().invoke(
         app, ["import", "--from", "sglang", str(path), *device, *named, *size]
     )

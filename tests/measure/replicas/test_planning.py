@@ -164,6 +164,14 @@ def test_a_dry_run_lists_the_windows_and_starts_nothing(capsys, monkeypatch, tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_a_shape_of_ones_own_is_timed_on_each_gpu_alone_and_on_both(capsys, monkeypatch, tmp_path):
+    asked = ("--shape", "64x64x3", "--batch", "2", "--gpus", "1,2", "--dry-run")
+    code, streams = said(capsys, monkeypatch, "--out", str(tmp_path / "out"), *asked)
+    assert code == 0, streams.err
+    assert "64x64, 3 steps, batch 2, 2 replicas, all cores" in streams.out
+    assert "3 windows, " in streams.out
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

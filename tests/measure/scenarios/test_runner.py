@@ -11,7 +11,7 @@ from measure.scenarios import runner, session
 from measure.suites import Protocol
 from tests.measure.conftest import TINY_MODEL
 
-TINY = ["--model", TINY_MODEL, "--device", "cpu", "--size", "64x64x1"]
+TINY = ["--model", TINY_MODEL, "--device", "cpu", "--shape", "64x64x1"]
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_a_run_that_is_stopped_loses_the_one_in_flight_and_no_other(tmp_path, mo
     [
         (["--scenario", "sever"], "scenario 'sever' is not known"),
         (["--scenario", "load", "--config", "quick"], "configuration 'quick' is not known"),
-        (["--scenario", "load", "--size", "64x64"], "--size is '64x64'"),
+        (["--scenario", "load", "--shape", "64x64"], "--shape is '64x64'"),
         (["--scenario", "load", "--loads", "0.5,0"], "--loads is '0.5,0'"),
         (["--scenario", "server", "--queries", "load=3"], "--queries is 'load=3'"),
         (["--scenario", "load", "--batch-sizes", "1,2"], "--batch-sizes is '1,2'; expected"),

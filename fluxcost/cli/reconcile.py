@@ -11,7 +11,6 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
-from fluxcost.cli.risk import Timings, plan_named
 from fluxcost.economics.reconcile import Reconciliation
 from fluxcost.units import percent, seconds, significant, usd
 
@@ -21,32 +20,35 @@ def reconcile(
     plan: Annotated[
         str,
         typer.Option(
-            help="WORKLOAD.yaml, its best plan, or WORKLOAD#OPTION, or WORKLOAD#OPTION:overflow."
+            help="WORKLOAD.yaml for its best plan, WORKLOAD.yaml#OPTION, or "
+            "WORKLOAD.yaml#OPTION:overflow."
         ),
     ],
     bill: Annotated[
-        list[Path], typer.Option(help="FOCUS CSV of the month; repeatable: GPUs and API.")
+        list[Path],
+        typer.Option(help="Bill of the month as FOCUS CSV; repeatable, for GPUs and API."),
     ],
     requests: Annotated[
-        Path, typer.Option(help="CSV of the GPUs' calls: images, gpu_s (GPU seconds), accepted.")
+        Path,
+        typer.Option(help="CSV of the calls on the GPUs: images, gpu_s (GPU seconds), accepted."),
     ],
     prices: options.Prices = None,
-    calibration: Timings = None,
+    calibration: options.Calibrations = None,
     json: options.Json = False,
 ) -> None:
-    """A month's bill and request log against the plan."""
+    """Compare a month's bill and request log with the plan."""
     catalog = fc.load_catalog(prices)
-    timed = [fc.load_calibration(name) for name in calibration] if calibration else None
+    timed = options.calibrations_of(calibration)
     result = fc.reconcile(
         fc.load_workload(plan.partition("#")[0]),
-        plan_named(plan, catalog, timed),
+        options.plan_named(plan, catalog, timed),
         bill=bill,
         requests=requests,
         catalog=catalog,
         calibrations=timed or (),
     )
     if json:
-        show_json(result.to_dict())
+        show_json("reconciliation", result.to_dict())
         return
     show_table([{"": name, "planned": a, "real": b} for name, (a, b) in _rows(result)])
     show_table(
@@ -54,7 +56,7 @@ def reconcile(
     )
     show_text(result.sentence)
     for warning in result.warnings:
-        show_text(f"Look again: {warning}.")
+        show_text(f"Check: {warning}.")
 
 
 def _rows(result: Reconciliation) -> Iterator[tuple[str, tuple[str, str]]]:

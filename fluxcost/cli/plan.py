@@ -1,4 +1,4 @@
-"""What to run: `fluxcost plan`."""
+"""What to rent or buy: `fluxcost plan`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
+from fluxcost.cli.plan_answers import (
+    SPARE,
+    IdleBy,
+    show_explanation,
+    show_largest,
+    show_replay,
+    show_shared,
+    show_stacks,
+)
 from fluxcost.cli.quality import Records, with_shipped
-from fluxcost.cli.sharing import IdleBy, show_shared
-from fluxcost.cli.stacks import show_stacks
+from fluxcost.command_line import refuse_beside, refuse_without
 from fluxcost.documents import refuse_unwritable
-from fluxcost.planning.explain import Explanation
-from fluxcost.planning.largest import Largest
-from fluxcost.planning.replay import Replay
 from fluxcost.planning.report.report import check_form
 from fluxcost.planning.tables import plan_rows
-from fluxcost.stated import refuse_beside, refuse_without
-from fluxcost.units import counted, percent, significant, usd
-
-SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
-"""Columns that a narrow terminal does without, first to go first."""
+from fluxcost.units import counted, usd
 
 UNREAD = {
     "replay": ("workload", "top", "seed"),
@@ -34,6 +35,7 @@ UNREAD = {
     "stacks_on": ("quality", "top", "seed"),
     "budget_usd_per_month": ("quality", "top"),
     "gpus": ("quality", "top"),
+    "analytic": ("seed",),
 }
 """By an option that asks something else: options that its answer does not read."""
 
@@ -44,66 +46,73 @@ def plan(
     workload: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="A workload file; see examples/. Several beside --shared, none beside --replay."
+            help="A workload file; see examples/. With --shared several, with --replay none."
         ),
     ] = None,
     prices: options.Prices = None,
-    calibration: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Alias or path; repeatable, each counts once; every shipped one unless given."
-        ),
-    ] = None,
+    calibration: options.Calibrations = None,
     quality: Records = None,
-    top: Annotated[int, typer.Option(min=1, help="Plans to print.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Number of plans to print.")] = 10,
     every: Annotated[
-        bool, typer.Option("--every", help="Each batch of an offer, not only its cheapest.")
+        bool, typer.Option("--every", help="All batches of each offer, not only the cheapest.")
     ] = False,
     rejected: Annotated[
-        bool, typer.Option("--rejected", help="List what was turned down.")
+        bool,
+        typer.Option(
+            "--rejected", help="Also list the rejected candidates and the constraint each breaks."
+        ),
     ] = False,
     analytic: Annotated[
         bool,
         typer.Option(
-            "--analytic", help="Where requests arrive: by queueing theory alone, not simulated."
+            "--analytic", help="For arriving requests: use queueing theory, without simulation."
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation.")] = 0,
     budget_usd_per_month: Annotated[
-        float | None, typer.Option(help="Instead: the most images for so much.")
+        float | None, typer.Option(help="Instead: the largest volume for this budget.")
     ] = None,
     gpus: Annotated[
-        int | None, typer.Option(help="Instead: the most images with so many GPUs.")
+        int | None, typer.Option(help="Instead: the largest volume with so many GPUs.")
     ] = None,
     max_usd_per_image: Annotated[
-        float | None, typer.Option(help="Fail where the best plan may cost more than this.")
+        float | None,
+        typer.Option(help="Fail if the best plan's cost per image has an upper bound over this."),
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Also what would halve the cost, and cost against latency."),
+        typer.Option(
+            "--explain", help="Also print what would halve the cost, and cost versus latency."
+        ),
     ] = False,
     stacks_on: Annotated[
         str | None,
-        typer.Option(help="Instead: every stack side by side on this offer, whatever it accepts."),
+        typer.Option(help="Compare all stacks on one offer, ignoring constraints on stacks."),
     ] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Several workloads on one fleet, and who pays what.")
+        bool,
+        typer.Option(
+            "--shared",
+            help="Plan one fleet for several workloads, and each one's share of the cost.",
+        ),
     ] = False,
     idle_by: Annotated[
         IdleBy,
-        typer.Option(help="Beside --shared: how the cost of idle time is shared."),
+        typer.Option(help="With --shared: how the cost of idle time is divided."),
     ] = IdleBy.USE,
     replay: Annotated[
         Path | None,
-        typer.Option(help="Instead: make the plans of a --json file again and say what changed."),
+        typer.Option(help="Instead: repeat the plans of a --json file and print what changed."),
     ] = None,
     report: Annotated[
         list[Path] | None,
-        typer.Option(help="Also write the answer in full: FILE.html, .md or .csv; repeatable."),
+        typer.Option(
+            help="Also write a full report to FILE.html, FILE.md or FILE.csv; repeatable."
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Ranked ways to make a workload's images; `--shared`: one fleet for several workloads."""
+    """Rank the plans that can make a workload's images, by cost."""
     _check_forms(report or ())
     _refuse_unread(
         {
@@ -123,10 +132,10 @@ def plan(
     )
     _refuse_ignored(context)
     _refuse_no_price(max_usd_per_image)
-    timed = [fc.load_calibration(name) for name in calibration] if calibration else None
+    timed = options.calibrations_of(calibration)
     if replay is not None:
         again = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
-        _show_replay(again, replay, json=json)
+        show_replay(again, replay, json=json)
         return
     catalog = fc.load_catalog(prices)
     if shared:
@@ -145,7 +154,7 @@ def plan(
             gpus=gpus,
             seed=seed,
         )
-        _show_largest(found, json=json)
+        show_largest(found, json=json)
         return
     plans = fc.plan(
         asked,
@@ -162,7 +171,8 @@ def plan(
     told = fc.explain(asked, plans, calibrations=timed) if explain else None
     if json:
         more = {} if told is None else {"explanation": told.to_dict()}
-        show_json(plans.to_dict() | {"plans": [line.to_dict() for line in shown]} | more)
+        answer = plans.to_dict() | {"plans": [line.to_dict() for line in shown]} | more
+        show_json("plan", answer)
         return
     model = best.choice or asked.model
     show_text(f"{plans.workload}: {_images(asked)} of {model}, {_volume(asked)}")
@@ -173,7 +183,7 @@ def plan(
     for caveat in best.caveats:
         show_text(f"   {caveat}.")
     if told is not None:
-        _show_explanation(told)
+        show_explanation(told)
     show_text(_tally(plans))
     if rejected:
         _show_rejected(plans)
@@ -197,7 +207,7 @@ def _check_forms(paths: Sequence[Path]) -> None:
 
 
 def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) -> None:
-    """Raise where an option would be read by nobody: a bound that holds nothing is worse than none.
+    """Raise where an option would not be read: a bound that is ignored is worse than none.
 
     Args:
         instead: Options that ask something else than for the plans, and whether each is given.
@@ -205,10 +215,11 @@ def _refuse_unread(instead: Mapping[str, bool], of_plans: Mapping[str, bool]) ->
     """
     asked = [name for name, given in instead.items() if given]
     if len(asked) > 1:
-        raise fc.InputError(f"{' and '.join(asked)} are given; expected one of them: ask apart.")
+        raise fc.InputError(f"{' and '.join(asked)} are given; expected one of them.")
     if asked and (unread := [name for name, given in of_plans.items() if given]):
         raise fc.InputError(
-            f"{', '.join(unread)} tells of the plans of a workload; leave it out beside {asked[0]}."
+            f"{', '.join(unread)} applies to the plans of one workload; leave it out with "
+            f"{asked[0]}."
         )
 
 
@@ -238,34 +249,6 @@ def _write_reports(
             written.save(path)
 
 
-def _show_explanation(told: Explanation) -> None:
-    show_text(f"   What would halve the cost? {told.halving}")
-    for lever in told.levers:
-        show_text(
-            f"   {percent(lever.ratio)} of what it may cost: {lever.change}, {lever.plan.option}."
-        )
-    cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
-    show_text(f"   CPU cores each replica needs: {cores}.")
-    if told.pareto:
-        show_text("No plan beats these in both cost and latency:")
-        show_table(plan_rows(told.pareto), spare=SPARE)
-    else:
-        show_text("   Cost against latency: how long a request takes is known of no plan.")
-
-
-def _show_replay(found: Replay, path: Path, *, json: bool) -> None:
-    if json:
-        show_json(found.to_dict())
-    elif found.reproduced:
-        show_text(f"reproduced: every plan of {path} came out the same.")
-    else:
-        for change in found.changes:
-            show_text(change)
-    if not found.reproduced:
-        count = len(found.changes)
-        raise fc.InfeasibleError(f"{path} is not reproduced: {count} changes since it was written.")
-
-
 def _refuse_dear(best: fc.Plan, most_usd: float | None) -> None:
     cost = best.usd_per_image
     if most_usd is not None and cost.high > most_usd:
@@ -273,17 +256,6 @@ def _refuse_dear(best: fc.Plan, most_usd: float | None) -> None:
             f"max_usd_per_image is {usd(most_usd)} and an image may cost {usd(cost.high)} with the "
             f"best plan, {best.option}, {cost.high / most_usd:.2f} times as much; allow more."
         )
-
-
-def _show_largest(found: Largest, *, json: bool) -> None:
-    if json:
-        show_json(found.to_dict())
-        return
-    per_s = found.requests_per_s
-    rate = "" if per_s is None else f", {significant(per_s)} requests/s"
-    show_text(f"{found.workload.name}: {found.workload.images:,} images for {found.limit}{rate}")
-    show_table(plan_rows([found.plan]), spare=SPARE)
-    show_text(found.plan.why)
 
 
 def _images(workload: fc.Workload) -> str:
@@ -315,6 +287,6 @@ def _tally(plans: fc.Plans) -> str:
     counts = collections.Counter(item.constraint for item in plans.rejected)
     reasons = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common())
     return (
-        f"{len(plans)} plans, dear end of the 90 % interval first; "
+        f"{len(plans)} plans, ranked by the upper bound of the 90 % interval; "
         f"{len(plans.rejected)} candidates rejected ({reasons}); --rejected lists them."
     )

@@ -11,26 +11,29 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
 from fluxcost.documents import refuse_unwritable, write_atomically
+from fluxcost.shape import parse_shape
 from fluxcost.units import interval, significant, usd
 
 
 def bill(
     *,
-    use: Annotated[Path, typer.Argument(help="File of how GPUs are used; see examples/costs/.")],
+    use: Annotated[
+        Path,
+        typer.Argument(help="Use file: how the GPUs are rented and used; see examples/costs/."),
+    ],
     calibration: options.Calibration,
     offer: options.Offer,
-    images: Annotated[int, typer.Option(help="Images of the month.")],
-    width: options.Width = 1024,
-    height: options.Height = 1024,
-    steps: options.Steps = 4,
+    images: Annotated[int, typer.Option(help="Images made in the month.")],
+    shape: options.Shape = options.SHAPE,
     batch: options.Batch = 1,
     focus: Annotated[
-        Path | None, typer.Option(help="CSV to write the lines to, under the names of FOCUS.")
+        Path | None,
+        typer.Option(help="Also write the lines to this CSV, in the FOCUS billing format."),
     ] = None,
     prices: options.Prices = None,
     json: options.Json = False,
 ) -> None:
-    """A month's bill for a way of renting, line by line."""
+    """Bill of one month for rented GPUs, line by line."""
     if focus is not None:
         refuse_unwritable(focus)
     catalog, timed, given = (
@@ -41,7 +44,7 @@ def bill(
     result = fc.bill(
         fc.fit(timed),
         catalog.offer(offer),
-        fc.Shape(width, height, steps),
+        parse_shape(shape),
         given.use.use(catalog.offer, timed),
         images=images,
         batch=batch,
@@ -50,7 +53,7 @@ def bill(
     if focus is not None:
         write_atomically(focus, result.invoice.to_csv())
     if json:
-        show_json(result.to_dict())
+        show_json("bill", result.to_dict())
         return
     show_table(
         [

@@ -1,4 +1,4 @@
-"""Is it true: `fluxcost validate`."""
+"""How far predictions are from measurements: `fluxcost validate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
-from fluxcost.cli.replaying import show_scenario
 from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.evidence.batch_bound import BoundRegret
@@ -20,29 +19,32 @@ from fluxcost.evidence.memory_edge import EdgeReport
 from fluxcost.evidence.page import accuracy_page
 from fluxcost.evidence.report import Against, CellError
 from fluxcost.evidence.resources import ResourceReport
+from fluxcost.evidence.scenarios.report import Band, Compared, Prediction, RunReport
 from fluxcost.evidence.unseen import Unseen
 from fluxcost.evidence.validation import Validation
-from fluxcost.units import percent, seconds
+from fluxcost.units import percent, quantity, seconds
 
 
 def validate(
     *,
     calibration: Annotated[
-        str | None, typer.Argument(help="Alias or path; every measured one unless given.")
+        str | None, typer.Argument(help="Alias or path of a file; default: all that were measured.")
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="Alias, hash or path of a record to predict instead.")
+        str | None,
+        typer.Option(help="Predict the cells of this record (alias, hash or path) instead."),
     ] = None,
     scenario: Annotated[
         str | None,
-        typer.Option(help="Record of a loaded GPU, by name or path, to serve again simulated."),
+        typer.Option(help="Simulate this record of a GPU under load (name or path) instead."),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="Write the accuracy page of every measured record here.")
+        Path | None,
+        typer.Option(help="Write the accuracy page of all measured records to this file."),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Errors of the fit on cells held out of it, or of the simulator on a loaded GPU."""
+    """Errors of fits on cells left out of them, or of the simulator on a GPU under load."""
     if page is not None:
         others = (calibration, against, scenario)
         _write_page(page, alone=all(each is None for each in others) and not json)
@@ -51,7 +53,7 @@ def validate(
             raise InputError(
                 f"--against is {against!r} and --scenario is {scenario!r}; give one of the two."
             )
-        show_scenario(scenario, calibration, json=json)
+        _validate_scenario(scenario, calibration, json=json)
     elif against is not None:
         _validate_against(calibration, against, json=json)
     else:
@@ -63,7 +65,7 @@ def _validate_all(names: list[str], *, json: bool) -> None:
     if not results:
         raise MissingDataError(" ".join(unscored))
     if json:
-        show_json(_checks(results) | {"unscored": unscored})
+        show_json("validation", _checks(results) | {"unscored": unscored})
         return
     for result in results:
         _show_checks(result)
@@ -116,7 +118,7 @@ def _measured() -> list[str]:
 
 def _write_page(path: Path, *, alone: bool) -> None:
     if not alone:
-        raise InputError("--page is of every measured record; give it alone.")
+        raise InputError("--page covers all measured records; give it alone.")
     refuse_unwritable(path)
     records = [fc.load_calibration(name) for name in _measured()]
     transfers = [
@@ -134,12 +136,12 @@ def _write_page(path: Path, *, alone: bool) -> None:
 def _validate_against(calibration: str | None, against: str, *, json: bool) -> None:
     if calibration is None:
         raise InputError(
-            f"--against is {against!r} but no calibration is given; name the one whose fit is to "
-            "predict it, such as `fluxcost validate MINE.json --against OTHER.json`."
+            f"--against is {against!r} but no calibration is given; name the calibration whose fit "
+            "predicts it, such as `fluxcost validate MINE.json --against OTHER.json`."
         )
     report = fc.validate_against(fc.load_calibration(calibration), fc.load_calibration(against))
     if json:
-        show_json({"reports": [report.to_dict()]})
+        show_json("validation", {"reports": [report.to_dict()]})
         return
     _show_report(report)
 
@@ -255,3 +257,61 @@ def _cell_row(cell: CellError) -> dict[str, str]:
         "covered": "yes" if cell.covered else "no",
         "source": cell.source,
     }
+
+
+def _validate_scenario(name: str, calibration: str | None, *, json: bool) -> None:
+    """Replay a record and show predictions beside what was measured."""
+    given = None if calibration is None else fc.load_calibration(calibration)
+    report = fc.validate_scenario(fc.load_scenario(name), calibration=given)
+    if json:
+        show_json("scenario-validation", report.to_dict())
+        return
+    rows = [(run, prediction) for run in report.runs for prediction in run.predictions]
+    show_text("Predicted, measured in brackets, signed error:")
+    show_table([_numbers_row(run, prediction) for run, prediction in rows])
+    show_text("The 99th percentile among simulated runs of the same length, and the verdicts:")
+    show_table([_band_row(run, prediction) for run, prediction in rows])
+    for run in report.runs:
+        show_text(_calls_line(run))
+    for skipped in report.skipped:
+        show_text(f"skipped {skipped.what}: {skipped.reason}")
+
+
+def _numbers_row(run: RunReport, prediction: Prediction) -> dict[str, str]:
+    numbers = {each.quantity: _number(each) for each in prediction.compared}
+    return {"run": run.run, "call times": prediction.timings, **numbers}
+
+
+def _number(compared: Compared) -> str:
+    """Return such as '1.02 s (1.00 s) +2.0 %'."""
+    predicted, measured = (
+        percent(value) if compared.unit == "1" else quantity(value, compared.unit)
+        for value in (compared.predicted, compared.measured)
+    )
+    return f"{predicted} ({measured}) {100 * compared.error:+.1f} %"
+
+
+def _band_row(run: RunReport, prediction: Prediction) -> dict[str, str]:
+    measured = next(each for each in prediction.compared if each.quantity == "p99").measured
+    bands = {f"{each.arrivals} arrivals, 90 %": _band(each) for each in prediction.bands}
+    return {
+        "run": run.run,
+        "call times": prediction.timings,
+        "measured p99": seconds(measured),
+        **bands,
+        "measured": run.verdict,
+        "predicted": prediction.verdict,
+    }
+
+
+def _band(band: Band) -> str:
+    where = "holds it" if band.holds else "misses it"
+    return f"{seconds(band.low_s)} to {seconds(band.high_s)}, {where}"
+
+
+def _calls_line(run: RunReport) -> str:
+    way = "longer" if run.slower_calls >= 0 else "less"
+    return (
+        f"{run.run}, {run.requests} images: calls under load took "
+        f"{percent(abs(run.slower_calls))} {way} than warm ones; {run.verdict}: {run.reason}"
+    )

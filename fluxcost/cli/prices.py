@@ -1,4 +1,4 @@
-"""What there is: `fluxcost prices` and `fluxcost calibrations`."""
+"""GPU offers and API tariffs: `fluxcost prices`, its `import`, `refresh` and `schema`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import typer
 
 import fluxcost as fc
 from fluxcost.cli import options
-from fluxcost.cli.importing import import_files, refresh
-from fluxcost.cli.output import show_json, show_table, show_text
-from fluxcost.economics.importers.found import day_of
+from fluxcost.cli.output import show_json, show_schema, show_table, show_text
+from fluxcost.command_line import refuse_beside, refuse_without
+from fluxcost.economics.importers.found import Found, day_of
+from fluxcost.economics.importers.live import refresh_prices
+from fluxcost.economics.importers.writing import import_prices
 from fluxcost.economics.rows import today_utc
 from fluxcost.economics.schema import price_file_schema
-from fluxcost.errors import FluxcostError, MissingDataError, UnknownNameError
-from fluxcost.stated import refuse_beside, refuse_without
+from fluxcost.errors import FluxcostError, InputError, MissingDataError, UnknownNameError
 from fluxcost.units import usd
 
 REFERENCE = (1024, 1024, 4)
@@ -40,7 +41,7 @@ UNREAD = {
     "refresh": (*OF_LISTS, *OF_FILES, "files"),
     "schema": (*OF_LISTS, *OF_FILES, "files", "out", "provider"),
 }
-"""By what `fluxcost prices` is to do: options that it does not read."""
+"""Options that each action does not read."""
 
 
 def prices(
@@ -48,26 +49,29 @@ def prices(
     action: Annotated[
         Literal["import", "refresh", "schema"] | None,
         typer.Argument(
-            help="import: read another catalog's FILES into a folder of prices. refresh: fetch "
-            "gpuhunt's of today into one. schema: print the JSON Schema of a price file."
+            help="import: read FILES of another catalog into a folder of prices. refresh: fetch "
+            "today's prices through gpuhunt into such a folder. schema: print the JSON Schema of a "
+            "price file."
         ),
     ] = None,
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Files of that catalog, after import.")
+        list[Path] | None, typer.Argument(help="With import: files of that catalog.")
     ] = None,
     *,
     origin: Annotated[
-        str | None, typer.Option("--from", help="gpuhunt, skypilot or litellm, with import.")
+        str | None, typer.Option("--from", help="With import: gpuhunt, skypilot or litellm.")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="Day the files are of, such as 2026-08-18, with import.")
+        str | None, typer.Option(help="With import: day of the files, such as 2026-08-18.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to, with import and refresh.")
+        Path | None, typer.Option(help="With import and refresh: folder to write to.")
     ] = None,
-    at: Annotated[str | None, typer.Option(help="Prices as they were known on a past day.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Prices as known on this past day, such as 2026-08-18.")
+    ] = None,
     gpu: Annotated[str | None, typer.Option(help="Only offers of this GPU key.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only prices of this provider.")] = None,
     model: Annotated[str | None, typer.Option(help="Only tariffs of this model.")] = None,
     prices: options.Prices = None,
     json: options.Json = False,
@@ -75,13 +79,13 @@ def prices(
     """GPU offers and API tariffs, with age and grade."""
     _refuse_ignored(context, action)
     if action == "import":
-        import_files(origin, files or [], as_of, out, json=json)
+        _import(origin, files or [], as_of, out, json=json)
         return
     if action == "refresh":
-        refresh(provider, out, json=json)
+        _refresh(provider, out, json=json)
         return
     if action == "schema":
-        show_json(price_file_schema())
+        show_schema(price_file_schema())
         return
     catalog = fc.load_catalog(prices)
     day = today_utc() if at is None else _past_day(at)
@@ -106,21 +110,23 @@ def prices(
     if not offers and not tariffs:
         raise MissingDataError(_none_found(at, provider))
     if json:
-        show_json({"offers": _documents(offers, day), "tariffs": _documents(tariffs, day)})
+        rows = {"offers": _documents(offers, day), "tariffs": _documents(tariffs, day)}
+        show_json("price-list", rows)
         return
     of_offers = [_offer_row(offer, day) for offer in offers]
-    for rows in (of_offers, [_tariff_row(tariff, day) for tariff in tariffs]):
-        if rows:
-            show_table(rows, spare=SPARE)
+    for table in (of_offers, [_tariff_row(tariff, day) for tariff in tariffs]):
+        if table:
+            show_table(table, spare=SPARE)
     if catalog.own:
-        show_text(f"{len(catalog.own)} of your own win over the shipped ones.")
+        count = len(catalog.own)
+        show_text(f"Your own prices: {count}; each replaces the shipped price of its id.")
 
 
 def _refuse_ignored(context: typer.Context, action: str | None) -> None:
     if action is None:
         refuse_without(context, "import or refresh", UNREAD[action])
     else:
-        refuse_beside(context, f"prices {action}, which does not read that", UNREAD[action])
+        refuse_beside(context, f"prices {action}, where that has no meaning", UNREAD[action])
 
 
 def _none_found(at: str | None, provider: str | None) -> str:
@@ -130,31 +136,48 @@ def _none_found(at: str | None, provider: str | None) -> str:
     return f"no price{known} is of {provider} and the kind asked for; leave one filter out."
 
 
-def calibrations(*, json: options.Json = False) -> None:
-    """Timings that ship with fluxcost."""
-    documents = [
-        _summary(entry.alias, fc.load_calibration(entry.alias))
-        for entry in fc.shipped_calibrations()
-    ]
+def _import(
+    origin: str | None, files: list[Path], as_of: str | None, out: Path | None, *, json: bool
+) -> None:
+    """Import and show how many rows were kept, and why the others were not.
+
+    Raises:
+        InputError: An option is missing.
+    """
+    given = {"--from": origin, "FILE": files or None, "--as-of": as_of, "--out": out}
+    if missing := [name for name, value in given.items() if value is None]:
+        raise InputError(
+            f"prices import needs {', '.join(missing)}; such as fluxcost prices import --from "
+            "gpuhunt aws.csv --as-of 2026-08-18 --out mine/."
+        )
+    assert origin is not None  # noqa: S101 - checked above, as are the next two
+    assert as_of is not None  # noqa: S101
+    assert out is not None  # noqa: S101
+    _show_found(import_prices(origin, files, day_of(as_of), out), out, json=json)
+
+
+def _refresh(provider: str | None, out: Path | None, *, json: bool) -> None:
+    """Fetch and show how many rows were kept, and why the others were not.
+
+    Raises:
+        InputError: An option is missing.
+    """
+    if out is None:
+        raise InputError("prices refresh needs --out; such as fluxcost prices refresh --out mine/.")
+    _show_found(refresh_prices(out, () if provider is None else (provider,)), out, json=json)
+
+
+def _show_found(found: Found, out: Path, *, json: bool) -> None:
     if json:
-        show_json({"calibrations": documents})
+        counts = {provider: len(rows) for provider, rows in found.rows.items()}
+        answer = {"imported": counts, "refused": found.reasons, "folder": str(out)}
+        show_json("price-import", answer)
         return
-    if not documents:
-        show_text("No calibration ships with this version; see python -m measure --help.")
-        return
-    show_table([{key: str(value) for key, value in document.items()} for document in documents])
-
-
-def _summary(alias: str, calibration: fc.Calibration) -> dict[str, Any]:
-    started = [run.started_at for run in calibration.runs]
-    return {
-        "alias": alias,
-        "source": str(calibration.source),
-        "hash": calibration.content_hash[:12],
-        "cells": len(calibration.ok_cells),
-        "gpu": calibration.gpu.name,
-        "measured_on": str(max(started).date()) if started else NOTHING,
-    }
+    show_text(f"{found.count} rows in {out}; use them with --prices {out}")
+    if found.refused:
+        show_table(
+            [{"rows": str(count), "not imported": why} for why, count in found.reasons.items()]
+        )
 
 
 def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
@@ -165,7 +188,7 @@ def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:
 def _past_day(text: str) -> dt.date:
     day = day_of(text, "--at")
     if day > today_utc():
-        raise fc.InputError(f"--at is {text}; expected a day that is past, or leave it out.")
+        raise InputError(f"--at is {text}; expected a day that is past, or leave it out.")
     return day
 
 

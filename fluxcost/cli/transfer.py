@@ -1,4 +1,4 @@
-"""How fast where nobody measured: `fluxcost transfer`."""
+"""How fast on a GPU that was not measured: `fluxcost transfer`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
+from fluxcost.shape import parse_shape
 from fluxcost.units import interval, percent
 
 
@@ -18,33 +19,33 @@ def transfer(
         str, typer.Argument(help="Alias or path of a measured calibration to start from.")
     ],
     gpu: Annotated[
-        str | None, typer.Option(help="Key of a GPU in data/gpus.yaml; default: the one measured.")
+        str | None,
+        typer.Option(help="Key of the GPU to predict, such as l40s; default: the GPU measured."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="A model that ships; default: the one measured.")
+        str | None,
+        typer.Option(help="Model to predict, one that ships; default: the model measured."),
     ] = None,
     launches_per_s: Annotated[
         float | None,
-        typer.Option(help="Kernels a second the other machine launches, where a run shows it."),
+        typer.Option(help="Kernel launches per second of the other machine's CPU, where known."),
     ] = None,
-    width: options.Width = 1024,
-    height: options.Height = 1024,
-    steps: options.Steps = 4,
+    shape: options.Shape = options.SHAPE,
     batch: options.Batch = 1,
     json: options.Json = False,
 ) -> None:
-    """Seconds, memory and energy of a call on a GPU or model nobody measured."""
-    shape = fc.Shape(width, height, steps)
+    """Predict seconds, memory and energy of a call on a GPU or model that was not measured."""
+    asked = parse_shape(shape)
     fitted = fc.fit(fc.load_calibration(calibration))
     moved = fc.transfer(fitted, gpu=gpu, model=model, launches_per_s=launches_per_s)
-    found = _answers(moved, shape, batch)
+    found = _answers(moved, asked, batch)
     if json:
-        show_json({name: estimate.to_dict() for name, estimate in found.items()})
+        show_json("transfer", {name: estimate.to_dict() for name, estimate in found.items()})
         return
     latency = found["latency"]
     show_fields(
         {
-            "call": f"{moved.alias}: {shape}, batch {batch}",
+            "call": f"{moved.alias}: {asked}, batch {batch}",
             **{_TITLES[name]: interval(estimate) for name, estimate in found.items()},
             "level": percent(latency.level),
             "source": str(latency.source),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
+from fluxcost.shape import parse_shape
 from fluxcost.units import interval, percent
 
 
@@ -25,27 +27,27 @@ class Statistic(StrEnum):
 def latency(
     *,
     calibration: options.Calibration,
-    width: options.Width = 1024,
-    height: options.Height = 1024,
-    steps: options.Steps = 4,
+    shape: options.Shape = options.SHAPE,
     references: options.References = 0,
     batch: options.Batch = 1,
-    statistic: Annotated[Statistic, typer.Option(help="Of the calls.")] = Statistic.MEDIAN,
+    statistic: Annotated[
+        Statistic, typer.Option(help="Statistic over repeated calls.")
+    ] = Statistic.MEDIAN,
     gpus_per_image: options.GpusPerImage = 1,
     json: options.Json = False,
 ) -> None:
     """Seconds of one call on an idle GPU."""
-    shape = fc.Shape(width, height, steps, references)
+    asked = replace(parse_shape(shape), reference_images=references)
     fitted = fc.fit(fc.load_calibration(calibration))
     timed = fitted if gpus_per_image == 1 else fitted.split(gpus_per_image)
-    estimate = timed.latency(shape, batch=batch, statistic=statistic.value)
+    estimate = timed.latency(asked, batch=batch, statistic=statistic.value)
     if json:
-        show_json(estimate.to_dict())
+        show_json("latency", estimate.to_dict())
         return
     show_fields(
         {
-            "call": f"{shape}, batch {batch}",
-            **_gain(timed, shape, batch),
+            "call": f"{asked}, batch {batch}",
+            **_gain(timed, asked, batch),
             str(statistic): interval(estimate),
             "level": percent(estimate.level),
             "source": str(estimate.source),

@@ -11,7 +11,7 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
-from fluxcost.stated import refuse_beside, refuse_without
+from fluxcost.command_line import refuse_beside, refuse_without
 from fluxcost.units import interval, percent, seconds, significant
 
 SECONDS_PER_HOUR = 3600
@@ -43,43 +43,48 @@ def simulate(
     *,
     workload: Annotated[Path, typer.Argument(help="A workload file; see examples/.")],
     calibration: options.Calibration,
-    replicas: Annotated[int, typer.Option(help="Replicas, the most where they come and go.")],
+    replicas: Annotated[int, typer.Option(help="Replicas; with autoscaling the most.")],
     gpus_per_image: options.GpusPerImage = 1,
-    max_batch: Annotated[int, typer.Option(help="Most images of one shape in a call.")] = 1,
+    max_batch: Annotated[int, typer.Option(help="Most images in one call.")] = 1,
     max_wait: Annotated[
-        float, typer.Option(help="Longest a request is held back for company, seconds.")
+        float, typer.Option(help="Longest a request waits for its batch to fill, seconds.")
     ] = 0.0,
     together: Annotated[
         Together, typer.Option(help="What the images of a call have in common.")
     ] = Together.SHAPE,
     queue_limit: Annotated[
-        int | None, typer.Option(help="Images that may wait; requests past it are turned away.")
+        int | None, typer.Option(help="Images that may wait; further requests are rejected.")
     ] = None,
     within: Annotated[
         float | None,
-        typer.Option(help="Bound of the goodput, seconds; the objective's unless given."),
+        typer.Option(help="Latency bound of the goodput, seconds; default: the objective's."),
     ] = None,
     idle_timeout: Annotated[
-        float | None, typer.Option(help="Idle this many seconds, a replica is stopped.")
+        float | None,
+        typer.Option(help="Autoscaling: stop a replica that was idle for so many seconds."),
     ] = None,
     least: Annotated[
-        int | None, typer.Option(help="Replicas always kept, beside --idle-timeout; 1.")
+        int | None, typer.Option(help="With --idle-timeout: replicas that always run; default 1.")
     ] = None,
     cold_start: Annotated[
         float | None,
         typer.Option(
-            help="Seconds until a started replica serves; load and first call as measured."
+            help="Seconds until a started replica serves; default: load and first call as measured."
         ),
     ] = None,
     compile_cache: Annotated[
         CompileCache | None,
-        typer.Option(help="What a started replica finds of compiled code, as measured; empty."),
+        typer.Option(help="Compile cache of a started replica, as measured; default: empty."),
     ] = None,
     waiting_per_replica: Annotated[
-        float | None, typer.Option(help="Images waiting per replica that start one more; 1.")
+        float | None,
+        typer.Option(
+            help="Start one more replica at so many waiting images per replica; default 1."
+        ),
     ] = None,
     hours_between_failures: Annotated[
-        float | None, typer.Option(help="Mean hours a replica is up; --recovery beside it.")
+        float | None,
+        typer.Option(help="Mean hours between failures of a replica; needs --recovery."),
     ] = None,
     recovery: Annotated[
         float | None, typer.Option(help="Seconds from a failure until a replica serves again.")
@@ -87,19 +92,21 @@ def simulate(
     cut_short: Annotated[
         CutShort, typer.Option(help="What becomes of a call that a failure cuts short.")
     ] = CutShort.RETRIED,
-    reserve: Annotated[int, typer.Option(help="Replicas kept besides: N+1 is 1.")] = 0,
-    requests: Annotated[int, typer.Option(help="Requests counted in one replication.")] = 50_000,
-    replications: Annotated[int, typer.Option(help="Runs with their own arrivals.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of arrivals and calls.")] = 0,
+    reserve: Annotated[int, typer.Option(help="Spare replicas: 1 for N+1.")] = 0,
+    requests: Annotated[int, typer.Option(help="Requests counted in each replication.")] = 50_000,
+    replications: Annotated[
+        int, typer.Option(help="Simulation runs, each with its own arrivals.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of arrivals and call times.")] = 0,
     json: options.Json = False,
 ) -> None:
-    """How a fleet you name would serve a workload's requests."""
+    """How a fleet that you describe would serve a workload's requests."""
     if hours_between_failures is None and recovery is None:
         refuse_without(context, "--hours-between-failures", ("cut_short",))
     if max_batch == 1 and (max_wait > 0 or together is not Together.SHAPE):
         refuse_without(context, "--max-batch over 1", ("max_wait", "together"))
     if cold_start is not None:
-        refuse_beside(context, "--cold-start, which states what it is for", ("compile_cache",))
+        refuse_beside(context, "--cold-start, which states the whole start", ("compile_cache",))
     scaling = {
         "least": least,
         "cold_start_s": cold_start,
@@ -134,7 +141,7 @@ def simulate(
         within_s=within,
     )
     if json:
-        show_json(found.to_dict())
+        show_json("simulation", found.to_dict())
         return
     _show(found)
 
@@ -183,7 +190,7 @@ def _fields(found: fc.Simulation) -> dict[str, str]:
     if found.goodput is not None and found.within_s is not None:
         shown[f"within {found.within_s:g} s"] = _share(found.goodput)
     if found.probability_met is not None:
-        shown["objective met"] = f"in {percent(found.probability_met)} of the timing worlds"
+        shown["objective met"] = f"in {percent(found.probability_met)} of timing draws"
     shown["wait"] = interval(found.wait)
     shown["utilization"] = _share(found.utilization)
     shown["waiting"] = (

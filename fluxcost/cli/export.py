@@ -12,9 +12,9 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_text
+from fluxcost.command_line import refuse_beside
 from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.planning.export.targets import read_plans
-from fluxcost.stated import refuse_beside
 from fluxcost.units import quantity
 
 
@@ -32,22 +32,26 @@ def export(
     source: Annotated[
         Path, typer.Argument(help="A workload file, or what `plan --json` wrote (.json).")
     ],
-    to: Annotated[To, typer.Option(help="The tool that is to run it.")],
+    to: Annotated[To, typer.Option(help="Tool that will run the plan.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
     option: Annotated[
         str | None,
-        typer.Option(help="Offer of the plan, such as lambda/h100-sxm-1x; the best kept one."),
+        typer.Option(
+            help="Offer whose plan to write, such as lambda/h100-sxm-1x; default: the best plan "
+            "that rents around the clock."
+        ),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Checkpoint folder or hub name; else synthetic weights.")
+        str | None, typer.Option(help="Checkpoint folder or hub name; default: synthetic weights.")
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="Container image with fluxcost[serve]; kubernetes needs it.")
+        str | None,
+        typer.Option(help="Container image with fluxcost[serve]; required by kubernetes."),
     ] = None,
     prices: options.Prices = None,
     json: options.Json = False,
 ) -> None:
-    """Write a plan as the file with which another tool runs it."""
+    """Write a plan as a file for Kubernetes, SkyPilot or Ray Serve."""
     if to is To.RAY_SERVE:
         refuse_beside(context, "--to ray-serve, whose cluster has its own image", ("image",))
     refuse_unwritable(out)
@@ -62,7 +66,7 @@ def export(
     text = fc.export(chosen, workload, to.value, catalog=catalog, weights=weights, image=image)
     write_atomically(out, text)
     if json:
-        show_json({"option": chosen["option"], "to": to.value, "out": str(out)})
+        show_json("export", {"option": chosen["option"], "to": to.value, "out": str(out)})
         return
     rented = f"{chosen['gpus']} x {chosen['gpu']}, {chosen['option']}, {chosen['mode']}"
     show_text(f"{out}: {rented}, for {to.value}")
@@ -75,8 +79,8 @@ def _what_the_hours_save(best: dict[str, Any], kept: dict[str, Any]) -> str:
         quantity(plan["total"]["value"], plan["total"]["unit"]) for plan in (best, kept)
     )
     return (
-        f"The best plan rents GPUs by the hours of the day, for {by_the_hour}; no tool is told to, "
-        f"so this one keeps them, for {around_the_clock}."
+        f"The best plan rents GPUs for some hours of the day, for {by_the_hour}; these tools "
+        f"cannot, so the exported plan rents them around the clock, for {around_the_clock}."
     )
 
 
