@@ -1,4 +1,4 @@
-"""The two configurations, and what LoadGen is asked for in each scenario.
+"""The two configurations of a scenario run, and LoadGen's settings in each scenario.
 
 MLPerf-style: LoadGen and its rules on our model, which is no MLPerf workload, in runs far shorter
 than MLPerf asks; every setting changed is printed beside the verdict. LoadGen's early stopping
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fluxcost.errors import InputError, UnknownNameError
 from fluxcost.evidence.scenarios.record import Scenario
 from fluxcost.workload import Shape
+from measure.shapes import parse_shape
 
 SCENARIOS: tuple[Scenario, ...] = ("load", "single-stream", "offline", "server", "multi-stream")
 """In the order they are measured."""
@@ -84,7 +85,7 @@ def config_of(
         raise InputError(f"--p99-within is {within_s}; expected a positive number of seconds.")
     return replace(
         config,
-        shape=config.shape if size is None else _shape(size),
+        shape=config.shape if size is None else parse_shape("--size", size),
         queries=asked,
         within_s=config.within_s if within_s is None else within_s,
         shortened=shortened,
@@ -111,13 +112,3 @@ def _queries(text: str) -> tuple[Scenario, int]:
             f"{', '.join(BY_LOADGEN)}."
         )
     return scenario_of(name), int(number)
-
-
-def _shape(text: str) -> Shape:
-    try:
-        width, height, steps = (int(each) for each in text.split("x"))
-    except ValueError:
-        raise InputError(
-            f"--size is {text!r}; expected WIDTHxHEIGHTxSTEPS, such as 512x512x4."
-        ) from None
-    return Shape(width, height, steps)
