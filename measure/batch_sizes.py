@@ -1,4 +1,4 @@
-"""The sizes of calls that are made, where a call is filled up to the next size.
+"""The batch sizes of calls; a call with fewer images is filled up to the next size.
 
 A compiled stack compiles and records every shape and batch apart, which takes up to minutes. So
 only some sizes are made: a call of another is filled up to the next one and the extra images are

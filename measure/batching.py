@@ -1,4 +1,4 @@
-"""Which waiting images a free replica makes next: the rule the simulator simulates, as an object.
+"""Which waiting images a free replica runs next: the rule of the simulator, as an object.
 
 Images of one shape and priority wait in one line. A line is ready when it holds a full batch or its
 head has waited its time; a free replica takes up to a full batch of the ready line of the best
@@ -34,7 +34,7 @@ class Batcher(Generic[Item]):
     """Images that wait for a replica, and the rule by which they are joined into calls."""
 
     def __init__(self, batching: Batching) -> None:
-        """Start with nobody waiting.
+        """Start with no image waiting.
 
         Raises:
             InputError: The rule joins shapes, which needs a server that packs them.
@@ -87,7 +87,7 @@ class Batcher(Generic[Item]):
         return taken
 
     def remove(self, item: Item) -> bool:
-        """Let an image wait no longer, because nobody wants it; False if it does not wait here."""
+        """Let an image wait no longer, because its client left; False if it does not wait here."""
         for key, line in self._lines.items():
             found = next((each for each in line if each.item is item), None)
             if found is not None:

@@ -165,7 +165,7 @@ def is_complete(plan: Plan, journal: Journal) -> bool:
 
 
 def start_run(bench: Bench, journal: Journal) -> Run:
-    """Record this start of the program and return its run."""
+    """Record this run of the program and return it."""
     run = describe_run(bench)
     journal.append(Row(run=run))
     return run

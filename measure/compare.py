@@ -1,14 +1,13 @@
-"""Two calibrations side by side, cell by cell: how many times faster, and is it more than noise?
+"""Compares two calibrations cell by cell: the ratio of their times, with its interval.
 
-The ratio's interval comes from both fits, so it holds what sampling, moments and starts of a
-machine add; where it includes 1, the answer is "no significant difference", whatever the medians.
-Records taken on different software or hardware answer another question than they seem to, so they
-are refused unless the difference is the point and named.
+The ratio's interval comes from both fits, so it includes sampling error, drift and between-run
+effects; where it includes 1, the answer is "no significant difference", whatever the medians.
+Records taken on different software or hardware are refused unless --across names the difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,12 +80,14 @@ def compare(
         a, b = before.latency(shape, batch), after.latency(shape, batch)
         ratio = derive(lambda one, other: other / one, a, b, unit="")
         cells.append(CellRatio(shape, batch, a, b, ratio))
-    mean = derive(
-        lambda *ratios: np.exp(np.mean(np.log(np.array(ratios)), axis=0)),
-        *(cell.ratio for cell in cells),
-        unit="",
+    return tuple(cells), geometric_mean(cell.ratio for cell in cells)
+
+
+def geometric_mean(ratios: Iterable[Estimate]) -> Estimate:
+    """Return the geometric mean of ratios, its interval included."""
+    return derive(
+        lambda *values: np.exp(np.mean(np.log(np.array(values)), axis=0)), *ratios, unit=""
     )
-    return tuple(cells), mean
 
 
 def _points(calibration: Calibration) -> set[tuple[Shape, int]]:

@@ -1,4 +1,4 @@
-"""What the samples are taken on: host, device, driver and package versions."""
+"""The environment of a measurement: host, device, driver and package versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong while measuring, beyond the errors of fluxcost itself.
+"""Errors of measuring, beyond those of fluxcost.
 
 FluxcostError
 └── MeasurementError        a sample that cannot be trusted, or a machine that cannot be measured on

@@ -1,4 +1,4 @@
-"""How long a campaign will take, from calls already timed: its own, or a shipped calibration's.
+"""How long a campaign will take, from calls already timed: its own or a shipped calibration's.
 
 A rough straight line, seconds = a + b x (pixels x steps x batch), is enough for a progress bar and
 a bill in advance; before any call was timed there is no forecast, and none is made up.

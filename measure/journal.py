@@ -1,4 +1,4 @@
-"""The journal of a campaign: what was measured, cell by cell, so that a kill loses at most one."""
+"""The journal of a campaign: one line a cell, so that a kill loses at most one cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of JSON lines that a kill cannot spoil: appended, fsynced, locked.
+"""A crash-safe JSON Lines file: appended, fsynced and locked.
 
 The first line says what the rows are of; a run of the same thing may append to it, anything else is
 refused. A last line without its newline was torn by a kill and is cut off when the file is next

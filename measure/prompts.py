@@ -1,4 +1,4 @@
-"""What is asked for where nobody asks for anything."""
+"""Default prompts of a timed call."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reference images to time an edit with: as large as the image made, noise, the same every time.
+"""Reference images for timing an edit: fixed noise of the size of the image made.
 
-What they show decides no time: they are resized, encoded and appended as tokens like any other.
+Their content does not affect time: they are resized, encoded and appended as tokens like any other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A calibration as tables a person reads: cells, stages, ceilings and probes."""
+"""Prints a calibration as tables: cells, stages, ceilings and probes."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _print_probes(calibration: Calibration, console: Console) -> None:
             f"{'lossless' if is_lossless(same) else 'lossy'}"
         )
         for fault, error in same.planted_errors.items():
-            console.print(f"  with a fault planted, {fault}: {error:.3%}")
+            console.print(f"  with an injected fault, {fault}: {error:.3%}")
         if same.latent_error is not None and same.eager_latent_error is not None:
             console.print(
                 f"  latents: {same.latent_error:.3%}, eager bfloat16 {same.eager_latent_error:.3%}"

@@ -1,4 +1,4 @@
-"""From a request on the command line to a finished calibration, with a progress bar."""
+"""Runs a campaign: from a request on the command line to a finished calibration."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _write_records(journal: Journal, out: Path, console: Console) -> None:
 def _write(record: Calibration, name: str, out: Path, console: Console) -> None:
     path = out / f"{name}-{record.content_hash[:12]}.json"
     if path.exists():
-        console.print(f"nothing new; the {name} record stands in {path}")
+        console.print(f"nothing new; the {name} record is in {path}")
         return
     record.save(path)
     console.print(f"{len(record.cells)} cells in {path}")

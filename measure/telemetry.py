@@ -1,6 +1,6 @@
-"""The GPU's own instruments, through NVML: clocks, temperature, power, energy, memory, processes.
+"""The GPU's telemetry by NVML: clocks, temperature, power, energy, memory, processes.
 
-Nothing here changes a setting. On the CPU, `NullTelemetry` answers that it knows nothing.
+Nothing here changes a setting. On the CPU, `NullTelemetry` returns no readings.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class NvmlTelemetry:
         others = self._count_processes() - self._known_processes
         if others > 0:
             raise MeasurementError(
-                f"{others} other process(es) compute on this GPU; expected none; stop them or "
+                f"other processes computing on this GPU: {others}; expected none; stop them or "
                 "choose an idle GPU with CUDA_VISIBLE_DEVICES."
             )
 

@@ -1,1 +1,1 @@
-"""Calibrating in as few minutes as a target error needs: which cell tells most per second?"""
+"""Adaptive calibration: the most informative cells first, until a target error is met."""

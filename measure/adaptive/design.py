@@ -1,8 +1,8 @@
-"""What a fit does not know yet, cell by cell, and which cell would tell most of it per second.
+"""The expected error of a fit at candidate cells, and how much of it measuring each would remove.
 
-The formulas of the stages are fitted with a Gaussian error, so the error of every candidate call is
-known before it is measured, and so is how much of the others' a measurement would take away. Errors
-are those of the formulas: that the machine drifts between moments is no less true after measuring.
+The formulas of the stages are fitted with Gaussian errors, so the expected error of every candidate
+is known before it is measured, and so is the reduction of the other candidates' errors. Errors are
+those of the formulas; drift of the machine is not in them, since measuring does not reduce it.
 """
 
 from __future__ import annotations

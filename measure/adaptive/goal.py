@@ -1,4 +1,4 @@
-"""What the command line asks of an adaptive calibration: a target, and how much it may take."""
+"""The options of an adaptive calibration: a target error, and limits on time and cost."""
 
 from __future__ import annotations
 

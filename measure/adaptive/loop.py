@@ -1,9 +1,9 @@
-"""Measure, fit, choose, until the target is met or the budget spent.
+"""Adaptive calibration: measure, fit and choose, until the target is met or the budget is spent.
 
-Every choice is a function of what was measured, so that a run killed and started again goes on as
-if it had not been. Before a cell is measured it is predicted; how far the predictions were off,
-beside how far they said they might be, is what the error expected elsewhere is multiplied by. A
-fit to a few cells knows its own error badly, and this is what keeps it from stopping too soon.
+Every choice is a function of what was measured, so a run that was killed continues where it ended.
+Each cell is predicted before it is measured. The ratio of the errors found to the errors expected
+multiplies the error expected of the remaining cells: a fit to a few cells estimates its own error
+badly, and this keeps it from stopping too soon.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Outcome:
         stop: "target" met, "budget" spent (or not yet), or candidates "exhausted".
         error: Median relative error expected at a candidate not measured; infinite before the
             first cell.
-        cells: Measured, those of an earlier start included.
+        cells: Measured, those of an earlier run included.
         minutes: Of timed calls.
     """
 

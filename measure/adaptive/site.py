@@ -1,4 +1,4 @@
-"""The GPU as a place to measure cells at: a campaign whose tasks are done in another order."""
+"""Adaptive calibration on a GPU: the cells of a campaign, in the order that the loop chooses."""
 
 from __future__ import annotations
 

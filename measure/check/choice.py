@@ -1,8 +1,9 @@
-"""Which cells of a calibration tell most per second about whether it still holds.
+"""The cells of a calibration that tell most per second about whether it still holds.
 
-What may have changed is every parameter of every stage's formula: launches with the CPU, products
-with the clocks, decoding with a library's kernels. Each is taken to have moved by about a tenth. A
-cell tells of those its time depends on, and the next one is chosen for what the ones before left.
+Every parameter of every stage's formula may have changed: launches with the CPU, products with the
+clocks, decoding with a library's kernels. Each is assumed to have changed by about a tenth. A cell
+is informative about the parameters its time depends on; the next one is chosen for the uncertainty
+that the ones before left.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from measure.forecast import seconds_of_cell
 from measure.suites import Point, Protocol
 
 MOVED = 0.1
-"""Relative change taken as likely of each parameter; two starts of one H200 differed by as much."""
+"""Relative change taken as likely of each parameter; two runs of one H200 differed by as much."""
 
 
 def telling_points(fitted: Fit, protocol: Protocol, count: int) -> tuple[Point, ...]:

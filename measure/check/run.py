@@ -1,4 +1,4 @@
-"""From a request on the command line to a verdict on the console."""
+"""Runs a check: from a request on the command line to a verdict on the console."""
 
 from __future__ import annotations
 

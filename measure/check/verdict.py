@@ -1,12 +1,12 @@
-"""From cells measured again to a verdict.
+"""The verdict on a calibration, from cells measured again.
 
 The calibration holds where both are true:
 
 - 1 lies in the 90 % interval of the geometric mean of measured over stated;
 - no more cells lie outside their own 90 % interval than chance puts there in nine checks of ten.
 
-Intervals are the calibration's, which hold what another start of such a machine may differ by, with
-the sampling error of the new cells.
+Intervals are the calibration's, which include between-run effects, with the sampling error of the
+new cells.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.performance.conditions import CONDITIONS, conditions
 from fluxcost.performance.fit import Fit
 from fluxcost.performance.sampling import median_sigma
+from measure.compare import geometric_mean
 
 OFTEN = 0.9
 """Share of checks of an unchanged machine that this many cells outside must allow."""
@@ -106,11 +107,7 @@ def judge(fitted: Fit, again: Calibration) -> Verdict:
     failed = tuple(f"{cell.label}: {cell.reason}" for cell in again.cells if cell.status != "ok")
     if not cells:
         raise MissingDataError(f"no cell could be measured again: {'; '.join(failed)}.")
-    mean = derive(
-        lambda *ratios: np.exp(np.mean(np.log(np.array(ratios)), axis=0)),
-        *(cell.ratio for cell in cells),
-        unit="",
-    )
+    mean = geometric_mean(cell.ratio for cell in cells)
     return Verdict(cells, mean, _allowed(len(cells)), _changed(fitted.calibration, again), failed)
 
 

@@ -1,1 +1,1 @@
-"""Timing a server that runs elsewhere, over HTTP: `python -m measure endpoint`."""
+"""Times a server over HTTP: `python -m measure endpoint`."""

@@ -1,4 +1,4 @@
-"""One request to an OpenAI-compatible images endpoint, and what came of it."""
+"""One request to an OpenAI-compatible images endpoint, and its reply."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Target:
         """Return a client that opens as many connections as there are requests.
 
         Raises:
-            InputError: The address is no address; nobody is asked for it.
+            InputError: The address is not a valid URL; no request is sent.
         """
         try:
             host = urlsplit(self.url).hostname
@@ -124,11 +124,11 @@ async def send(client: httpx.AsyncClient, target: Target, shape: Shape, index: i
 
 
 async def read_about(client: httpx.AsyncClient) -> dict[str, Any] | None:
-    """Return what one of our servers says of itself, None where another one answers.
+    """Return what a server of `measure serve` says of itself, None for any other server.
 
     Raises:
         InputError: Nothing answers there.
-        MeasurementError: It is ours and not ready.
+        MeasurementError: It is such a server and not ready.
     """
     try:
         answer = await client.get("/about")

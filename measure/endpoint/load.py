@@ -61,7 +61,7 @@ async def call_in_turn(
         reply = await send(client, target, shape, index)
         if reply.reason:
             raise MeasurementError(
-                f"{target.url} answers a lone request for {shape} with status {reply.status}: "
+                f"{target.url} answers a single request for {shape} with status {reply.status}: "
                 f"{reply.reason}; expected pictures."
             )
         replies.append(reply)

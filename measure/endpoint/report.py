@@ -1,4 +1,4 @@
-"""What loads showed, as a table: answers, refusals and failures, latency from when it was due."""
+"""Tables of load tests: answers, refusals, failures, and latency from when a request was due."""
 
 from __future__ import annotations
 

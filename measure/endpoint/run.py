@@ -1,4 +1,4 @@
-"""From a request on the command line to a record of a server's times."""
+"""Times a server: from a request on the command line to a record of its times."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def measure_endpoint(request: EndpointRequest, console: Console) -> None:
         DocumentError: The record cannot be written.
         InputError: An option cannot be used, nothing answers, or neither the server nor the options
             say what makes its images.
-        MeasurementError: The server does not answer a lone request with pictures.
+        MeasurementError: The server does not answer a single request with pictures.
     """
     if request.out.exists():
         raise InputError(f"{request.out} exists; choose another name or remove it first.")

@@ -1,4 +1,4 @@
-"""When requests are due and what each asks for, fixed before the first is sent."""
+"""The schedule of a load test: when each request is due and which shape it asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which importer reads a file, and what it has to be told."""
+"""Chooses the importer that reads a file, and checks the options it needs."""
 
 from __future__ import annotations
 

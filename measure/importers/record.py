@@ -1,4 +1,4 @@
-"""What every importer makes: a calibration of whole calls, checked against the chip's peak."""
+"""The calibration that every importer makes: whole calls, checked against the GPU's peak."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN = "imported"
 
 SLOWEST = 1000
 """Times its denoising's floor that no call takes (the slowest of those shipped, 36 times); every
-call told in milliseconds for seconds does, since none is quicker than the floor."""
+call given in milliseconds for seconds does, since none is quicker than the floor."""
 
 Call = tuple[Shape, int]
 """A shape and a batch."""

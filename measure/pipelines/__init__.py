@@ -1,1 +1,1 @@
-"""Real pipelines at real shapes, one file a family."""
+"""diffusers' pipelines at the exact shapes of an architecture, by family."""

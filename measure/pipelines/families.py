@@ -10,10 +10,14 @@ import torch
 
 from fluxcost.errors import DocumentError
 from measure.blueprint import Document
-from measure.pipelines import flux1, flux2_klein, sd3, sdxl, z_image
+from measure.pipelines.flux1 import assemble_flux1
+from measure.pipelines.flux2_klein import assemble_flux2_klein
 from measure.pipelines.parts import denoiser, networks
 from measure.pipelines.quiet import quiet_libraries
+from measure.pipelines.sd3 import assemble_sd3
+from measure.pipelines.sdxl import assemble_sdxl
 from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
+from measure.pipelines.z_image import assemble_z_image
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,11 @@ class Family:
 
 
 FAMILIES = {
-    "flux1": Family("FluxPipeline", flux1.assemble),
-    "flux2-klein": Family("Flux2KleinPipeline", flux2_klein.assemble),
-    "sd3": Family("StableDiffusion3Pipeline", sd3.assemble),
-    "sdxl": Family("StableDiffusionXLPipeline", sdxl.assemble),
-    "z-image": Family("ZImagePipeline", z_image.assemble),
+    "flux1": Family("FluxPipeline", assemble_flux1),
+    "flux2-klein": Family("Flux2KleinPipeline", assemble_flux2_klein),
+    "sd3": Family("StableDiffusion3Pipeline", assemble_sd3),
+    "sdxl": Family("StableDiffusionXLPipeline", assemble_sdxl),
+    "z-image": Family("ZImagePipeline", assemble_z_image),
 }
 
 

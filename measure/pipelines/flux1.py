@@ -10,18 +10,18 @@ from measure.blueprint import Document
 from measure.pipelines.encoders import autoencoder, clip_config, t5_encoder
 from measure.pipelines.tokenizer import byte_tokenizer, clip_byte_tokenizer
 
-FOR_WORK_ONLY = frozenset(
+FLUX1_WORK_ONLY = frozenset(
     {"gated_mlp", "mlp_ratio", "rope_theta", "shared_modulation", "timestep_guidance_channels"}
 )
 """Values fluxcost counts work by, which diffusers has fixed in its class."""
 
 
-def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+def assemble_flux1(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Make the pipeline on the device, its weights not yet set."""
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
     from transformers import CLIPTextModel
 
-    values = {k: v for k, v in document.transformer.items() if k not in FOR_WORK_ONLY}
+    values = {k: v for k, v in document.transformer.items() if k not in FLUX1_WORK_ONLY}
     with device:
         transformer = FluxTransformer2DModel(**values)
         vae = autoencoder(document)

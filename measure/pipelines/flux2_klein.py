@@ -10,7 +10,7 @@ from measure.blueprint import Document
 from measure.pipelines.tokenizer import byte_tokenizer
 
 
-def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+def assemble_flux2_klein(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Make the pipeline on the device, its weights not yet set."""
     from diffusers import (
         AutoencoderKLFlux2,

@@ -1,4 +1,4 @@
-"""The parts of a pipeline by what they do, whatever diffusers calls them in a family."""
+"""The components of a pipeline by what they do, under one name for every family."""
 
 from __future__ import annotations
 

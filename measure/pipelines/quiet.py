@@ -1,4 +1,4 @@
-"""Keeping the libraries' notices and bars off the terminal, which shows the campaign's own."""
+"""Hides the notices and progress bars of diffusers and transformers."""
 
 from __future__ import annotations
 

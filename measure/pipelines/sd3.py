@@ -10,7 +10,7 @@ from measure.blueprint import Document
 from measure.pipelines.encoders import autoencoder, clip_config, t5_encoder
 from measure.pipelines.tokenizer import byte_tokenizer, clip_byte_tokenizer
 
-FOR_WORK_ONLY = frozenset(
+SD3_WORK_ONLY = frozenset(
     {
         "gated_mlp",
         "last_block_drops_text",
@@ -23,7 +23,7 @@ FOR_WORK_ONLY = frozenset(
 """Values fluxcost counts work by, which diffusers has fixed in its class."""
 
 
-def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+def assemble_sd3(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Make the pipeline on the device, its weights not yet set."""
     from diffusers import (
         FlowMatchEulerDiscreteScheduler,
@@ -32,7 +32,7 @@ def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 -
     )
     from transformers import CLIPTextModelWithProjection
 
-    values = {k: v for k, v in document.transformer.items() if k not in FOR_WORK_ONLY}
+    values = {k: v for k, v in document.transformer.items() if k not in SD3_WORK_ONLY}
     with device:
         transformer = SD3Transformer2DModel(**values)
         vae = autoencoder(document)

@@ -11,7 +11,7 @@ from measure.pipelines.encoders import autoencoder, clip_config
 from measure.pipelines.tokenizer import clip_byte_tokenizer
 
 
-def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+def assemble_sdxl(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Make the pipeline on the device, its weights not yet set."""
     from diffusers import (
         EulerDiscreteScheduler,

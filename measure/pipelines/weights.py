@@ -1,4 +1,4 @@
-"""Seeded synthetic weights of a checkpoint's scale, and the check that they behave like one.
+"""Seeded synthetic weights of a checkpoint's scale, and the check of their activations.
 
 Time depends on weights only through power: a GPU at its power limit runs zeros faster than random
 data. So matrices and kernels get normal weights with standard deviation 1/sqrt(fan-in), which

@@ -10,11 +10,11 @@ from measure.blueprint import Document
 from measure.pipelines.encoders import autoencoder
 from measure.pipelines.tokenizer import byte_tokenizer
 
-FOR_WORK_ONLY = frozenset({"output_head"})
+Z_IMAGE_WORK_ONLY = frozenset({"output_head"})
 """Values fluxcost counts work by, which transformers has fixed in its class."""
 
 
-def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
+def assemble_z_image(document: Document, device: torch.device) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Make the pipeline on the device, its weights not yet set."""
     from diffusers import (
         FlowMatchEulerDiscreteScheduler,
@@ -23,7 +23,7 @@ def assemble(document: Document, device: torch.device) -> Any:  # noqa: ANN401 -
     )
     from transformers import Qwen3Config, Qwen3Model
 
-    text = {k: v for k, v in document.text_encoder.items() if k not in FOR_WORK_ONLY}
+    text = {k: v for k, v in document.text_encoder.items() if k not in Z_IMAGE_WORK_ONLY}
     rope_theta = text.pop("rope_theta")
     text_config = Qwen3Config(
         **text, rope_parameters={"rope_type": "default", "rope_theta": rope_theta}

@@ -1,1 +1,1 @@
-"""What is measured beside the cells: ceilings, cold start, weight scale, soak. One file each."""
+"""Measurements beside the cells: ceilings, memory edge, sustained speed, sameness, weight scale."""

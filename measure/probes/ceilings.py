@@ -1,4 +1,4 @@
-"""What this machine reaches bare: the arithmetic and bytes a stage is made of, without the stage.
+"""Microbenchmarks of a machine: matrix products, attention, copies and launches.
 
 A floor computed from these tells how far a stack is from what the machine can do; a measured time
 under the floor of the chip's datasheet is a bug in the measurement. Each rate is read hot, after

@@ -1,4 +1,4 @@
-"""Where does memory run out? The largest batch of a size that runs, found by trying.
+"""The largest batch of a size that fits in memory, found by trying.
 
 A trial is one call of one step: a call's peak does not depend on its steps (the shipped eager
 records say so), and a call is all it takes to run out of memory. The peaks of the batches that ran

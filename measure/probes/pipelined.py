@@ -1,9 +1,9 @@
-"""What a GPU makes when it never waits: the next call is launched while pictures are still copied.
+"""Throughput when the next call is launched while pictures are still copied to the host.
 
     host    |launch 1|launch 2|        |pictures 1|launch 3|        |pictures 2| ...
     device  |  call 1           |  call 2            |  call 3            | ...
 
-A lone call ends when its pictures are in host memory; here that work is behind the next call's.
+A single call ends when its pictures are in host memory; here that work is behind the next call's.
 """
 
 from __future__ import annotations

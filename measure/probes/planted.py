@@ -1,8 +1,8 @@
-"""What sameness needs to know of each family: the noise it starts from, and faults to plant.
+"""How each family is compared: its initial noise, and faults the comparison must detect.
 
-A comparison that notices no fault proves nothing, so faults are planted in eager bfloat16 and must
-be further from the truth than rounding: the last block skipped, and the text encoder's last layer
-that the pipeline reads skipped or another read for it.
+To show that the comparison detects faults, faults are injected into eager bfloat16 and must be
+further from the truth than rounding: the last block skipped, and the text encoder's last layer
+that the pipeline reads skipped or replaced by another.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def measure_sameness(bench: Bench, point: Point, run: str) -> Sameness:
 def is_lossless(same: Sameness) -> bool:
     """Say whether a stack's error is no more than rounding in another order.
 
-    Where faults were planted, each must be further off than that, or nothing could be told.
+    Where faults were injected, each must be further off than that, or the comparison shows nothing.
     """
     bound = LOSSLESS_WITHIN * same.eager_error
     return same.error <= bound and all(error > bound for error in same.planted_errors.values())

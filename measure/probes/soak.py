@@ -1,4 +1,4 @@
-"""Does speed last? One cell, back to back, for a minute: heat and power limits show here."""
+"""Sustained speed: one cell back to back for a minute, which shows heat and power limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which weights drew a picture or judged it, and the refusal of weights that learned nothing."""
+"""Identifies the weights that made or judged a picture, and refuses synthetic ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cosine of a picture and captions in a CLIP model's space, by transformers.
+"""The cosine similarity of a picture and captions in a CLIP model's space, by transformers.
 
 torchmetrics' `clip_score` is the same number times 100, cut off at 0; the tests compare the two.
 Foils need the sign and many captions at once, so the features are compared here.

@@ -1,4 +1,4 @@
-"""Drawing one picture of a suite, and keeping it."""
+"""Generates one picture of a suite and stores it."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def kept(picture: Picture, out: Path) -> Image.Image:
     """Return a kept picture.
 
     Raises:
-        DocumentError: Its file is gone, or no longer what was drawn.
+        DocumentError: Its file is gone, or no longer what was generated.
     """
     path = out / picture.file
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != picture.sha256:
         raise DocumentError(
-            f"{path}: gone or changed since it was drawn; expected SHA-256 {picture.sha256}: put "
-            "it back, or score into another folder."
+            f"{path}: gone or changed since it was generated; expected SHA-256 {picture.sha256}: "
+            "put it back, or score into another folder."
         )
     with Image.open(path) as image:
         return image.convert("RGB")

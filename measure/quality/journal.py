@@ -95,7 +95,7 @@ class QualityJournal(Lines[QualityHeader, QualityRow]):
         elif known != prompt:
             raise InputError(
                 f"prompt {prompt.id} is {prompt.text!r} and was {known.text!r} when its pictures "
-                "were drawn; choose another folder for --out."
+                "were generated; choose another folder for --out."
             )
 
     def admit_judge(self, metric: Metric, judge: Judge) -> None:

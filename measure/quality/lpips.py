@@ -1,4 +1,4 @@
-"""LPIPS: how far apart two pictures look, by the features of a small image network.
+"""LPIPS: the distance of two pictures by the features of a small image network.
 
 Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (2018): at
 some layers, norm both feature maps to length 1 over channels, square the difference, weigh the

@@ -1,4 +1,4 @@
-"""From a request on the command line to a finished quality record.
+"""Runs a quality suite: from a request on the command line to a finished record.
 
 Pictures come first and the judge after them, so that pipeline and judge never share the memory.
 """
@@ -176,7 +176,7 @@ def _write(journal: QualityJournal, out: Path, console: Console) -> Quality:
     record = journal.quality()
     path = out / f"quality-{record.content_hash[:12]}.json"
     if path.exists():
-        console.print(f"nothing new; the record stands in {path}")
+        console.print(f"nothing new; the record is in {path}")
         return record
     record.save(path)
     console.print(f"{len(record.scores)} scores of {len(record.pictures)} pictures in {path}")

@@ -1,4 +1,4 @@
-"""From kept pictures to scores, one judge at a time."""
+"""Scores stored pictures, one judge at a time."""
 
 from __future__ import annotations
 

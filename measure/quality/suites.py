@@ -1,4 +1,4 @@
-"""What each suite draws and scores."""
+"""The quality suites: which pictures each generates and how it scores them."""
 
 from __future__ import annotations
 

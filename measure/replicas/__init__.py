@@ -1,5 +1,5 @@
-"""Several GPUs: one replica of the model on each, started by torchrun, timed alone and together.
+"""Several GPUs: one replica of the model on each, started by torchrun, timed alone and at once.
 
-launch starts the processes; in each of them worker runs the windows of a plan, meeting the others
-between them; joining makes one calibration of what they wrote.
+`launch` starts the processes. In each of them `worker` runs the windows of a plan and synchronizes
+with the others between them; the first then joins all journals into one calibration.
 """

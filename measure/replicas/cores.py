@@ -1,4 +1,4 @@
-"""Holding a process to some CPU cores while it runs, so that cores can be varied like a shape.
+"""Pins a process to some CPU cores, so that the number of cores can be varied.
 
 Affinity belongs to threads: a process that has started has many, and each must be told. Threads
 made later inherit it from their maker.

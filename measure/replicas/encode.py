@@ -1,4 +1,4 @@
-"""Seconds a CPU takes to encode a finished picture, by one replica alone and by all at once."""
+"""Seconds a CPU takes to encode a picture, by one replica alone and by all at once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def rounds(sizes: tuple[tuple[int, int], ...], size: int) -> list[Round]:
 
 
 def measure_encodings(
-    fleet: Fleet, asked: Round, scratch: Path, seed: int, start: Start
+    fleet: Fleet, asked: Round, scratch: Path, seed: int, fleet_run: Start
 ) -> Iterator[Encoding]:
     """Yield the time of each format, in memory and to a file; replicas not in the round wait."""
     takes_part = fleet.rank in asked.ranks
@@ -90,8 +90,8 @@ def measure_encodings(
                     continue
                 wall_s, size = _time(made, kind, settings, Path(folder) if to_disk else None)
                 yield Encoding(
-                    window=f"{start.name}/{name}, {len(asked.ranks)} at once",
-                    run=start.run,
+                    window=f"{fleet_run.name}/{name}, {len(asked.ranks)} at once",
+                    run=fleet_run.run,
                     rank=fleet.rank,
                     replicas=len(asked.ranks),
                     width=asked.width,

@@ -1,4 +1,4 @@
-"""The replicas as one of them sees them: who am I, and meet the others.
+"""The process group of the replicas: rank, device, and messages between them.
 
 Ranks, devices and messages are accelerate's. Messages go over gloo on a GPU too: while one replica
 is timed alone, waiting in a collective of NCCL would keep the others' GPUs busy.

@@ -1,4 +1,4 @@
-"""One calibration of what every replica wrote down."""
+"""Joins the journals of all replicas into one calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting the replicas of this host with torchrun's own launcher, and saying why one failed."""
+"""Starts the replicas of this host with torchrun's launcher, and reports why one failed."""
 
 from __future__ import annotations
 

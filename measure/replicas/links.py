@@ -1,4 +1,4 @@
-"""How the GPUs of a host reach each other: direct access, NVLink, and the rate of a copy."""
+"""The links between the GPUs of a host: direct access, NVLink, and the rate of a copy."""
 
 from __future__ import annotations
 

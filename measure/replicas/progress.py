@@ -1,4 +1,4 @@
-"""What the first replica says after each window: what was found, and how long is left."""
+"""Progress of a run of several replicas: a line after each window, with the time left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replicas showed, as tables: efficiency and where it went, cores, encoding, links."""
+"""Tables of several replicas: efficiency and its losses, cores, encoding, links."""
 
 from __future__ import annotations
 

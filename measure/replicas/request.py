@@ -1,4 +1,4 @@
-"""What is asked of a fleet of replicas: a plain record, since it travels to other processes."""
+"""The request for several replicas: a plain record, since it travels to other processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from fluxcost.errors import InputError
 from fluxcost.records import Count, Name, Record
+from fluxcost.units import counted
 from measure.suites import Quadruple
 
 ALL = "all"
@@ -94,8 +95,9 @@ def check(request: FleetRequest) -> None:
         )
     if request.threads and (request.nodes > 1 or request.replicas < 2):
         raise InputError(
-            f"--threads has {request.replicas} GPU(s) on {request.nodes} host(s); expected at "
-            "least 2 GPUs of one host, since a process has only those: see --gpus and --nodes."
+            f"--threads has {counted(request.replicas, 'GPU')} on {counted(request.nodes, 'host')}"
+            "; expected at least 2 GPUs of one host, since a process has only those: see --gpus "
+            "and --nodes."
         )
     most = max((count for count in request.cores if count is not None), default=0)
     share = len(os.sched_getaffinity(0)) // request.replicas_per_host

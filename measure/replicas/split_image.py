@@ -1,4 +1,4 @@
-"""One image on several GPUs: diffusers' context parallelism, beside one of the GPUs alone.
+"""One image on several GPUs by diffusers' context parallelism, beside one GPU alone.
 
 The tokens of an image are split over the GPUs; Ulysses attention trades tokens for heads and back
 around each attention. Text encoding and decoding are not split: every GPU does both. It lowers the
@@ -34,7 +34,7 @@ def pending_splits(suites: Sequence[Suite], have: Sequence[SplitImage], gpus: in
 
 
 def measure_splits(
-    fleet: Fleet, bench: Bench, points: Sequence[Point], protocol: Protocol, start: Start
+    fleet: Fleet, bench: Bench, points: Sequence[Point], protocol: Protocol, fleet_run: Start
 ) -> Iterator[SplitImage]:
     """Yield each point timed on all GPUs together; from then on the pipelines stay joined.
 
@@ -50,7 +50,7 @@ def measure_splits(
         if fleet.rank > 0:
             continue  # the first replica has the lone picture to compare with, and the journal
         yield SplitImage(
-            run=start.run,
+            run=fleet_run.run,
             width=each.shape.width,
             height=each.shape.height,
             steps=each.shape.steps,

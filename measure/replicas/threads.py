@@ -1,4 +1,4 @@
-"""Replicas of one host as threads of one process, which share its interpreter.
+"""Replicas of one host as threads of one process, which share its interpreter lock.
 
 The first replica's process builds a bench on every other GPU beside its own, while the processes
 those GPUs belong to wait, idle. What is per process or per device keeps to its thread: each bench
@@ -78,7 +78,9 @@ class Threads:
         """Make a shape twice on each replica, one after another, before a window times it."""
         self._in_turn(range(len(self._benches)), self._benches, lambda bench: _twice(bench, point))
 
-    def run(self, window: Window, held: Held, protocol: Protocol, start: Start) -> list[Replica]:
+    def run(
+        self, window: Window, held: Held, protocol: Protocol, fleet_run: Start
+    ) -> list[Replica]:
         """Run a window; return what each of its replicas did.
 
         Raises:
@@ -92,7 +94,7 @@ class Threads:
         self._in_turn(ranks, benches, lambda bench: _twice(bench, window.point))
         calls = calls_for(max(self._at_once(ranks, turns, Turn.warm_up)), protocol)
         self._at_once(ranks, turns, lambda turn: turn.make(calls))
-        return [turn.told(held, start) for turn in turns]
+        return [turn.told(held, fleet_run) for turn in turns]
 
     def _submit(self, rank: int, job: Callable[[B], T], given: B) -> Future[T]:
         return self._pools[rank].submit(self._contexts[rank].run, job, given)

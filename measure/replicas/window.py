@@ -1,4 +1,4 @@
-"""One window as one replica runs it.
+"""One replica's part in a window.
 
     each: warm up   all: agree on a number of calls   all: start | calls | all: meet, write down
 
@@ -32,7 +32,7 @@ TELEMETRY_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class Start:
-    """One start of the measuring program: its name, shared by every host, and this host's run."""
+    """One run of the measuring program: its name, shared by every host, and this host's run."""
 
     name: str
     run: str
@@ -79,14 +79,14 @@ class Turn:
         jobs = shard(calls, ranks.index(self.rank), len(ranks))
         self._taken = _take(self._bench, self._window, jobs)
 
-    def told(self, held: Held, start: Start) -> Replica:
+    def told(self, held: Held, fleet_run: Start) -> Replica:
         """Return what this replica did."""
         window, taken = self._window, self._taken
         shape = window.point.shape
         lasted = taken.elapsed_s >= self._protocol.energy_window_s
         return Replica(
-            window=f"{start.name}/{window}",
-            run=start.run,
+            window=f"{fleet_run.name}/{window}",
+            run=fleet_run.run,
             rank=self.rank,
             replicas=len(window.ranks),
             in_one_process=window.in_one_process,
@@ -110,7 +110,7 @@ class Turn:
 
 
 def run_window(
-    fleet: Fleet, bench: Bench, window: Window, held: Held, protocol: Protocol, start: Start
+    fleet: Fleet, bench: Bench, window: Window, held: Held, protocol: Protocol, fleet_run: Start
 ) -> Replica | None:
     """Take part in a window; return what this replica did, or None if it only waited.
 
@@ -128,7 +128,7 @@ def run_window(
     if turn is not None:
         turn.make(calls)
     fleet.meet(None)  # the slowest is done
-    return None if turn is None else turn.told(held, start)
+    return None if turn is None else turn.told(held, fleet_run)
 
 
 def calls_for(call_s: float, protocol: Protocol) -> int:

@@ -1,4 +1,4 @@
-"""What is to be measured: windows, each some replicas at one point with some cores.
+"""The windows to measure: each runs some replicas at one point with some cores.
 
 Every point is timed on each GPU alone and on each count of GPUs at once, with the same cores, so
 that what several lose is read against the same GPUs in the same run.
@@ -94,8 +94,8 @@ def _swept_points(suites: tuple[Suite, ...]) -> set[Point]:
 def pending(windows: list[Window], done: set[Key]) -> list[Window]:
     """Return the windows not done yet, and with one of threads all others of its point.
 
-    A process that starts anew may launch at another pace, so threads at once are timed in the same
-    start as each of them alone.
+    Launch overhead differs from process to process, so threads at once are timed in the same run
+    as each of them alone.
     """
     left = [window for window in windows if window.key not in done]
     again = {window.point for window in left if window.in_one_process}

@@ -1,4 +1,4 @@
-"""One replica, from start to end: `python -m measure.replicas.worker REQUEST`, under torchrun."""
+"""The process of one replica: `python -m measure.replicas.worker REQUEST`, under torchrun."""
 
 from __future__ import annotations
 
@@ -68,25 +68,25 @@ class Worker:
         self.journal = Journal.open(request.out / f"rank-{fleet.rank}", header)
 
     def run(self) -> None:
-        """Measure what no earlier start has, and let the first replica write the calibration."""
+        """Measure what no earlier run has, and let the first replica write the calibration."""
         windows, encodings, splits = self._pending()
         links_left = self._links_left()
         if windows or encodings or splits or links_left:
             bench = self._open_bench(self.fleet.device, self.instruments)
-            start = self._start(bench)
+            fleet_run = self._start(bench)
             progress = Progress(self.blueprint.document.name, self.protocol, windows)
             own = [window for window in windows if not window.in_one_process]
-            self._time_windows(bench, own, start, progress)
-            self._time_threads(bench, windows[len(own) :], start, progress)
+            self._time_windows(bench, own, fleet_run, progress)
+            self._time_threads(bench, windows[len(own) :], fleet_run, progress)
             for each in encodings:
                 for found in measure_encodings(
-                    self.fleet, each, self.request.out, self.request.seed, start
+                    self.fleet, each, self.request.out, self.request.seed, fleet_run
                 ):
                     self.journal.append(Row(encoding=found))
             if links_left:
-                self._measure_links(start)
+                self._measure_links(fleet_run)
             if splits:
-                for split in measure_splits(self.fleet, bench, splits, self.protocol, start):
+                for split in measure_splits(self.fleet, bench, splits, self.protocol, fleet_run):
                     self.journal.append(Row(split_image=split))
                     _say(f"{split.width}x{split.height} on {split.gpus} GPUs together")
         self._write(self._joined())
@@ -132,24 +132,24 @@ class Worker:
     def _start(self, bench: Bench) -> Start:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
         name = self.fleet.meet(name)[0]
-        start = Start(name, f"{name}-host{self.fleet.node}")
+        fleet_run = Start(name, f"{name}-host{self.fleet.node}")
         environment = describe_environment(bench.device, bench.instruments, bench.weights)
         run = Run(
-            id=start.run,
+            id=fleet_run.run,
             started_at=datetime.now(UTC),
             environment=environment.model_copy(update={"gpu_count": self.fleet.local_size}),
         )
         self.journal.append(Row(run=run))
-        return start
+        return fleet_run
 
     def _time_windows(
-        self, bench: Bench, windows: list[Window], start: Start, progress: Progress
+        self, bench: Bench, windows: list[Window], fleet_run: Start, progress: Progress
     ) -> None:
         self._compile(bench, windows)
         for window in windows:
             started_s = time.perf_counter()
             held = self.cores.hold(window.cores)
-            found = run_window(self.fleet, bench, window, held, self.protocol, start)
+            found = run_window(self.fleet, bench, window, held, self.protocol, fleet_run)
             if found is not None:
                 self.journal.append(Row(replica=found))
             parts = self.fleet.meet(found)
@@ -171,7 +171,7 @@ class Worker:
                 _say(f"every replica is ready for {each}")
 
     def _time_threads(
-        self, bench: Bench, windows: list[Window], start: Start, progress: Progress
+        self, bench: Bench, windows: list[Window], fleet_run: Start, progress: Progress
     ) -> None:
         """Let the first replica run every replica of a window as threads; the others only wait."""
         if not windows:
@@ -186,7 +186,7 @@ class Worker:
                     _say(f"every thread is ready for {each}")
                 for window in windows:
                     started_s = time.perf_counter()
-                    found = threads.run(window, self.cores.hold(None), self.protocol, start)
+                    found = threads.run(window, self.cores.hold(None), self.protocol, fleet_run)
                     for part in found:
                         self.journal.append(Row(replica=part))
                     _say(progress.line(window, found, time.perf_counter() - started_s))
@@ -203,9 +203,9 @@ class Worker:
 
         return Threads(devices, [lambda: bench, *(opener(each) for each in devices[1:])])
 
-    def _measure_links(self, start: Start) -> None:
+    def _measure_links(self, fleet_run: Start) -> None:
         if self.fleet.local_rank == 0:
-            for link in measure_links(self.fleet.local_size, start.run):
+            for link in measure_links(self.fleet.local_size, fleet_run.run):
                 self.journal.append(Row(link=link))
         self.fleet.meet(None)
 
@@ -219,7 +219,7 @@ class Worker:
             return
         path = self.request.out / f"calibration-{calibration.content_hash[:12]}.json"
         if path.exists():
-            _say(f"nothing new; the calibration stands in {path}")
+            _say(f"nothing new; the calibration is in {path}")
             return
         calibration.save(path)
         print_fleets(calibration, Console(width=WIDTH))

@@ -1,1 +1,1 @@
-"""A loaded replica: MLPerf-style scenarios by LoadGen, and arrivals of our own at stated loads."""
+"""A replica under load: MLPerf scenarios by LoadGen, and open-loop arrivals at stated loads."""

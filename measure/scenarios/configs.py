@@ -1,4 +1,4 @@
-"""The two configurations, and what LoadGen is asked for in each scenario.
+"""The two configurations of a scenario run, and LoadGen's settings in each scenario.
 
 MLPerf-style: LoadGen and its rules on our model, which is no MLPerf workload, in runs far shorter
 than MLPerf asks; every setting changed is printed beside the verdict. LoadGen's early stopping

@@ -1,4 +1,4 @@
-"""Arrivals of our own: an open loop on a fixed schedule, in the thread that makes the images.
+"""Open-loop arrivals on a fixed schedule, in the thread that makes the images.
 
 The schedule is known, so no second thread is needed to keep it: whatever was due while a call ran
 is let in, as of the moment it was due, before the next batch is chosen. Latency counts from that

@@ -1,4 +1,4 @@
-"""MLCommons LoadGen against our batching rule, and what it says of a run, word for word.
+"""Runs MLCommons LoadGen with this project's batching rule, and keeps its verdict verbatim.
 
 LoadGen hands queries over from its own thread; images are made in this one, where the stack was
 warmed. It must hear of every query, or its run never ends, so a failure in here ends the program.
@@ -144,7 +144,7 @@ class _Desk:
 
 
 def run_loadgen(asked: Asked, maker: Maker, batching: Batching, out: Path) -> tuple[Log, Verdict]:
-    """Run one scenario and return our own times and LoadGen's verdict.
+    """Run one scenario and return the times taken here and LoadGen's verdict.
 
     Args:
         asked: The run.

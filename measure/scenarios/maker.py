@@ -1,4 +1,4 @@
-"""What makes images while loaded: one pipeline at one shape, in calls of a few sizes."""
+"""The replica under load: one pipeline at one shape, in calls of a few sizes."""
 
 from __future__ import annotations
 

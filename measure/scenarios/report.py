@@ -1,4 +1,4 @@
-"""What scenarios found, as lines and tables a person reads."""
+"""Prints the results of scenarios, as lines and tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the command line to a record: one build of the model, every scenario asked for, in order."""
+"""Runs scenarios: one build of the model, then every scenario asked for, in order."""
 
 from __future__ import annotations
 

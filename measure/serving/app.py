@@ -1,4 +1,4 @@
-"""The HTTP side: routes, bodies of bounded size, and every error in OpenAI's shape."""
+"""The HTTP application: routes, bodies of bounded size, and errors in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _tell_about(app: FastAPI, service: Service) -> None:
 
     @app.get("/about")
     async def about() -> dict[str, Any]:
-        """What makes the images, for whoever measures it; identity is null until it is built."""
+        """What makes the images, for measuring programs; identity is null until it is built."""
         known = service.identity
         return {
             "format": "fluxcost-server",

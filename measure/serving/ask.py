@@ -1,4 +1,4 @@
-"""The body of an images request: OpenAI's fields as far as they mean something here, and ours.
+"""The body of an images request: the fields of OpenAI's API that apply, and extensions.
 
 Every field is checked and an unknown one refused: a request is never answered with something else
 than it asked for.
@@ -14,7 +14,8 @@ from pydantic import Field
 
 from fluxcost.errors import InputError
 from fluxcost.records import Record
-from fluxcost.shape import MAX_STEPS, Shape
+from fluxcost.shape import MAX_STEPS
+from fluxcost.workload import Shape
 
 MAX_BODY_BYTES = 256 * 2**10
 """Largest body read: the longest prompt with every character escaped, and room to spare."""
@@ -27,8 +28,6 @@ MAX_IMAGES = 10
 
 MAX_SEED = 2**53 - MAX_IMAGES
 """Seeds that every JSON reader keeps exact, those of further images of a request included."""
-
-OUTPUT_FORMATS = ("png", "jpeg", "webp")
 
 
 class Ask(Record):

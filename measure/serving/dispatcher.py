@@ -1,4 +1,4 @@
-"""Admission between an event loop that offers requests and threads that take calls."""
+"""Hands admitted requests from the event loop to the threads that take calls."""
 
 from __future__ import annotations
 

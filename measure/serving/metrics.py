@@ -1,4 +1,4 @@
-"""What Prometheus may scrape: counters of requests, images and GPU seconds, gauges of the queue."""
+"""Prometheus metrics: requests, images and GPU seconds, and the length of the queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server offers: a model, a stack, a batching policy, and the shapes it makes."""
+"""What a server serves: a model, a stack, a batching policy, and shapes."""
 
 from __future__ import annotations
 

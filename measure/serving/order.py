@@ -1,4 +1,4 @@
-"""A request that was accepted, from arrival until it is settled."""
+"""An accepted request, from its arrival until it is answered or has failed."""
 
 from __future__ import annotations
 

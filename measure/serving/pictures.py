@@ -1,4 +1,4 @@
-"""Turning a finished picture into the text of an answer; it releases the interpreter's lock."""
+"""Encodes a finished picture as text; encoding releases the interpreter's lock."""
 
 from __future__ import annotations
 

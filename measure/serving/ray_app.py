@@ -1,7 +1,7 @@
-"""The application that `fluxcost export --to ray-serve` names: a server of ours in a Ray replica.
+"""The application that `fluxcost export --to ray-serve` names: a server in a Ray replica.
 
-Ray starts replicas on GPUs, spreads requests over them and restarts what fails. How images are
-joined into calls stays ours. `ray.serve.batch` (2.60) closes a batch once its first item has waited
+Ray starts replicas on GPUs, spreads requests over them and restarts what fails. Batching remains
+this server's. `ray.serve.batch` (2.60) closes a batch once its first item has waited
 long enough, even while the GPU is busy, so that without a wait nearly every call makes one image
 however many stand in line; the plan counts on calls that take what waits when the GPU is free.
 """

@@ -1,4 +1,4 @@
-"""Threads that make images: one a replica, from building its pipeline to its last call."""
+"""The threads of replicas: each builds its pipeline and takes calls until the server stops."""
 
 from __future__ import annotations
 

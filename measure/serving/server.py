@@ -1,4 +1,4 @@
-"""`python -m measure serve`: from options to a running server and its orderly end."""
+"""`python -m measure serve`: from options to a running server and its orderly shutdown."""
 
 from __future__ import annotations
 

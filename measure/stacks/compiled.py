@@ -1,4 +1,4 @@
-"""What the compiled stacks share: everything that changes the time and not the picture.
+"""What the compiled stacks share: all settings that change the time and not the picture.
 
 - The denoiser's repeated blocks and the text encoders' layers, CLIP's left out, are compiled one
   region each, so that a new shape costs seconds to compile, not minutes; `vae.decode` is compiled

@@ -1,4 +1,4 @@
-"""Lossless and compiled: the picture is eager bfloat16's up to rounding in another order.
+"""Lossless and compiled: the picture equals that of eager bfloat16 up to rounding.
 
 `compiled-bf16-dynamic` compiles kernels that take any shape, to measure what that saves in
 compiling and costs in every call.

@@ -1,4 +1,4 @@
-"""diffusers as it comes: bfloat16, no compilation, PyTorch's own choice of attention kernel."""
+"""Stock diffusers in bfloat16: not compiled, with PyTorch's own choice of attention kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group norm in the order channels_last memory lies in.
+"""Group norm in the memory order of channels_last.
 
 The usual arithmetic reduces each group at once, across memory that lies channel by channel within a
 pixel. Here each channel is reduced over the pixels first, then the few channel sums of a group are

@@ -1,4 +1,4 @@
-"""Turning the decoder's output into pictures with the arithmetic on the device.
+"""Converts the decoder's output into pictures with the arithmetic on the device.
 
 diffusers copies floating-point pixels to the host and rounds them there. The same arithmetic on the
 device, in the same order and precision, leaves a quarter of the bytes to copy and none to compute.

@@ -1,4 +1,4 @@
-"""Host work that diffusers repeats in every call although only the shape of the call decides it.
+"""Keeps host work that diffusers repeats in every call although only the shape decides it.
 
 Position ids and the schedule of noise levels are made on the CPU and copied to the device, and each
 copy waits for the device; where a pipeline runs is found by walking over all its modules. Kept from

@@ -1,4 +1,4 @@
-"""What a stack file hands over."""
+"""The recipe of a stack: its settings, its dtype, and the function that prepares a pipeline."""
 
 from __future__ import annotations
 

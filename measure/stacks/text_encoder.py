@@ -1,4 +1,4 @@
-"""Cutting text encoders to the layers the pipeline reads, without changing what it reads."""
+"""Cuts text encoders to the layers the pipeline reads, without changing what it reads."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Cold starts: fresh processes, timed from nothing to their first images."""
+"""Cold starts: fresh processes, timed from launch to their first images."""

@@ -1,4 +1,4 @@
-"""Cold starts of several stacks, each into a journal that `measure merge` joins with its record."""
+"""Cold starts of several stacks, each with a journal that `measure merge` joins with its record."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def execute(
         recipe(stack, torch.device(asked.device))  # a misspelled name is told here, in a second
     left = [stack for stack in stacks if not _is_done(out / stack / NAME)]
     if not left:
-        console.print(f"nothing new; the cold starts stand in {out}")
+        console.print(f"nothing new; the cold starts are in {out}")
         return
     asked.scratch.mkdir(parents=True, exist_ok=True)
     with weights_on_disk(asked) as weights:

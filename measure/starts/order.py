@@ -1,4 +1,4 @@
-"""What a process is told to do and what it answers: plain records, since they travel."""
+"""The task and the answer of a cold start's process, as plain records."""
 
 from __future__ import annotations
 

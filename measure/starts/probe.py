@@ -1,11 +1,11 @@
-"""From nothing to the first image, twice: with both caches empty, and with both filled.
+"""Times a cold start twice: with both caches empty, and with both filled.
 
     process 1   |import|load from disk  |prepare|first call, compiling     |calls|next shape|...
     process 2   |import|load from memory|prepare|first call, compiled found|calls|next shape|...
 
 The compile cache is a folder of its own, empty before the first process; the second finds what the
-first left there, as replicas do whose image ships it. Whoever asks for the starts keeps off the
-device: each process has it for itself.
+first left there, as replicas do whose image ships it. The caller does not
+use the device: each process has it for itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The process that starts from nothing: python -m measure.starts.process TASK ANSWER.
+"""The process of a cold start: python -m measure.starts.process TASK ANSWER.
 
 Both are JSON files. Nothing that a server would not import is imported before the first image.
 """

@@ -102,7 +102,7 @@ def test_a_finished_run_measures_nothing_again(folder: Path):
     before = read_journal(folder / NAME).cells
     again = run(folder, ADAPTIVE, UNSEEN, goal=SHORT)
     assert read_journal(folder / NAME).cells == before
-    assert "nothing new; the held-out record stands in" in again
+    assert "nothing new; the held-out record is in" in again
 
 
 def test_a_point_is_either_held_out_or_not(tmp_path: Path):

@@ -59,7 +59,7 @@ def test_a_process_of_the_own_fleet_there_beforehand_is_no_company(monkeypatch):
     monkeypatch.setitem(
         sys.modules, "pynvml", fake_nvml(nvmlDeviceGetComputeRunningProcesses=lambda _: there[0])
     )
-    with pytest.raises(MeasurementError, match=r"1 other process"):
+    with pytest.raises(MeasurementError, match=r"computing on this GPU: 1; expected none"):
         NvmlTelemetry(0)
     gpu = NvmlTelemetry(0, among_own=True)
     there[0] = ["theirs", "own"]
@@ -74,7 +74,7 @@ def test_what_the_gpu_does_not_support_is_none(monkeypatch):
 
 
 def test_a_gpu_in_use_is_refused_before_anything_starts(monkeypatch):
-    with pytest.raises(MeasurementError, match=r"1 other process\(es\) compute on this GPU"):
+    with pytest.raises(MeasurementError, match="computing on this GPU: 1; expected none"):
         telemetry(monkeypatch, nvmlDeviceGetComputeRunningProcesses=lambda _: ["another"])
 
 

@@ -49,7 +49,7 @@ class PromptSet(Record):
 
     @property
     def has_foils(self) -> bool:
-        """Whether every prompt has captions to be told from."""
+        """Whether every prompt has foils to be compared with."""
         return all(each.foils for row in self.categories.values() for each in row)
 
     def prompts(self) -> tuple[Prompt, ...]:
@@ -71,7 +71,7 @@ def load_prompts(name_or_path: str) -> PromptSet:
 
     Raises:
         UnknownNameError: Neither a shipped set nor a file.
-        InputError: A field is missing or out of range, or a prompt stands twice.
+        InputError: A field is missing or out of range, or a prompt occurs twice.
     """
     path = Path(name_or_path)
     if path.suffix not in YAML_SUFFIXES:
@@ -83,5 +83,5 @@ def load_prompts(name_or_path: str) -> PromptSet:
     texts = [each.text for each in found.prompts()]
     for text in texts:
         if texts.count(text) > 1:
-            raise InputError(f"{path}: the prompt {text!r} stands twice; expected each once.")
+            raise InputError(f"{path}: the prompt {text!r} occurs twice; expected each once.")
     return found

@@ -71,7 +71,7 @@ DOCUMENT = {
         ([{"text": "a", "foils": ["a"]}], "foils that differ from the text"),
         ([{"text": "a", "foils": ["b", "b"]}], "and from each other"),
         ([{"foils": ["b"]}], "text is missing"),
-        (["a", "a"], "'a' stands twice"),
+        (["a", "a"], "'a' occurs twice"),
     ],
 )
 def test_a_set_of_one_s_own_is_checked(tmp_path, prompts, sentence):

@@ -218,7 +218,7 @@ def test_a_folder_keeps_to_one_checkpoint_judge_and_text(request_, tmp_path, pro
 def test_a_picture_changed_after_it_was_drawn_is_not_scored(request_):
     record = execute(request_, QUIET)
     Image.new("RGB", (64, 48)).save(request_.out / record.pictures[0].file)
-    with pytest.raises(DocumentError, match="gone or changed since it was drawn"):
+    with pytest.raises(DocumentError, match="gone or changed since it was generated"):
         execute(replace(request_, suite="binding"), QUIET)
 
 

@@ -129,9 +129,9 @@ def test_a_failing_thread_ends_the_run_with_its_rank_and_reason(pair, rank, call
 
 def test_a_replica_that_cannot_be_built_is_named(pair):
     def refuse():
-        raise MeasurementError("1 other process(es) compute on this GPU; expected none")
+        raise MeasurementError("other processes computing on this GPU: 1; expected none")
 
     before = threading.active_count()
-    with pytest.raises(MeasurementError, match="the thread of replica 1 failed: 1 other process"):
+    with pytest.raises(MeasurementError, match="the thread of replica 1 failed: other processes"):
         Threads([CPU, CPU], [lambda: pair[0], refuse])
     assert threading.active_count() == before
