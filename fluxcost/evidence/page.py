@@ -179,14 +179,15 @@ def _pooled(found: Sequence[Validation]) -> str:
     inside = float(np.mean([cell.covered for cell in cells]))
     return (
         "## Intervals, all records together\n\n"
-        f"{len(cells)} predictions of cells left out (without the rows of whole runs): {percent(inside)} are "
-        f"inside their 90 % interval, whose median half-width is {percent(_half_width(cells))}; "
-        f"{percent(_half_width(between))} for the {len(between)} between measured ones. "
-        "A cell counts once for each row that leaves it out. Most intervals are those of rows marked "
-        "*, which are narrower than what users get. These cells were used to choose the formulas "
-        "and their error terms, so only held-out cells test them independently. Two formulas used "
-        "held-out cells too: those measured by 2026-11-28 set the cost of a partly filled tile, "
-        "and the H100's memory limits set the decoder's memory when little is free.\n"
+        f"{len(cells)} predictions of cells left out (without the rows of whole runs): "
+        f"{percent(inside)} are inside their 90 % interval, whose median half-width is "
+        f"{percent(_half_width(cells))}; {percent(_half_width(between))} for the {len(between)} "
+        "between measured ones. A cell counts once for each row that leaves it out. Most "
+        "intervals are those of rows marked *, which are narrower than what users get. These "
+        "cells were used to choose the formulas and their error terms, so only held-out cells "
+        "test them independently. Two formulas used held-out cells too: those measured by "
+        "2026-11-28 set the cost of a partly filled tile, and the H100's memory limits set the "
+        "decoder's memory when little is free.\n"
     )
 
 
