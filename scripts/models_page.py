@@ -21,21 +21,23 @@ from scripts.models.transfers import transfers
 
 PAGE = ROOT / "docs" / "models.md"
 BESIDE = ROOT / "benchmarks" / "records" / GPU / "models-flux2-klein-4b.json"
-"""klein-4B timed eager in the same hour as the others; the one that ships is of other starts."""
+"""klein-4B timed eager in the same hour as the others; the shipped record is of other runs."""
 SUITE = "benchmarks/suites/sdxl.yaml"
 
 HEAD = f"""# Other models on the same GPU
 
-Every model was timed by `python -m measure run` on an NVIDIA H100 80GB (700 W), at its true shapes,
-text encoders at full size, with seeded synthetic weights of a checkpoint's scale: the arithmetic is
-the model's, the pictures mean nothing. `{EAGER}` is diffusers as it comes; `{COMPILED}` draws the
-same picture with compiled blocks, and stands here for the models that have a record of it. This
-page is written from records by `scripts/models_page.py`; a test fails when it is out of date.
+Every model was timed by `python -m measure run` on an NVIDIA H100 80GB (700 W). Networks and text
+encoders have their full size; the weights are random, at the scale of a checkpoint. The timings
+are therefore valid and the images are meaningless. `{EAGER}` is stock diffusers in bf16, not
+compiled. `{COMPILED}` compiles the blocks and keeps the images; it is shown for the models that
+have a record of it. `scripts/models_page.py` writes this page from records; a test fails when it
+is out of date.
 """
 
 USE = f"""
-A time is the median of whole calls with its 90 % interval, for any start on such a GPU. What was
-not measured is fitted to what was, and says so. `benchmarks/suites/` holds the cells, by path:
+A time is the median of whole calls with its 90 % interval, for any run on such a GPU. The source
+column says which times were measured and which were computed by a fit. The cells to measure are in
+`benchmarks/suites/`:
 
 ```console
 $ python -m measure run --suite {SUITE} --model {SDXL} --stack {COMPILED} --out DIR

@@ -36,21 +36,23 @@ SIDES = (512, 1024)
 
 HEAD = """# Performance
 
-FLUX.2-klein-4B, 4 steps, on one NVIDIA H100 80GB (700 W), synthetic weights of a checkpoint's
-scale. This page is written from records by `scripts/performance_page.py`; a test fails when it is
-out of date.
+FLUX.2-klein-4B, 4 steps, on one NVIDIA H100 80GB (700 W), with random weights at the scale of a
+checkpoint. `scripts/performance_page.py` writes this page from records; a test fails when it is out
+of date.
 
 ## One call, stacks in turn
 
-Each stack called in turn, 20 rounds in one run (`python -m benchmarks.stacks --out DIR`). A call
-lasts until its picture is in host memory. Medians, in milliseconds; the step over its floor at
-the datasheet's rates and at what this GPU reached bare and hot in the same run: each of its matrix
-products at the rate of its own size, attention at that of the fastest backend. An 8-bit step may
-lie under a floor of 16-bit products.
+The stacks were called in turn, 20 rounds in one run (`python -m benchmarks.stacks --out DIR`). A
+call ends when its image is in host memory. Times are medians in milliseconds.
+
+The last two columns are the time of a step divided by its floor. *Datasheet*: the floor at the
+datasheet's rates. *Ceilings*: the floor at the rates that this GPU reached in bare benchmarks of
+the same run, while hot: each matrix product at the rate of its own size, attention at that of the
+fastest backend. Both floors assume 16-bit products, so an 8-bit step can take less.
 """
 
 ROWS = (
-    "| size | stack | call | text encode | step | VAE decode | host | / datasheet | / bare |\n"
+    "| size | stack | call | text encode | step | VAE decode | host | / datasheet | / ceilings |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -58,13 +60,13 @@ ROWS = (
 BESIDE = {
     "variants": (
         "## Variants\n\n"
-        "The same, in a run of their own: prompts that all came before (cached-prompts), and a\n"
-        "decoder of fewer channels, whose pictures are others.\n"
+        "The same measurements in another run. `cached-prompts`: every prompt's embeddings are in\n"
+        "the cache. `small-decoder`: a decoder with fewer channels, which produces different "
+        "images.\n"
     ),
     "levers": (
-        "## Levers tried on the step\n\n"
-        "Changes of compiled-bf16 that draw the same picture, in a run of their own\n"
-        "(benchmarks/levers.py).\n"
+        "## Optimizations tried on the step\n\n"
+        "Changes to compiled-bf16 that keep its images, in another run (benchmarks/levers.py).\n"
     ),
 }
 """Folders of further records in turn, and what is said of them."""
@@ -113,9 +115,9 @@ def _call_row(record: Calibration, side: int) -> str:
 
 def _sustained(shipped: dict[str, Calibration]) -> list[str]:
     lines = [
-        "## Without a pause\n",
-        "Images a second over a minute, host work behind the next call, and joules an image of a",
-        "lone call.\n",
+        "## Sustained throughput\n",
+        "Images a second over a minute of calls; host work overlaps the next call. Joules an image",
+        "are those of a single call.\n",
         "| stack | size | batch | images/s | J/image |",
         "|---|---|---|---|---|",
     ]
@@ -133,10 +135,11 @@ def _sustained(shipped: dict[str, Calibration]) -> list[str]:
 
 def _pictures(shipped: dict[str, Calibration]) -> list[str]:
     lines = [
-        "## Is it the same picture?\n",
-        "Relative error against float32 from the same weights, prompt and noise, in one step at",
-        "512x512, beside eager bfloat16's own and beside faults planted in eager bfloat16.\n",
-        "| stack | picture | eager's | latents | eager's | faults planted |",
+        "## Do the images stay the same?\n",
+        "Relative error against float32 with the same weights, prompt and noise, in one step at",
+        "512x512. For comparison: the error of `eager-bf16`, and of `eager-bf16` with deliberate",
+        "faults.\n",
+        "| stack | image | image, eager | latents | latents, eager | image, deliberate faults |",
         "|---|---|---|---|---|---|",
     ]
     for stack in STACKS[1:]:  # eager is what the others are set beside
@@ -160,7 +163,7 @@ def _pictures(shipped: dict[str, Calibration]) -> list[str]:
 def _money(shipped: dict[str, Calibration]) -> list[str]:
     offer = fc.load_catalog().offer(OFFER)
     lines = [
-        "## Dollars\n",
+        "## Cost\n",
         f"One 1024x1024 image on `{OFFER}` at {UTILIZATION:.0%} utilization, batch 1.\n",
         "| stack | USD an image, at the listed price | images per dollar |",
         "|---|---|---|",
@@ -177,7 +180,7 @@ def _workload() -> list[str]:
     workload = fc.load_workload(WORKLOAD)
     found = fc.compare(any_stack(workload), today=PRICED_ON).stacks_on(OFFER)
     lines = [
-        f"{workload.images:,} of them for one job, each stack at its cheapest batch:",
+        f"One job of {workload.images:,} such images, each stack at its cheapest batch:",
         f"`fluxcost plan examples/{WORKLOAD.name} --stacks-on {OFFER}`.\n",
         "| stack | batch | GPUs | USD in all | USD an image | needs |",
         "|---|---|---|---|---|---|",
@@ -203,10 +206,10 @@ def _cold_starts() -> dict[str, ColdStart]:
 def cold_starts(found: Mapping[str, ColdStart]) -> list[str]:
     """Return the part of the page on starts from nothing, by stack."""
     lines = [
-        "## From nothing to the first image\n",
-        "Fresh processes (`python -m measure cold-start --stack STACK --out DIR`): one with the",
-        "weights not yet in memory and nothing compiled before, one that finds both. Seconds;",
-        "later calls are medians.\n",
+        "## Cold start\n",
+        "New processes (`python -m measure cold-start --stack STACK --out DIR`). *Empty*: the",
+        "weights are not in the page cache and nothing was compiled before. *Filled*: both are",
+        "there. Times are seconds; later calls are medians.\n",
         "| stack | caches | import | load | prepare | shape | first call | later calls |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -224,14 +227,14 @@ def cold_starts(found: Mapping[str, ColdStart]) -> list[str]:
 
 
 def _kernels_of_any_shape(apart: ColdStart, together: ColdStart) -> list[str]:
-    """Return from how many shapes on kernels that take any pay, and how much slower they are."""
+    """Return from how many shapes on compiling once starts faster, and what calls lose."""
     lines = [
-        "Compiling each shape apart, or kernels once that take any shape: seconds of the first",
-        "shape's first call and of one more shape's, from how many shapes on those of any are",
-        "ready sooner, should each further shape take what the second took, and how much slower",
-        "their later calls are. Fewer shapes are better compiled apart; from there on kernels of",
-        "any shape are worth what their calls lose.\n",
-        "| caches | apart, first | one more | any, first | one more | sooner from | calls slower |",
+        f"Two ways to compile: for each shape (`{PER_SHAPE}`), or once for any shape",
+        f"(`{ANY_SHAPE}`). The table has the seconds of the first shape's first call and of one",
+        "further shape's first call. *Faster from* is the number of shapes from which compiling",
+        "once starts faster, if each further shape takes as long as the second. *Calls slower* is",
+        "what later calls lose with it.\n",
+        "| cache | each, first | further | once, first | further | faster from | calls slower |",
         "|---|---|---|---|---|---|---|",
     ]
     for own, any_shape in zip(apart.starts, together.starts, strict=True):

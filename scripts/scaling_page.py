@@ -1,7 +1,7 @@
 """Write docs/scaling.md from the records that ship: python -m scripts.scaling_page.
 
-Two GPUs of one host and four of another were timed alone and together; a published article's table
-of one to eight stands beside what they show.
+Two GPUs of one host and four of another were timed alone and at once; the page compares them with a
+published article's table of one to eight.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ STACKS = ("compiled-bf16", "eager-bf16")
 
 HEAD = """# Several GPUs
 
-Up to four H100s of one host, a replica on each, each GPU timed alone and then all at once, in one
-run, shapes and counts in shuffled order. There were two runs, on two hosts: two GPUs by
-`python -m measure run --suite scaling --gpus 1,2 --cores 1,2,4,all --split-image --threads`, and
-later four by `--suite scaling --gpus 1,2,4`. Eight were not measured. *Efficiency* is what all make
-together over the sum of what the same GPUs make alone on the same host, with its 90 % interval;
-above 100 % the moments drifted, since nothing makes GPUs faster together than alone. This page is
-written from records by `scripts/scaling_page.py`; a test fails when it is out of date.
+Up to four H100s of one host were measured with one replica on each GPU: each replica alone, then
+all at once, in one run, with shapes and counts in shuffled order. There were two runs on two
+hosts. The first had two GPUs: `python -m measure run --suite scaling --gpus 1,2 --cores 1,2,4,all
+--split-image --threads`. The second had four: `--suite scaling --gpus 1,2,4`. Eight were not
+measured.
+
+*Efficiency* is the throughput of all replicas at once divided by the sum of the throughputs of
+the same GPUs alone on the same host, with its 90 % interval. A value above 100 % is drift: GPUs
+are not faster at once than alone. `scripts/scaling_page.py` writes this page from records; a test
+fails when it is out of date.
 """
 
 

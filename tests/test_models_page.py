@@ -156,7 +156,7 @@ def test_times_eager_is_the_ratio_of_raw_medians_and_each_row_has_its_day():
 
 
 def test_transfers_are_scored_with_both_stacks_against_raw_medians():
-    section = section_of("Predicted before")
+    section = section_of("Predicted before measuring")
     cells = [row for row in rows(section) if "1024x1024, 4 steps, batch 1" in row[1]]
     assert {row[0].rsplit("/", 1)[1] for row in cells} == {EAGER, COMPILED}
     for alias, _, measured, predicted, error, _ in cells:

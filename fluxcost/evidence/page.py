@@ -19,32 +19,35 @@ LEFT_OUT = {
     HeldOut.GROUP: "each size and batch",
     HeldOut.RESOLUTION: "each size, at every batch",
     HeldOut.BATCH: "each batch, at every size",
-    HeldOut.GROUP_IN_RUN: "each size and batch, of its own start",
-    HeldOut.RUN: "each start",
+    HeldOut.GROUP_IN_RUN: "each size and batch, from its own run alone",
+    HeldOut.RUN: "each run",
 }
 
 INTRODUCTION = f"""\
 # Accuracy
 
-Written by `{COMMAND}` from the records that ship; nothing here is typed in but the last section.
+Written by `{COMMAND}` from the shipped records; only the last section was typed in.
 
-An error is predicted over measured, less 1, of the median seconds of a whole call. *Left out* means
-measured, kept from the fit, then predicted. *Inside* is the share of cells whose 90 % interval
-holds what was measured; *half-width* is the median over cells of half the interval over its middle,
-and *between* the same over cells that lie between measured ones. A cell the fit refuses is counted
-as refused and nowhere else.
+| column | meaning |
+|---|---|
+| left out | cells that were measured, left out of the fit, then predicted |
+| median, 95th percentile | of the absolute relative error of a call's median seconds, over cells |
+| bias | mean relative error: predicted / measured - 1 |
+| inside | share of cells whose 90 % interval holds the measurement |
+| half-width | median over cells of half the interval / prediction |
+| between | the same over cells that lie between measured ones |
+| refused | cells that the fit refuses to predict; they count in no other column |
 
-Marked *, cells are of starts of the measuring program of which the fit knows others, and each is
-predicted for the start that timed it: the interval then leaves out what another start, machine or
-set of weights adds, which such cells cannot show. What users get is for the middle of all starts
-and always holds it; of a record of several starts, a cell that users are refused counts as refused.
+A run is one launch of the measuring program on one machine. Rows marked *: other cells of the same
+run are in the fit, so that run's offset is known and the interval excludes the between-run effect.
+Users get the average over runs, with the between-run effect in the interval. Cells they would be
+refused are counted as refused.
 """
 
 OTHERS = """\
-## What others state for themselves
+## What other planners state
 
-Of language models, and not of the same quantities; nobody found states intervals, so there is no
-column for them.
+These planners are for language models and predict other quantities. None of them states intervals.
 
 | planner | states | users report |
 |---|---|---|
@@ -120,15 +123,16 @@ def _resources(found: Validation) -> list[str]:
     if (choice := found.batch_choice) is not None:
         verdict = "within" if choice.within_noise else "beyond"
         lines.append(
-            f"- The batch chosen without having measured it ({_shapes(len(choice.choices))}): at "
-            f"most {percent(choice.max_regret)} of the throughput lost, {verdict} the "
+            f"- Batch chosen from predictions ({_shapes(len(choice.choices))}): at most "
+            f"{percent(choice.max_regret)} less throughput than the best batch, {verdict} the "
             f"measurement's noise ({percent(choice.noise)})."
         )
     if (bound := found.bound_choice) is not None:
         lines.append(
-            f"- The batch chosen so under a bound on the latency ({len(bound.choices)} bounds, "
-            f"{_shapes(len(bound.shapes))}): at most {percent(bound.max_regret)} of the throughput "
-            f"lost beyond noise, {percent(bound.share_late)} of the calls late beyond it."
+            f"- Batch chosen from predictions under a latency limit ({len(bound.choices)} limits, "
+            f"{_shapes(len(bound.shapes))}): beyond noise, at most {percent(bound.max_regret)} "
+            f"less throughput than the best batch, and {percent(bound.share_late)} of the calls "
+            "over the limit."
         )
     return lines
 
@@ -139,13 +143,13 @@ def _shapes(count: int) -> str:
 
 def _unseen(found: Validation) -> list[str]:
     if found.unseen is None:
-        return ["- No cells that no fit ever sees are recorded for this stack yet."]
+        return ["- No held-out cells are recorded for this stack yet."]
     scored = (
-        ("a start the fit knows", found.unseen.known_start),
-        ("a start it does not know", found.unseen.new_start),
+        ("a run in the fit", found.unseen.known_start),
+        ("a run not in the fit", found.unseen.new_start),
     )
     rows = [_row(name, report) for name, report in scored if report is not None]
-    table = to_markdown(("cells no fit ever sees", *_HEADINGS), rows)
+    table = to_markdown(("held-out cells, in no fit", *_HEADINGS), rows)
     return ["", *table, "", *map(_edge, found.unseen.edges)]
 
 
@@ -175,14 +179,15 @@ def _pooled(found: Sequence[Validation]) -> str:
     inside = float(np.mean([cell.covered for cell in cells]))
     return (
         "## Intervals, all records together\n\n"
-        f"{len(cells)} predictions of cells left out (whole starts apart): {percent(inside)} are "
-        f"inside their 90 % interval, whose median half-width is {percent(_half_width(cells))}; "
-        f"{percent(_half_width(between))} for the {len(between)} between measured ones. "
-        "A cell counts once for each way it was left out, and most intervals are those marked *, "
-        "narrower than what users get. The formulas and their errors were chosen by looking at "
-        "these cells; only cells that no fit ever sees can judge them afresh. Of those, the ones "
-        "measured by 2026-11-28 suggested what a ragged tile costs, and the H100's memory edges "
-        "what a decoder makes do with.\n"
+        f"{len(cells)} predictions of cells left out (without the rows of whole runs): "
+        f"{percent(inside)} are inside their 90 % interval, whose median half-width is "
+        f"{percent(_half_width(cells))}; {percent(_half_width(between))} for the {len(between)} "
+        "between measured ones. A cell counts once for each row that leaves it out. Most "
+        "intervals are those of rows marked *, which are narrower than what users get. These "
+        "cells were used to choose the formulas and their error terms, so only held-out cells "
+        "test them independently. Two formulas used held-out cells too: those measured by "
+        "2026-11-28 set the cost of a partly filled tile, and the H100's memory limits set the "
+        "decoder's memory when little is free.\n"
     )
 
 
@@ -196,9 +201,12 @@ def _transfers(reports: Sequence[ValidationReport]) -> str:
         for report in reports
         if report.against is not None
     ]
-    intro = "## To a GPU that the fit never saw\n\nBy floors, datasheet rates and launch pace.\n\n"
+    intro = (
+        "## Transfer to another GPU\n\nPredicted from floors, datasheet rates and the CPU's launch "
+        "rate, without measurements of the target.\n\n"
+    )
     worst = [
-        f"- Worst to {report.against.calibration}: {_worst(report.cells)}."
+        f"- Largest error to {report.against.calibration}: {_worst(report.cells)}."
         for report in reports
         if report.against is not None
     ]

@@ -10,8 +10,8 @@ WIDTH = 92
 
 HEAD = """# Commands
 
-What each command prints for `--help`. `fluxcost` answers questions; `python -m measure` times a
-GPU, and needs `pip install 'fluxcost[measure]'`.
+The `--help` of each command. `fluxcost` computes answers. `python -m measure` times a GPU and needs
+`pip install 'fluxcost[measure]'`.
 """
 
 

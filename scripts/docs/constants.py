@@ -19,8 +19,9 @@ PACKAGE = "fluxcost"
 
 HEAD = """# Constants
 
-Every constant with a stated reason that shapes an answer, written from the source. The other pages
-name them; where a number was measured or taken from elsewhere, its docstring says from where.
+Every documented constant that affects an answer, generated from the source. The other pages refer
+to them by name. The text of a constant states its reason, and its source if it was measured or
+published.
 """
 
 

@@ -18,28 +18,29 @@ Schema = Mapping[str, Any]
 
 WORKLOAD = """# Workload files
 
-What `fluxcost plan`, `simulate` and `sensitivity` read: the images asked for, how many and by when,
-and what is forbidden. It begins with `format: fluxcost-workload` and `version: 1`. An unknown field
-is an error. This page is written from the record that reads the file.
+`fluxcost plan`, `simulate` and `sensitivity` read these files. A workload file states the images,
+how many and by when, and what is forbidden. It begins with `format: fluxcost-workload` and
+`version: 1`. An unknown field is an error. This page is generated from the code that reads the
+file.
 """
 
 PRICES = f"""# Price files
 
-What a folder given with `--prices` holds, and what `pricing/` holds: `gpus/PROVIDER.yaml` with
-`offers`, `apis/PROVIDER.yaml` with `tariffs`, a row each. A row whose id is that of a shipped one
-replaces it. This page is written from the records that read the rows; editors check the same as
-one types with `fluxcost prices schema`, and [a tutorial](../tutorials/provider.md) adds one.
+`pricing/`, or a folder given with `--prices`, has `gpus/PROVIDER.yaml` with `offers` and
+`apis/PROVIDER.yaml` with `tariffs`, one row each. A row with the id of a shipped one replaces it.
+This page is generated from the code that reads the rows. With `fluxcost prices schema`, editors can
+check a file as you type. [A tutorial](../tutorials/provider.md) adds a row.
 
-A row says where it is from and how good that is: grade A is the vendor's own page or feed, B a
-dated transcription of it, C a blog or aggregator. A price older than {STALE_AFTER_DAYS} days is
-stale: it counts as assumed, and a plan uses it only where the workload allows it.
+A row states its source and an evidence grade: A is the vendor's own page or feed, B a dated copy of
+it, C a blog or aggregator. A price older than {STALE_AFTER_DAYS} days is stale: it counts as
+assumed, and a plan uses it only if the workload allows it.
 """
 
 
-USES = """# Files of use and of extras
+USES = """# Usage and extras files
 
-Two files that say how rented time is used and what is beside it. This page is written from the
-records that read them; `examples/costs/` has one of each.
+A usage file states how rented time is used. An extras file states the other costs of an image. This
+page is generated from the code that reads them. `examples/costs/` has one of each.
 """
 
 
@@ -68,7 +69,7 @@ def workload_page() -> str:
 
 def use_page() -> str:
     """Return the page of the files that `fluxcost bill` and `fluxcost cost --extras` read."""
-    uses = _record("A use, for `fluxcost bill`", UseFile)
+    uses = _record("A usage file, for `fluxcost bill`", UseFile)
     extras = _record("Extras, for `fluxcost cost --extras`", Extras)
     return "\n".join([USES, *uses, *extras])
 
@@ -134,7 +135,7 @@ def _meaning(field: Schema) -> str:
 def _default(field: Schema) -> str:
     default = field.get("default")
     stated = isinstance(default, (bool, int, float)) or (isinstance(default, str) and default)
-    return f"; {_literal(default)} unless given" if stated else ""
+    return f"; default {_literal(default)}" if stated else ""
 
 
 def _kind(field: Schema) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -50,13 +49,4 @@ def written_pages() -> dict[str, str]:
         "reference/prices.md": price_page(),
         "reference/uses.md": use_page(),
         "reference/workloads.md": workload_page(),
-        "boundaries.md": boundaries_page(),
     }
-
-
-def boundaries_page() -> str:
-    """Return the README's section of known boundaries as a page, so that it is said once."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^## Known boundaries\n(.*?)(?=^## |\Z)", readme, re.DOTALL | re.MULTILINE)
-    assert section is not None  # noqa: S101 - a README without it is not this one's
-    return "# Known boundaries\n" + section[1].replace("](docs/", "](")

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 import fluxcost as fc
 
 ROOMS = {
-    "shared": ("What all rooms share", "What is asked, how a derived number travels, and errors."),
-    "performance": ("How fast?", "From timings to seconds, memory and joules of a call."),
-    "capacity": ("How many?", "From requests that arrive to replicas that answer in time."),
-    "economics": ("How much?", "From GPU time and images to dollars."),
-    "planning": ("What to run?", "The search over all of it, and what its answer rests on."),
-    "evidence": ("Is it true?", "The fit, the simulator and published claims, checked."),
+    "shared": ("Shared types", "Workloads, estimates and errors."),
+    "performance": ("How fast?", "Seconds, memory and energy of a call, from timings."),
+    "capacity": ("How many?", "Replicas for arriving requests: queueing and simulation."),
+    "economics": ("How much?", "Costs and bills, from GPU time and images."),
+    "planning": ("What to run?", "Search over stacks, batches, offers and tariffs."),
+    "evidence": ("Is it true?", "Validation of fits and simulator, audit of published claims."),
 }
 """Key of each room, its question and what its names are for, in the order a planner asks."""
 
@@ -41,7 +41,7 @@ def _page(room: str, names: list[str]) -> str:
         "Classes": [f"fluxcost.{name}" for name in names if name not in functions],
         "What functions return": list(returned),
     }
-    lines = [f"# {question}", "", what, "All of it is imported as `import fluxcost as fc`.", ""]
+    lines = [f"# {question}", "", what, "Import it with `import fluxcost as fc`.", ""]
     for heading, listed in sections.items():
         if listed:
             lines += [f"## {heading}", "", *(f"::: {path}\n" for path in listed)]

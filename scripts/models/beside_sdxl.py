@@ -46,14 +46,15 @@ def times_faster(fits: Fits) -> Iterable[str]:
     yield from (
         '## "5 to 10 times as fast as SDXL"',
         "",
-        f"{KLEIN} in 4 steps beside SDXL, both with the same stack, one image a call. SDXL's UNet",
-        "is many small kernels, of which an eager GPU waits for the CPU to launch each: its step",
-        "over its floor says how much of its time is not the model's arithmetic.",
+        f"{KLEIN} in 4 steps compared with SDXL, both with the same stack, one image a call.",
+        "SDXL's UNet has many small kernels. Without compilation the GPU waits for the CPU to",
+        "launch each of them. The column step / floor shows how much of a step is not the model's",
+        "arithmetic.",
         "",
         *table(
             (
-                *("size", "SDXL's steps", "stack", "SDXL, s", "klein, s", "times as fast"),
-                *("SDXL's step / floor", "klein's"),
+                *("size", "SDXL's steps", "stack", "SDXL, s", "klein, s", "speedup"),
+                *("step / floor, SDXL", "step / floor, klein"),
             ),
             (_ratio_row(fits[race.stack], race) for race in races),
         ),
@@ -120,8 +121,8 @@ def _gained(races: Sequence[Race]) -> Iterable[str]:
     ours = [eager.ours.value / compiled.ours.value for eager, compiled in pairs]
     yield (
         f"- `{COMPILED}` makes SDXL {range_text(theirs)} times as fast as `{EAGER}`, and klein "
-        f"{range_text(ours)} times: it joins small kernels and launches them without the CPU, so "
-        "part of the eager distance is the stack's, not the models'."
+        f"{range_text(ours)} times. It fuses small kernels and launches them without the CPU, so "
+        "part of the eager difference is due to the stack, not to the models."
     )
 
 
@@ -137,9 +138,9 @@ def _paced(races: Sequence[Race]) -> Iterable[str]:
     if grown:
         times, (_, more_steps, fewer_steps) = [each for each, *_ in grown], grown[0]
         yield (
-            f"- Eager, SDXL's {more_steps} steps took {range_text(times)} times as long as its "
-            f"{fewer_steps}, though they are {more_steps / fewer_steps:.2f} times as many: they "
-            "were timed on another host, and an eager host launches at a pace of its own."
+            f"- With `{EAGER}`, SDXL's {more_steps} steps took {range_text(times)} times as long "
+            f"as its {fewer_steps}, although they are {more_steps / fewer_steps:.2f} times as "
+            "many. They were timed on another host, and the launch rate of the CPU differs by host."
         )
 
 

@@ -33,15 +33,15 @@ def comparison(fits: Fits) -> Iterable[str]:
     yield from (
         "## The article's comparison, measured",
         "",
-        "One 1024x1024 image, alone. *Published* is what the article prints, for no stated stack;",
-        f"USD are on `{OFFER}` at {UTILIZATION:.0%} utilization. *Made for* is how many steps the",
-        "model was distilled to, or its publisher's default: fewer is faster, and not the model's",
-        f"own quality. *Times eager*: how many times as fast as the same steps with `{EAGER}`.",
+        "One 1024x1024 image, batch 1. *Published* is the article's figure; it states no stack.",
+        f"USD are on `{OFFER}` at {UTILIZATION:.0%} utilization. *Made for* is the number of steps",
+        "the model was distilled to, or its publisher's default. Fewer steps are faster, at lower",
+        f"quality. *Speedup* is against the same steps with `{EAGER}`.",
         "",
         *table(
             (
                 *("model", "steps", "made for", "published, s", "stack", "seconds", "source"),
-                *("timed on", "times eager", "USD an image", "images per dollar"),
+                *("timed on", "speedup", "USD an image", "images per dollar"),
             ),
             rows,
         ),
@@ -59,11 +59,11 @@ def _found(fits: Fits) -> Iterable[str]:
         if (gain := _gain(fits, model, steps)) is not None
     ]
     if gains:
-        yield f"Compiled, a call is {range_text(gains)} times as fast as eager."
+        yield f"Compiled calls are {range_text(gains)} times as fast as eager calls."
     for model in MODELS:
         if model.name in fits[EAGER] and not _compiles(model):
-            yield f"{model.title} stands eager alone: `{COMPILED}` refuses it, since its denoiser"
-            yield "sees a prompt's own tokens, and each length of prompt would be compiled apart."
+            yield f"{model.title} was measured with `{EAGER}` only. Its denoiser takes prompts of"
+            yield f"variable length, so `{COMPILED}` would compile for each length and refuses it."
     yield ""
 
 

@@ -20,14 +20,22 @@ def editing(fitted: fc.Fit) -> Iterable[str]:
     if not cells:
         return
     yield from (
-        "## Editing: time against reference images",
+        "## Edits: time by number of reference images",
         "",
-        f"{KLEIN}, 4 steps. Each edit is also predicted from a fit that does not know it: a step",
-        "takes what one of a larger image with as many tokens takes, and encoding and preparing",
-        "the references is added from the other edits.",
+        f"{KLEIN}, 4 steps. Each edit is also predicted by a fit without its cells. A step is",
+        "predicted as that of a larger image with as many tokens. The time to encode and prepare",
+        "the references is predicted from the other edits.",
         "",
         *table(
-            ("size", "batch", "references", "measured, s", "times none", "predicted, s", "error"),
+            (
+                "size",
+                "batch",
+                "references",
+                "measured, s",
+                "relative to none",
+                "predicted, s",
+                "error",
+            ),
             (_edit_row(fitted, cell) for cell in cells),
         ),
         "",

@@ -21,12 +21,12 @@ def occasions(fits: Fits) -> str:
     (cores,) = {run.environment.cpu_cores for run in runs}
     return "\n".join(
         [
-            f"The models were timed in a process each, on {cores} cores. The eager cells of",
-            f"{first} were timed one after the other on one GPU within ten minutes, klein-4B's",
-            "among them: its eager times beside the others are of that one start. All cells of",
-            f"{last} but klein-4B's were timed at the same time on the four GPUs of one host.",
-            "klein-4B's compiled times are of every start that its record holds;",
-            "[performance.md](performance.md) has all of them.",
+            f"Each model was timed in its own process, on {cores} cores. The eager cells of",
+            f"{first} were timed one after the other on one GPU within ten minutes. klein-4B was",
+            "among them, and its eager times on this page are from that run alone. The cells of",
+            f"{last}, except klein-4B's, were timed at the same time on the four GPUs of one host.",
+            "klein-4B's compiled times are from all runs in its record; see",
+            "[performance](performance.md).",
         ]
     )
 

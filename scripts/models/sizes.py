@@ -17,14 +17,14 @@ GIB = 2**30
 
 
 def sizes(fits: Mapping[str, fc.Fit]) -> Iterable[str]:
-    """Return the section of what was built, by model."""
+    """Return the section of model sizes."""
     yield from (
-        "## What was built",
+        "## Model sizes",
         "",
-        "Billions of parameters of the network that was timed beside the published counts, and",
-        "what its weights take in bfloat16 beside the peak that the allocator handed out in an",
-        "eager call at 1024x1024. The article's 6.6 billion for SDXL are those its paper counts",
-        "for base and refiner together; the base alone is timed here.",
+        "Parameters (billions) of the networks that were timed, and the published counts. Memory",
+        "of the weights in bfloat16, and the allocator's peak in an eager call at 1024x1024. The",
+        "article states 6.6 billion parameters for SDXL; its paper counts base and refiner",
+        "together. Here only the base was timed.",
         "",
         *table(
             (
@@ -38,7 +38,7 @@ def sizes(fits: Mapping[str, fc.Fit]) -> Iterable[str]:
             ),
         ),
         "",
-        "The article prints 17.8 GB (16.6 GiB, if its GB are decimal) for klein at 1024x1024.",
+        "The article states 17.8 GB for klein at 1024x1024 (16.6 GiB, if its GB are decimal).",
         "",
     )
 

@@ -14,7 +14,7 @@ from scripts.tables import table
 
 
 def transfers(fits: Fits) -> Iterable[str]:
-    """Return the section of what klein's fits say of the others, beside what was measured."""
+    """Return the section of what klein's fits predict for the other models."""
     answers = {
         stack: [
             _answer(by_model[KLEIN], fitted.calibration)
@@ -43,17 +43,16 @@ def transfers(fits: Fits) -> Iterable[str]:
         for cell in report.cells
     ]
     yield from (
-        "## Predicted before it was measured",
+        "## Predicted before measuring",
         "",
-        f"`fluxcost transfer` moves a fit to {KLEIN} to a model that nobody timed, by what its",
-        "configuration says of tokens, products and bytes, with the launches a second of the",
-        "machine it is asked for. The fit is to klein's record with the same stack, of all its",
-        "starts, some of them later than the other models'. Its answers beside what was measured;",
-        "an error is predicted over measured, less 1. No formula of the transfer was changed after",
-        "seeing these.",
+        f"`fluxcost transfer` predicts a model that nobody timed from the fit of {KLEIN} with the",
+        "same stack. It uses the tokens, matrix products and bytes of the model's configuration,",
+        "and the kernel launch rate of the target machine. klein's record includes runs that are",
+        "later than those of the other models. An error is predicted / measured - 1. No formula",
+        "of the transfer was changed after seeing these results.",
         "",
         *table(
-            ("to", "cells", "median error", "bias", "worst, with its sign", "inside", "refused"),
+            ("to", "cells", "median error", "bias", "largest error", "inside", "refused"),
             map(_transfer_row, found),
         ),
         "",

@@ -26,10 +26,11 @@ def cores(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
     yield from (
         "## CPU cores of a replica",
         "",
-        "The rate with every replica held to so many cores, over that with all",
-        f"{all_cores} of the host of two GPUs. With {counted(max(needed), 'core')} a replica keeps",
-        "its GPU as busy as with all; `plan --explain` states it as a requirement on the instance.",
-        "On the host of four GPUs cores were not varied. Encoding files is not in it: see below.",
+        "Throughput with each replica limited to a number of cores, divided by that with all",
+        f"{all_cores} cores of the host of two GPUs. With {counted(max(needed), 'core')} a replica",
+        "keeps its GPU as busy as with all. `plan --explain` states this as a requirement on the",
+        "instance. Cores were not varied on the host of four GPUs. Encoding image files is not",
+        "included; see below.",
         "",
         *table(("stack", "call", "1 core", "2 cores", "4 cores", "cores needed"), rows),
         "",
@@ -55,13 +56,15 @@ def threads(fleets: Fleets, hosts: Hosts) -> Iterable[str]:
     yield from (
         "## Threads of one process",
         "",
-        "Two replicas as threads of one Python process share its interpreter, and launch kernels",
-        f"in turn (`eager-bf16`; {', '.join(sorted({name for _, name in timed}))}):",
+        "Two replicas that are threads of one Python process share its interpreter and cannot",
+        "launch kernels at the same time (`eager-bf16`;",
+        f"{', '.join(sorted({name for _, name in timed}))}):",
         "",
         *table(
-            ("a replica each", "call", "alone, img/s", "both, img/s", "efficiency", *STAGES), rows
+            ("replicas are", "call", "alone, img/s", "both, img/s", "efficiency", *STAGES), rows
         ),
         "",
-        "So a replica gets a process of its own. The compiled stack was not timed so.",
+        "Each replica therefore runs in its own process. The compiled stack was not timed in",
+        "threads.",
         "",
     )

@@ -40,18 +40,18 @@ def encoding(records: dict[str, Calibration], hosts: Hosts) -> Iterable[str]:
     yield from (
         "## Files",
         "",
-        f"Encoding one 1024x1024 picture ({slow[0].picture}) on one core, milliseconds; runs that",
-        "stopped before they had encoded every format are left out:",
+        f"Encoding one 1024x1024 image ({slow[0].picture}) on one core, in milliseconds. Runs that",
+        "stopped before they had encoded every format are left out.",
         "",
         *table(
             ("format", "MB", "to disk", "timed on", "one replica", "all at once (replicas)"), rows
         ),
         "",
-        f"A compiled replica makes a picture every {image_s:.2f} s and, on the slower host, PNG",
-        f"takes a core {png_s:.2f} s: it keeps {png_s / image_s:.1f} cores busy, and a server that",
-        f"encodes it between calls makes {image_s / (image_s + png_s):.0%} of the images. JPEG",
-        f"takes 1/{png_s / jpeg_s:.0f} of that. Where files are made on the host, they decide how",
-        "many cores a replica needs.",
+        f"A compiled replica makes an image every {image_s:.2f} s. On the slower host one core",
+        f"takes {png_s:.2f} s to encode it as PNG. PNG therefore keeps {png_s / image_s:.1f} cores",
+        "busy, and a server that encodes between calls makes only",
+        f"{image_s / (image_s + png_s):.0%} of the images. JPEG takes 1/{png_s / jpeg_s:.0f} of",
+        "that time. If the host encodes files, encoding decides how many cores a replica needs.",
         "",
     )
 

@@ -1,8 +1,7 @@
-"""What was foretold of four GPUs before they were timed, beside what they made, and eight now.
+"""Four GPUs as predicted before they were timed and as measured, and eight as predicted now.
 
-The records before the run are those that ship less every part of it. The ends of their intervals
-are drawn by the record's content, so that they differ in the last digits from what the page said
-then.
+The records before the run are the shipped ones without every part of it. Their draws depend on the
+record's content, so the ends of the intervals differ in the last digits from the page of that time.
 """
 
 from __future__ import annotations
@@ -60,25 +59,25 @@ def foretold_and_measured(
             )
     article = published_law()[0].measured[FOUR].value
     yield from (
-        "## Four GPUs, foretold and measured",
+        "## Four GPUs: predicted and measured",
         "",
-        f"The article's four make {article:.0%} of four times one. *Foretold* is what Amdahl's law",
-        "said from one and two GPUs alone, before four were timed: fitted anew from the records",
-        "without that run. No law foretells more than 100 %.",
+        f"The article's four GPUs reach {article:.0%} of four times one. *Predicted* is Amdahl's",
+        "law fitted to the measurements of one and two GPUs only, without the run on four.",
+        "Predictions are capped at 100 %.",
         "",
         *table(
             (
                 "stack",
                 "call",
-                "foretold, img/s",
+                "predicted, img/s",
                 "measured",
-                "foretold efficiency",
+                "predicted efficiency",
                 "measured efficiency",
             ),
             rows,
         ),
         "",
-        f"{inside} of {len(rows)} measured rates lie in the interval foretold.",
+        f"{inside} of {len(rows)} measured rates lie in their predicted interval.",
         "",
     )
 
@@ -106,12 +105,13 @@ def more(records: dict[str, Calibration], earlier: dict[str, Fit]) -> Iterable[s
         likely = float(np.mean(efficiency.draws >= TARGET))
         told.append(f"{likely:.0%} with `{stack}`")
     yield from (
-        "## More GPUs: what four foretell",
+        "## More GPUs: predicted from four",
         "",
-        f"{USUAL}, batch 1. One, two and four were measured and are answered so. Eight were not:",
-        "by Amdahl's law from the three, the interval holding every split of the loss between",
-        f"waiting and pairs, so that it widens. At most {FARTHEST * FOUR} are answered.",
-        "*Before* is what the records said without the run on four.",
+        f"{USUAL}, batch 1. One, two and four GPUs were measured and are answered with the",
+        "measurement. Eight are predicted by Amdahl's law from the three. The loss may be",
+        "contention or coherency; the interval holds every split between the two, so it is wider.",
+        f"At most {FARTHEST * FOUR} GPUs are answered. *Before* is the prediction without the run",
+        "on four.",
         "",
         *table(
             (
@@ -126,8 +126,8 @@ def more(records: dict[str, Calibration], earlier: dict[str, Fit]) -> Iterable[s
             rows,
         ),
         "",
-        f"The target is {TARGET:.0%} on eight with enough cores. The law's draws reach it in",
-        f"{' and '.join(told)}: eight at once are still to be timed.",
+        f"The target is {TARGET:.0%} on eight with enough cores. The predicted probability of",
+        f"reaching it is {' and '.join(told)}. Eight at once have not been timed.",
         "",
     )
 

@@ -16,7 +16,7 @@ OFFER, UTILIZATION = "runpod/h100-sxm-secure", 0.6
 
 
 def split(record: Calibration) -> Iterable[str]:
-    """Yield the section on one image made on several GPUs."""
+    """Yield the section on context parallelism."""
     fitted = fc.fit(record)
     offer = fc.load_catalog().offer(OFFER)
     rows = []
@@ -37,20 +37,21 @@ def split(record: Calibration) -> Iterable[str]:
     yield from (
         "## One image on two GPUs",
         "",
-        "diffusers' context parallelism (Ulysses attention) in `eager-bf16`: the tokens of an",
-        "image are split, every GPU encodes the text and decodes the picture. USD an image are on",
-        f"`{OFFER}` at {UTILIZATION:.0%} utilization.",
+        "diffusers' context parallelism (Ulysses attention) in `eager-bf16`: the GPUs share the",
+        "tokens of an image, and each encodes the text and decodes the image. USD are for one",
+        f"image on `{OFFER}` at {UTILIZATION:.0%} utilization.",
         "",
         *table(
             (
-                *("call", "one GPU, s", "both, s", "times as fast", "USD, one", "USD, both"),
-                "pictures differ",
+                *("call", "one GPU, s", "two, s", "speedup", "USD, one", "USD, two"),
+                "images differ by",
             ),
             rows,
         ),
         "",
-        "At 1024x1024 the exchanges around each attention cost more than half the arithmetic",
-        "saves. A plan considers it only where no one GPU can meet a latency objective.",
+        "At 1024x1024 the exchanges around each attention take longer than the time that halving",
+        "the arithmetic saves. A plan considers context parallelism only if no single GPU can",
+        "meet a latency objective.",
         "",
     )
 
@@ -80,7 +81,7 @@ def links(records: dict[str, Calibration], hosts: Hosts) -> Iterable[str]:
     yield from (
         "## Links",
         "",
-        "A copy of 1 GiB from one GPU to another, over every pair in both directions:",
+        "Copies of 1 GiB from one GPU to another, for every pair in both directions:",
         "",
         *table(("between", "pairs", "GB/s", "NVLink", "peer access"), rows),
         "",

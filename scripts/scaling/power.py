@@ -26,9 +26,9 @@ def power(records: dict[str, Calibration], hosts: Hosts) -> Iterable[str]:
     yield from (
         "## Power and heat",
         "",
-        f"{USUAL}, batch 8, read each second, means over the GPUs at work. Where the GPU's own",
-        "power limit slows it down, it does so alone as beside others: there is no shared limit to",
-        "see on either host.",
+        f"{USUAL}, batch 8, read each second; means over the busy GPUs. A GPU's own power limit",
+        "slows it down to the same degree alone and beside others, so neither host shows a shared",
+        "limit.",
         "",
         *table(
             (

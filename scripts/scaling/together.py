@@ -27,18 +27,18 @@ def together(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
         for window in at_once(each)
     ]
     yield from (
-        "## A process on each GPU",
+        "## One process on each GPU",
         "",
         *table(
             (
                 *("stack", "call", "timed on", "at once", "cores a replica"),
-                *("alone, img/s", "together, img/s", "efficiency", "article"),
+                *("alone, img/s", "at once, img/s", "efficiency", "article"),
             ),
             rows,
         ),
         "",
-        r"\* Alone and together were timed in two starts of the program, on the same host: what a",
-        "start changes does not cancel there and is not in the interval.",
+        r"\* Alone and at once were timed in two runs on the same host. The between-run effect",
+        "does not cancel there and is not in the interval.",
         "",
     )
 
@@ -56,15 +56,16 @@ def lost(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
         key=lambda each: efficiency(waits, each).value,
     )
     yield from (
-        "Where a call lost time: mean milliseconds a call together, less alone.",
+        "Where a call lost time: mean milliseconds of a call at once minus alone.",
         "",
         *table(("stack", "call", "timed on", "at once", *STAGES), rows),
         "",
-        "Compiled, launches are recorded as CUDA graphs and no stage waits for another replica.",
-        f"Eager at {worst.asked[0]}, batch {worst.asked[1]}, waits for the CPU, whose pace moves",
-        "by tens of per cent from one window to the next, so that seconds of it tell little about",
-        f"scaling. Yet four at once made {share(efficiency(waits, worst))} of their rates alone,",
-        "further under 100 % than that interval reaches.",
+        "The compiled stack launches kernels as CUDA graphs, and no stage waits for another",
+        f"replica. The eager stack at {worst.asked[0]}, batch {worst.asked[1]}, waits for the CPU.",
+        "The CPU's speed varies by tens of percent from one measurement to the next, so these",
+        "times say little about scaling. Four at once still reached only",
+        f"{share(efficiency(waits, worst))} of their throughput alone, an interval that excludes",
+        "100 %.",
         "",
     )
 
@@ -77,12 +78,11 @@ def plans(fleets: dict[str, Fleets]) -> Iterable[str]:
     }
     told = "; ".join(f"`{stack}` {each[0]:.1%} to {each[-1]:.1%}" for stack, each in ends.items())
     yield from (
-        "A plan of a volume or a job on an instance of several GPUs takes the efficiency at that",
-        "count off, counted as 100 % at most. Where no replicas of a stack were timed at once, or",
-        "so many are beyond the law, it takes that many times one and says so. A fleet for",
-        "arrivals is sized as if each replica had a host of its own, and says so: where a stack",
-        "waits for the CPU, it may count too few GPUs. Over the calls timed, four at once made of",
-        "four times one:",
-        f"{told}.",
+        "A plan of a volume or a job on an instance of several GPUs multiplies the throughput by",
+        "the efficiency at that count, at most 100 %. If no replicas of a stack were timed at",
+        "once, or if the count is beyond the scaling law, it assumes 100 % and says so. A fleet",
+        "for arrivals is sized as if each replica had a host of its own, and says so. Where a",
+        "stack waits for the CPU, this can give too few GPUs. Efficiency of four at once over the",
+        f"calls timed: {told}.",
         "",
     )

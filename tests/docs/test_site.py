@@ -17,7 +17,6 @@ from fluxcost.json_answers import SOURCES
 from fluxcost.workload import Constraints, Workload
 from scripts.docs.commands import command_page
 from scripts.docs.formats import answer_page, price_page, use_page, workload_page
-from scripts.docs.hooks import boundaries_page
 from scripts.docs.reference import reference_pages
 from scripts.docs.running import ROOT
 
@@ -63,14 +62,6 @@ def test_links_of_a_page_of_fields_lead_to_its_sections():
     for page in (workload_page(), price_page(), use_page()):
         sections = {title.lower() for title in re.findall(r"^##+ (\w+)$", page, re.MULTILINE)}
         assert set(re.findall(r"\]\(#(\w+)\)", page)) <= sections
-
-
-def test_boundaries_are_the_readmes():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    page = boundaries_page()
-    assert page.startswith("# Known boundaries\n")
-    assert page.split("\n", 1)[1] in readme.replace("](docs/", "](")
-    assert page.count("\n- ") > 5
 
 
 def test_nothing_is_fetched_when_a_page_is_opened():
