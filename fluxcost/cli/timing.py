@@ -37,7 +37,7 @@ def latency(
     """Seconds of one call on an idle GPU."""
     shape = fc.Shape(width, height, steps, references)
     fitted = fc.fit(fc.load_calibration(calibration))
-    timed = fitted if gpus_per_image == 1 else fitted.split(gpus_per_image)
+    timed = fitted if gpus_per_image == 1 else fitted.context_parallel(gpus_per_image)
     estimate = timed.latency(shape, batch=batch, statistic=statistic.value)
     if json:
         show_json(estimate.to_dict())

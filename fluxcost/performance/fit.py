@@ -188,8 +188,8 @@ class Fit:
         check_batch(batch)
         return self._parts.fleets.cores_needed(shape, batch)
 
-    def split(self, gpus: int) -> SplitFit:
-        """Return the answers where several GPUs make each image together.
+    def context_parallel(self, gpus: int) -> SplitFit:
+        """Return the answers where several GPUs make each image together (context parallelism).
 
         Args:
             gpus: How many; their gain is known only at the shapes and batches timed so.
@@ -335,7 +335,3 @@ class Fit:
     def call_energy(self) -> CallEnergy:
         """The fitted energy."""
         return self._parts.call_energy
-
-
-AnyFit = Fit | SplitFit
-"""Answers about calls on one GPU, or on several that make each image together."""

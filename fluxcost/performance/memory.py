@@ -11,6 +11,7 @@ from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Vae
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
 from fluxcost.performance.measured.cell import Cell
@@ -50,9 +51,6 @@ LIVE_COPIES = 3
 
 PICTURE_BYTES = 12
 """Bytes a pixel of a finished picture takes: three channels of float32."""
-
-UPPER_90 = 1.645
-"""Upper end of a normal's 90 % interval, in standard deviations."""
 
 
 class MemoryPhysics:
@@ -199,7 +197,7 @@ def gib_at(peak: PeakMemory, shape: Shape, batch: int) -> float:
         return known
     sigmas = peak.sigmas(shape.pixels, batch)
     return peak.gib(shape.pixels, batch) * float(
-        np.exp(UPPER_90 * np.hypot.reduce([*sigmas.values()]))
+        np.exp(NORMAL_90 * np.hypot.reduce([*sigmas.values()]))
     )
 
 

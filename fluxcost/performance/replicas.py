@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
 from fluxcost.performance.exact import NORMAL_90
+from fluxcost.performance.kriging import Array
 
 COUNTS_FOR_BOTH = 4
 """Counts, one replica among them, from which contention and coherency are both fitted."""
@@ -32,8 +32,6 @@ FARTHEST = 4
 """Largest multiple of the most replicas measured that is answered at all."""
 
 _ARTICLE = "inferencebench-flux2-klein.yaml"
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

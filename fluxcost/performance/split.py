@@ -1,14 +1,14 @@
-"""One image made by several GPUs together: a fit's answers times the gain measured at that point.
+"""Context parallelism: several GPUs on one image, a fit's answers times the gain measured there.
 
-It lowers the latency of an image and raises its price, so it is another axis than replicas. How
-much is gained depends on attention, tokens and links at once, and no law is fitted to it: a shape
-and batch that was timed so is answered, any other is refused.
+It lowers the latency of an image and raises its price, unlike replicas, which only add throughput.
+The gain depends on attention, tokens and links at once, and no law is fitted to it: a shape and
+batch that was timed on so many GPUs is answered, any other is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -20,8 +20,34 @@ from fluxcost.performance.measured.together import SplitImage
 from fluxcost.performance.sampling import Statistic, sigma_of
 from fluxcost.workload import Shape
 
-if TYPE_CHECKING:
-    from fluxcost.performance.fit import Fit
+
+class AnyFit(Protocol):
+    """Answers about calls on one GPU (`Fit`), or on several GPUs an image (`SplitFit`)."""
+
+    calibration: Calibration
+    key: str
+    gpus_per_image: int
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Images a call, of the calls that were timed."""
+        ...
+
+    def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
+        """Return the seconds of a whole call."""
+        ...
+
+    def occupancy(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return the mean GPU seconds of a call."""
+        ...
+
+    def throughput(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return images a second of one GPU with a next call always waiting."""
+        ...
+
+    def calls_of(self, shapes: Iterable[Shape]) -> list[Array]:
+        """Return the wall seconds of the calls timed at some shapes, one array a cell."""
+        ...
 
 
 def split_counts(calibration: Calibration) -> tuple[int, ...]:
@@ -45,7 +71,7 @@ class SplitFit:
         MissingDataError: So many never made an image together.
     """
 
-    def __init__(self, fit: Fit, gpus: int, moment: Callable[[Shape, int], float]) -> None:
+    def __init__(self, fit: AnyFit, gpus: int, moment: Callable[[Shape, int], float]) -> None:
         if not isinstance(gpus, int) or isinstance(gpus, bool) or gpus < 2:
             raise InputError(f"gpus is {gpus!r}; expected a whole number, at least 2.")
         self.calibration, self.key, self.gpus_per_image = fit.calibration, fit.key, gpus
