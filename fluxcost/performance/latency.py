@@ -348,6 +348,7 @@ def unseen_launch(stage: Stage, seconds: float, log_observed: Array) -> float:
 
 
 def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:
+    """Return the bounds that a statistic of the cells' calls sets."""
     walls: dict[tuple[float, float, float], list[float]] = {}
     for cell in cells:
         demand = (float(cell.shape.pixels), float(cell.batch), float(cell.steps))
@@ -357,6 +358,7 @@ def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:
 
 
 def _formulas(architecture: Architecture, rates: Rates) -> dict[Stage, Physics]:
+    """Return the formula of each stage, with priors from the rates."""
     return {
         "text_encode": TextPhysics(architecture, rates),
         "first_step": DenoisePhysics(architecture, rates),
