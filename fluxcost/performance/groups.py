@@ -36,8 +36,8 @@ class Group:
     cells: tuple[Cell, ...]
 
     @property
-    def start(self) -> str:
-        """The start of the first cell: of all, where they were grouped by start."""
+    def run(self) -> str:
+        """The run of the first cell: of all, where they were grouped by run."""
         return self.cells[0].run
 
     @property
@@ -125,11 +125,10 @@ def groups_of(cells: Iterable[Cell]) -> tuple[Group, ...]:
 
 
 def groups_by_start(cells: Iterable[Cell]) -> tuple[Group, ...]:
-    """Group cells by width, height, batch and start of the measuring program, smallest first."""
+    """Group cells by width, height, batch and run of the measuring program, smallest first."""
     found: list[Group] = []
     for group in groups_of(cells):
-        starts = dict.fromkeys(cell.run for cell in group.cells)
-        for start in starts:
-            own = tuple(cell for cell in group.cells if cell.run == start)
-            found.append(Group(group.key, own))
+        for run in dict.fromkeys(cell.run for cell in group.cells):
+            cells_of_run = tuple(cell for cell in group.cells if cell.run == run)
+            found.append(Group(group.key, cells_of_run))
     return tuple(found)

@@ -39,7 +39,7 @@ ORDERED: tuple[Statistic, ...] = ("median", "mean")
 """Statistics held between those of the cells that ask less and more; slow calls are too noisy."""
 
 Row = tuple[GroupKey, str]
-"""A group and the start that timed it."""
+"""A group and the run that timed it."""
 
 LEAST_NOISE = 1e-4
 """Relative error of the steadiest median: clocks tell no finer, and two starts that agree to the
@@ -72,7 +72,7 @@ class CallTimes:
         self._cells = cells
         self._groups = groups_by_start(cells)
         self.key = key
-        self.start: str | None = None
+        self.run: str | None = None
         self._starts: Starts | None = None
         self._architecture = architecture
         physics = _formulas(architecture, rates)
@@ -88,14 +88,14 @@ class CallTimes:
         self._scatter = Scatter(cells, architecture)
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
 
-    def of_start(self, start: str) -> Self:
-        """Return the same fits, answering for one of the starts measured.
+    def for_run(self, run: str) -> Self:
+        """Return the same fits, answering for one of the runs measured.
 
-        By themselves they answer for the middle of all starts.
+        By themselves they answer for the average over runs.
         """
-        _ = self.honesty, self._middle  # the same of every start: found once, not by each copy
+        _ = self.honesty, self._middle  # the same for every run: found once, not by each copy
         other = copy.copy(self)
-        other.start = start
+        other.run = run
         for made in ("_bounds", "_surfaces"):
             vars(other).pop(made, None)
         return other
@@ -188,10 +188,10 @@ class CallTimes:
         return float(filled_pixels(np.array([pixels]), np.array([sequences]))[0])
 
     def _moves(self, stage: Stage, pixels: Array, batch: Array) -> Array | None:
-        """Return how far the start asked for moves a stage at points; None for the middle."""
-        if self._starts is None or self.start is None:
+        """Return how far the run asked for moves a stage at points; None for the average run."""
+        if self._starts is None or self.run is None:
             return None
-        return self._starts.moves(stage, pixels, batch, [self.start] * pixels.size)
+        return self._starts.moves(stage, pixels, batch, [self.run] * pixels.size)
 
     def _unseen_launch(self, stage: Stage, seconds: float) -> float:
         """Return the relative error that a launch time nobody saw makes in a stage's seconds."""
@@ -224,7 +224,7 @@ class CallTimes:
         return {stage: self.waiting.share(stage, pixels, batch) for stage in STAGES}
 
     def _observe(self, stage: Stage) -> Observations:
-        """Return the median of a stage in each group and start that took it, with its error."""
+        """Return the median of a stage in each group and run that took it, with its error."""
         told = self._told(stage)
         medians = [np.median(group.spans(stage, self._pause)) for group in told]
         pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in told])
@@ -232,7 +232,7 @@ class CallTimes:
         keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in told))}
         moves = None
         if self._starts is not None:
-            moves = self._starts.moves(stage, pixels, batch, [group.start for group in told])
+            moves = self._starts.moves(stage, pixels, batch, [group.run for group in told])
         return Observations(
             pixels=pixels,
             batch=batch,
@@ -243,15 +243,15 @@ class CallTimes:
         )
 
     def _told(self, stage: Stage) -> list[Group]:
-        """Return the groups, of one start each, that took a stage."""
+        """Return the groups, of one run each, that took a stage."""
         return [group for group in self._groups if group.spans(stage, self._pause).size]
 
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
 
-        Repeats show how far the CPU's pace moves between moments. One start's cells are spread over
-        its moments, and which of them was slow does not matter much; but the cells that tell one
-        start from another are few, and a slow moment must not pass for a slow start.
+        Repeats show how far the CPU's launch rate drifts within a run. The cells of one run are
+        spread over it, so drift averages out in their fit. But few cells tell one run from another,
+        and drift within a run must not pass for a between-run effect.
         """
         error = max(self.drift.group(group, stage), LEAST_NOISE)
         if self._starts is None:
@@ -261,18 +261,18 @@ class CallTimes:
 
     @functools.cached_property
     def _bounds(self) -> dict[Statistic, Bounds]:
-        """The times of the cells of the starts asked for, between which answers are held."""
-        own = [cell for cell in self._cells if self.start in {None, cell.run}]
+        """The times of the cells of the runs asked for, between which answers are held."""
+        own = [cell for cell in self._cells if self.run in {None, cell.run}]
         return {statistic: _bounds(own, statistic) for statistic in ORDERED}
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
-        starts, start = self._starts, self.start
-        if starts is None or start is None:
+        effects, run = self._starts, self.run
+        if effects is None or run is None:
             return self._middle
 
         def moves(stage: Stage, pixels: Array, batch: Array) -> Array:
-            return starts.moves(stage, pixels, batch, [start] * pixels.size)
+            return effects.moves(stage, pixels, batch, [run] * pixels.size)
 
         return {
             stage: surface.moved(functools.partial(moves, stage))
@@ -281,7 +281,7 @@ class CallTimes:
 
     @functools.cached_property
     def _middle(self) -> dict[Stage, Surface]:
-        """The stages for the middle of all starts."""
+        """The stages for the average over runs."""
         least_tokens = self._architecture.text_tokens + 1
         most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
         most_batch = max(2.0, REACH * self.most_work // least_tokens)
@@ -293,7 +293,7 @@ class CallTimes:
         left = {stage: self._left_out(stage) for stage in STAGES}
         scores = []
         for group in self._groups:
-            scored = [self._score(cell, (group.key, group.start), left) for cell in group.cells]
+            scored = [self._score(cell, (group.key, group.run), left) for cell in group.cells]
             known = [score for score in scored if score is not None]
             if known:
                 scores.append(np.mean(known))
@@ -312,7 +312,7 @@ class CallTimes:
             formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
             others = fit.observations.log_seconds[[other.key != group.key for other in told]]
             formula = float(np.hypot(formula, unseen_launch(stage, seconds[row], others)))
-            found[group.key, group.start] = float(seconds[row]), formula
+            found[group.key, group.run] = float(seconds[row]), formula
         return found
 
     def _score(

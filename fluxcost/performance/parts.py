@@ -30,8 +30,8 @@ class Parts:
     Args:
         calibration: What was measured, imported or published.
         given: The model, where it is not one that ships.
-        same_start: Whether answers are for the very start measured.
-        times: The fitted stages of one start, where answers are for that one alone.
+        same_run: Whether answers are for the very run measured.
+        times: The fitted stages of one run, where answers are for that run alone.
 
     Raises:
         DocumentError: A step was timed under the least its arithmetic takes on this chip.
@@ -42,15 +42,15 @@ class Parts:
         calibration: Calibration,
         given: Architecture | None,
         *,
-        same_start: bool,
+        same_run: bool,
         times: CallTimes | None,
     ) -> None:
         self.calibration, self.given = calibration, given
         self.key = calibration.content_hash[:12] if times is None else times.key
         self.cells = fitted_cells(calibration)
         self.edits = edit_cells(calibration)
-        self.exact = index_cells(calibration, times.start if times is not None else None)
-        self._same_start = same_start
+        self.exact = index_cells(calibration, times.run if times is not None else None)
+        self._same_run = same_run
         if times is not None:
             self.times, self.drift = times, times.drift
         elif self.cells:
@@ -141,7 +141,7 @@ class Parts:
             batch: Images a call.
             measured: Whether the answer is a measurement, not the fit's.
         """
-        if self._same_start:
+        if self._same_run:
             return {}
         share = self._waits(shape, batch) if self.cells else None
         return self._common.of(share, measured=measured)
@@ -150,7 +150,7 @@ class Parts:
         """Return what a stage shares with the calibration's other answers, for each stage."""
 
         def of_stage(stage: Stage) -> dict[str, float]:
-            if self._same_start:
+            if self._same_run:
                 return {}
             if not self.cells:
                 return self._common.of(None)
