@@ -76,7 +76,7 @@ class CallTimes:
         self._starts: Starts | None = None
         self._architecture = architecture
         physics = _formulas(architecture, rates)
-        self.drift, self._pause = drift, drift.pause
+        self.drift, self._call_drift = drift, drift.call_drift
         self.fits = {stage: Kriged(physics[stage], self._observe(stage)) for stage in STAGES}
         self.waiting = Waiting(self.fits, drift.repeats)
         self.starts = tuple(dict.fromkeys(cell.run for cell in cells))
@@ -125,15 +125,15 @@ class CallTimes:
     def seconds(self, pixels: int, batch: int, steps: int) -> float:
         """Return the median seconds of a whole call, stage by stage."""
         alone = self._alone(pixels, batch, steps)
-        return alone + self._pause.after(alone)
+        return alone + self._call_drift.after(alone)
 
-    def pause_seconds(self, pixels: int, batch: int, steps: int) -> float:
-        """Return the part of a call that is the pause of long calls."""
-        return self.pause_after(self._alone(pixels, batch, steps))
+    def within_call_drift_s(self, pixels: int, batch: int, steps: int) -> float:
+        """Return the seconds that a long call loses to drift within it."""
+        return self.drift_after(self._alone(pixels, batch, steps))
 
-    def pause_after(self, seconds: float) -> float:
-        """Return the pause of a call whose stages take these seconds."""
-        return self._pause.after(seconds)
+    def drift_after(self, seconds: float) -> float:
+        """Return the drift within a call whose stages take these seconds."""
+        return self._call_drift.after(seconds)
 
     def _alone(self, pixels: int, batch: int, steps: int) -> float:
         counts = stage_counts(steps)
@@ -225,26 +225,26 @@ class CallTimes:
 
     def _observe(self, stage: Stage) -> Observations:
         """Return the median of a stage in each group and run that took it, with its error."""
-        told = self._told(stage)
-        medians = [np.median(group.spans(stage, self._pause)) for group in told]
-        pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in told])
-        batch = np.array([float(group.batch) for group in told])
-        keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in told))}
+        observed = self._observed(stage)
+        medians = [np.median(group.spans(stage, self._call_drift)) for group in observed]
+        pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in observed])
+        batch = np.array([float(group.batch) for group in observed])
+        keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in observed))}
         moves = None
         if self._starts is not None:
-            moves = self._starts.moves(stage, pixels, batch, [group.run for group in told])
+            moves = self._starts.moves(stage, pixels, batch, [group.run for group in observed])
         return Observations(
             pixels=pixels,
             batch=batch,
-            points=np.array([keys[group.key] for group in told]),
+            points=np.array([keys[group.key] for group in observed]),
             moves=moves,
             log_seconds=np.log(np.array(medians)),
-            noise=np.array([self._noise(group, stage) for group in told]),
+            noise=np.array([self._noise(group, stage) for group in observed]),
         )
 
-    def _told(self, stage: Stage) -> list[Group]:
+    def _observed(self, stage: Stage) -> list[Group]:
         """Return the groups, of one run each, that took a stage."""
-        return [group for group in self._groups if group.spans(stage, self._pause).size]
+        return [group for group in self._groups if group.spans(stage, self._call_drift).size]
 
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
@@ -305,12 +305,12 @@ class CallTimes:
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
-        told = self._told(stage)
+        observed = self._observed(stage)
         found: dict[Row, tuple[float, float]] = {}
-        for row, group in enumerate(told):
+        for row, group in enumerate(observed):
             noise = self._noise(group, stage)
             formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
-            others = fit.observations.log_seconds[[other.key != group.key for other in told]]
+            others = fit.observations.log_seconds[[other.key != group.key for other in observed]]
             formula = float(np.hypot(formula, unseen_launch(stage, seconds[row], others)))
             found[group.key, group.run] = float(seconds[row]), formula
         return found
@@ -331,7 +331,7 @@ class CallTimes:
         moment = self.moment(cell.shape.pixels, cell.batch, cell.steps)
         drift = max(self.drift.call(cell), moment)
         variance = sum(sigma**2 for sigma in families.values()) + drift**2
-        total += self._pause.after(total)
+        total += self._call_drift.after(total)
         return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
 
 

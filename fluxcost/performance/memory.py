@@ -171,8 +171,8 @@ class PeakMemory:
     def fitted(self, shape: Shape, batch: int, source: Source, evidence: str) -> Estimate:
         """Return the peak by the formula, GiB."""
         peak_gib, sigmas = self.gib(shape.pixels, batch), self.sigmas(shape.pixels, batch)
-        told = f"{evidence}, peak {self.reading}"
-        return Estimate.spread(peak_gib, sigmas, "GiB", source, told)
+        evidence = f"{evidence}, peak {self.reading}"
+        return Estimate.spread(peak_gib, sigmas, "GiB", source, evidence)
 
     def gib(self, pixels: int, batch: int) -> float:
         """Return the peak in GiB."""
@@ -230,9 +230,9 @@ def _common_reading(alias: str, cells: Sequence[Cell], driver_gib: float | None)
     Raises:
         MissingDataError: No cell carries any.
     """
-    told_any = sum(cell.memory is not None for cell in cells)
+    recorded_any = sum(cell.memory is not None for cell in cells)
     for reading in READINGS:
-        told = sum(_read(cell, reading, driver_gib) is not None for cell in cells)
-        if 2 * told >= max(1, told_any):
+        recorded = sum(_read(cell, reading, driver_gib) is not None for cell in cells)
+        if 2 * recorded >= max(1, recorded_any):
             return reading
     raise MissingDataError(f"{alias}: no peak memory was recorded; measure its cells again.")

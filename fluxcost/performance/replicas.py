@@ -92,8 +92,8 @@ class ReplicaLaw:
         value = float(self._predicted(replicas, self._excess(), np.zeros(1))[0])
         share = _uniform(f"{self.key}/coherency")
         draws = self._predicted(replicas, self._excess_draws(), share)
-        misfit = np.exp(self._misfit * standard_normal(f"{self.key}/replica misfit"))
-        return Estimate(value, "", source, (evidence,), np.minimum(draws * misfit, 1.0))
+        discrepancy = np.exp(self._discrepancy * standard_normal(f"{self.key}/replica misfit"))
+        return Estimate(value, "", source, (evidence,), np.minimum(draws * discrepancy, 1.0))
 
     @property
     def _fits_both(self) -> bool:
@@ -136,7 +136,7 @@ class ReplicaLaw:
         return np.asarray(1 / (1 + (contention + coherency * replicas) * (replicas - 1)))
 
     @property
-    def _misfit(self) -> float:
+    def _discrepancy(self) -> float:
         """Return how far measured efficiencies are from the law, as a logarithm's deviation."""
         free = len(self.measured) - (2 if self._fits_both else 1)
         if free < 1:
