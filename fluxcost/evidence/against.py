@@ -1,4 +1,4 @@
-"""Does a fit hold elsewhere? One record's fit, scored on the cells of another.
+"""One record's fit scored on the cells of another record.
 
 Where the other record is of another GPU or model, what is scored is the transfer to it.
 """

@@ -42,8 +42,8 @@ Row = tuple[GroupKey, str]
 """A group and the run that timed it."""
 
 LEAST_NOISE = 1e-4
-"""Relative error of the steadiest median: clocks tell no finer, and two starts that agree to the
-last digit would be one row twice, which no fit can weigh."""
+"""Relative error of the steadiest median: clocks tell no finer, and two runs that agree to the
+last digit would make the covariance singular."""
 
 PRIOR_CELLS = 4.0
 """Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
@@ -194,7 +194,7 @@ class CallTimes:
         return self._starts.moves(stage, pixels, batch, [self.run] * pixels.size)
 
     def _unseen_launch(self, stage: Stage, seconds: float) -> float:
-        """Return the relative error that a launch time nobody saw makes in a stage's seconds."""
+        """Return the relative error of a stage's seconds where its launch time was not observed."""
         observed = self.fits[stage].observations.log_seconds
         return unseen_launch(stage, seconds, observed)
 
@@ -204,11 +204,11 @@ class CallTimes:
         return self.drift.near(stage, pixels, batch, share, self._shares[stage])
 
     def moment(self, pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call's median moves between moments; 0 where nothing tells."""
+        """Return the relative within-run drift of a call's median; 0 without repeats."""
         return self.waiting.moment(pixels, batch, steps)
 
     def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call made of these stage times moves between moments, relative."""
+        """Return the relative within-run drift of a call made of these stage times."""
         families: dict[str, float] = {}
         for stage, part in seconds.items():
             moved = part * self.near(stage, pixels, batch)

@@ -102,7 +102,7 @@ class Parts:
 
     @functools.cached_property
     def fleets(self) -> Fleets:
-        """What replicas at work at once make."""
+        """The windows of replicas timed at once."""
 
         def work(shape: Shape, batch: int) -> float:
             return self.architecture.tokens(shape) * batch
@@ -111,11 +111,11 @@ class Parts:
 
     @functools.cached_property
     def drift(self) -> Drift:
-        """How far medians of cells move by their own scatter."""
+        """Within-run drift and sampling error of the cells' medians."""
         return Drift(groups_by_start(self.cells), Pause(self.cells), self.calibration.soaks)
 
     def moment(self, shape: Shape, batch: int) -> float:
-        """Return how far a call moves between moments; 0 where nothing tells."""
+        """Return the relative within-run drift of a call; 0 without repeats."""
         if not self.drift.repeats:
             return 0.0
         return self.times.moment(shape.pixels, batch, shape.steps)
@@ -160,7 +160,7 @@ class Parts:
         return of_stage
 
     def _waits(self, shape: Shape, batch: int) -> float:
-        """Return the share of a call that waits for the CPU, 0 to 1."""
+        """Return the launch-bound share of a call, 0 to 1."""
         pixels = shape.pixels + self.architecture.reference_pixels(shape)
         return self.times.waiting.of_call(pixels, batch, shape.steps)
 

@@ -1,4 +1,4 @@
-"""The law of replicas: what n of them make together, over n times what one makes alone.
+"""The scaling law of replicas: throughput of n of them over n times that of one alone.
 
     efficiency(n) = 1 / (1 + contention (n - 1) + coherency n (n - 1))
 

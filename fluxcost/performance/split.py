@@ -51,20 +51,20 @@ class AnyFit(Protocol):
 
 
 def split_counts(calibration: Calibration) -> tuple[int, ...]:
-    """Return the counts of GPUs that made one image together, rising; empty where none did."""
+    """Return the measured degrees of context parallelism, rising; empty where none was."""
     return tuple(sorted({each.gpus for each in calibration.split_images}))
 
 
 class SplitFit:
     """Answers about one GPU type, model and stack where several GPUs make each image together.
 
-    Tails are those of one GPU: the calls timed together are too few to show their own. Intervals
+    Tails are those of one GPU: the context-parallel calls are too few to show their own. Intervals
     cover machines whose GPUs are linked as the measured ones were; see `calibration.links`.
 
     Args:
         fit: The answers of one GPU.
         gpus: How many make each image.
-        moment: Relative error that the drift between moments adds at a shape and batch.
+        moment: Relative error that within-run drift adds at a shape and batch.
 
     Raises:
         InputError: gpus is not a whole number from 2 up.
@@ -166,7 +166,7 @@ class SplitFit:
 
 
 def _drift(walls: Sequence[float]) -> float:
-    """Return half the difference of the halves, as a logarithm: how far the middle has moved."""
+    """Return half the log difference between the medians of both halves: drift within the calls."""
     middle = len(walls) // 2
     if middle == 0:
         return 0.0
