@@ -52,7 +52,7 @@ class Drift:
     def __init__(
         self, groups: Sequence[Group], call_drift: Pause, soaks: Sequence[Soak] = ()
     ) -> None:
-        self.call_drift = call_drift
+        self.pause = call_drift
         self.repeats = (*soaks_repeat(soaks), *encodings_repeat(groups))
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])
@@ -91,7 +91,7 @@ class Drift:
         """Return the relative error of a cell's whole call, put together from its stages."""
         errors: dict[str, float] = {}
         for stage in STAGES:
-            spans = cell_spans(cell, stage, self.call_drift)
+            spans = cell_spans(cell, stage, self.pause)
             if spans.seconds.size:
                 times = cell.steps - 1 if stage == "later_step" else 1
                 error = self.factors[stage] * spans.sigma * times * spans.median
@@ -107,7 +107,7 @@ class Drift:
 
     def _taken(self, group: Group, stage: Stage) -> list[Spans]:
         """Return the spans of each cell that took a stage."""
-        rows = [cell_spans(cell, stage, self.call_drift) for cell in group.cells]
+        rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
         return [spans for spans in rows if spans.seconds.size]
 
     def _factor(self, groups: Sequence[Group], stage: Stage) -> float:

@@ -134,7 +134,7 @@ class Kriged:
     Args:
         physics: The formula.
         observations: What was measured; may be empty, which leaves the prior.
-        scales: Scales of the Gaussian process, instead of those found by leaving points out.
+        scales: Size of the correction, instead of the likely one.
     """
 
     def __init__(
