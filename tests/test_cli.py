@@ -43,7 +43,7 @@ def test_latency_reads_like_a_sentence(capsys):
 def test_several_gpus_an_image_are_answered_where_measured(capsys, files: Files, tmp_path: Path):
     file = tmp_path / "split.json"
     split_calibration(0.6).save(file)
-    split = fc.fit(fc.load_calibration(file)).split(2)
+    split = fc.fit(fc.load_calibration(file)).context_parallel(2)
     command = ["--calibration", file, "--gpus-per-image", 2]
     assert shown_json(capsys, "latency", *command) == split.latency(SHAPE).to_dict()
     line = shown(capsys, "latency", *command).splitlines()[1]

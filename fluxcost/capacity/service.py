@@ -9,8 +9,8 @@ import numpy as np
 
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Draws, Estimate, Source
-from fluxcost.performance.fit import AnyFit
 from fluxcost.performance.kriging import Array
+from fluxcost.performance.split import AnyFit
 from fluxcost.workload import Shape
 
 Spread = Callable[[np.random.Generator, int], Array]

@@ -22,8 +22,9 @@ from fluxcost.counts import refuse_outside
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import AnyFit, Fit, fit
+from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.library import load_calibration
+from fluxcost.performance.split import AnyFit
 from fluxcost.workload import Objective, Workload
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
@@ -116,7 +117,7 @@ def fitted_for(fleet: Fleet, calibration: Calibration | Fit | None) -> AnyFit:
         MissingDataError: So many GPUs as make each image never did together.
     """
     one_gpu = one_gpu_fit(fleet, calibration)
-    return one_gpu if fleet.gpus_per_image == 1 else one_gpu.split(fleet.gpus_per_image)
+    return one_gpu if fleet.gpus_per_image == 1 else one_gpu.context_parallel(fleet.gpus_per_image)
 
 
 def one_gpu_fit(fleet: Fleet, calibration: Calibration | Fit | None) -> Fit:

@@ -49,7 +49,7 @@ def cost(
     beside = fc.Extras() if extras is None else fc.load_extras(extras)
     rented = _offer_or_machine(offer, beside, prices)
     fitted = fc.fit(fc.load_calibration(calibration))
-    timed = fitted if gpus_per_image == 1 else fitted.split(gpus_per_image)
+    timed = fitted if gpus_per_image == 1 else fitted.context_parallel(gpus_per_image)
     if mix is not None:
         shapes = fc.load_workload(mix).mix
         mixed = fc.cost_of_mix(

@@ -39,7 +39,7 @@ def latency(
     """Seconds of one call on an idle GPU."""
     asked = replace(parse_shape(shape), reference_images=references)
     fitted = fc.fit(fc.load_calibration(calibration))
-    timed = fitted if gpus_per_image == 1 else fitted.split(gpus_per_image)
+    timed = fitted if gpus_per_image == 1 else fitted.context_parallel(gpus_per_image)
     estimate = timed.latency(asked, batch=batch, statistic=statistic.value)
     if json:
         show_json("latency", estimate.to_dict())

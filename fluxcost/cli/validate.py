@@ -155,14 +155,14 @@ def _show_report(report: fc.ValidationReport) -> None:
         f"{report.calibration}, {_asked(report)}: median error "
         f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
         f"{percent(report.bias)}, {percent(report.coverage)} of cells inside their 90 % interval, "
-        f"whose median half-width is {percent(report.median_half_width)}{_of_start(report)}."
+        f"whose median half-width is {percent(report.median_half_width)}{_of_runs(report)}."
     )
     if report.against is not None:
         _show_differences(report.against)
 
 
-def _of_start(report: fc.ValidationReport) -> str:
-    return " (for the starts measured; for others it is wider)" if report.same_start else ""
+def _of_runs(report: fc.ValidationReport) -> str:
+    return " (for the runs measured; for other runs it is wider)" if report.same_run else ""
 
 
 def _asked(report: fc.ValidationReport) -> str:

@@ -1,1 +1,1 @@
-"""Is it true? Fits against cells held out of them, published claims against arithmetic."""
+"""Is it true? Fits, simulations and published claims, compared with measurements."""

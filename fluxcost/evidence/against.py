@@ -1,4 +1,4 @@
-"""Does a fit hold elsewhere? One record's fit, scored on the cells of another.
+"""One record's fit scored on the cells of another record.
 
 Where the other record is of another GPU or model, what is scored is the transfer to it.
 """
@@ -40,10 +40,10 @@ def validate_against(
     """
     cells = cells_to_predict(calibration, other)
     scores = Scores()
-    same_start = len(_runs(calibration) | _runs(other)) == 1
-    fitted = fit(calibration, architecture=architecture, same_start=same_start)
+    same_run = len(_runs(calibration) | _runs(other)) == 1
+    fitted = fit(calibration, architecture=architecture, same_run=same_run)
     scores.add(_asked(fitted, other), cells)
-    return scores.report(calibration, against=describe(calibration, other), same_start=same_start)
+    return scores.report(calibration, against=describe(calibration, other), same_run=same_run)
 
 
 def _asked(fitted: Fit, other: Calibration) -> Fit | Transferred:

@@ -64,7 +64,7 @@ def bound_regret(measured: Fit, groups: Sequence[Fold]) -> BoundRegret:
     Raises:
         MissingDataError: No shape has 3 batches, or no batch of any surely ends within a bound.
     """
-    truth = fit(measured.calibration, architecture=measured.architecture, same_start=True)
+    truth = fit(measured.calibration, architecture=measured.architecture, same_run=True)
     choices = [
         choice
         for shape, blind in by_shape(groups).items()

@@ -119,14 +119,14 @@ def batch_regret(measured: Fit, groups: Sequence[Fold]) -> BatchRegret:
 def by_shape(groups: Sequence[Fold]) -> dict[Shape, dict[int, Fit]]:
     """Return, for each shape, the fit that lacks the group of each batch measured.
 
-    Of the start that measured the most batches of the shape: between starts one batch differs by
+    Of the run that measured the most batches of the shape: between runs one batch differs by
     more than batches do.
     """
     found: dict[Shape, dict[str | None, dict[int, Fit]]] = defaultdict(lambda: defaultdict(dict))
     for fold in groups:
         for cell in fold.cells:
             found[cell.shape][cell.run][cell.batch] = fold.fit_for(cell)
-    return {shape: max(starts.values(), key=len) for shape, starts in found.items()}
+    return {shape: max(runs.values(), key=len) for shape, runs in found.items()}
 
 
 def _choose(measured: Fit, shape: Shape, blind: Mapping[int, Fit]) -> BatchChoice | None:

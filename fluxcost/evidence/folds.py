@@ -53,30 +53,30 @@ class Fold:
     @functools.cached_property
     def fit(self) -> Fit:
         """The fit that does not know the cells left out; made once, since several checks ask it."""
-        return fit(self.rest, architecture=self.architecture, same_start=self.same_start)
+        return fit(self.rest, architecture=self.architecture, same_run=self.same_run)
 
-    def knows(self, start: str) -> bool:
-        """Whether cells of a start are among the rest."""
-        return any(cell.run == start for cell in fitted_cells(self.rest))
+    def knows(self, run: str) -> bool:
+        """Whether cells of a run are among the rest."""
+        return any(cell.run == run for cell in fitted_cells(self.rest))
 
     def fit_for(self, cell: Cell) -> Fit:
-        """Return the answers for the start that timed a cell, where the rest holds others of it.
+        """Return the answers for the run that timed a cell, where the rest holds others of it.
 
-        Of a start that the rest does not know, these are the answers for any.
+        For a run that the rest does not hold, these are the answers for any run.
         """
-        if self.same_start or not self.knows(cell.run):
+        if self.same_run or not self.knows(cell.run):
             return self.fit
-        if cell.run not in self._of_starts:
-            self._of_starts[cell.run] = self.fit.of_start(cell.run)
-        return self._of_starts[cell.run]
+        if cell.run not in self._for_runs:
+            self._for_runs[cell.run] = self.fit.for_run(cell.run)
+        return self._for_runs[cell.run]
 
     @functools.cached_property
-    def _of_starts(self) -> dict[str, Fit]:
+    def _for_runs(self) -> dict[str, Fit]:
         return {}
 
     @property
-    def same_start(self) -> bool:
-        """Whether all cells, left out or not, are of one start: what others add cannot show."""
+    def same_run(self) -> bool:
+        """Whether all cells, left out or not, are of one run, which shows no between-run effect."""
         return len({cell.run for cell in (*self.cells, *fitted_cells(self.rest))}) == 1
 
 
@@ -119,7 +119,7 @@ def _splits(calibration: Calibration, held_out: HeldOut) -> list[Split]:
     runs = sampled_runs(calibration)
     if held_out is HeldOut.GROUP_IN_RUN:
         alone = {run: _only_run(calibration, run) for run in runs}
-        # A start that went on after a kill, or timed replicas only, has too few of its own.
+        # A run that went on after a kill, or timed replicas only, has too few of its own.
         enough = [each for each in alone.values() if len(_groups(each)) >= FEWEST_PARTS]
         return [part for each in enough or [calibration] for part in _parts(each, HeldOut.GROUP)]
     if len(runs) < 2:

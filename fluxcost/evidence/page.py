@@ -96,7 +96,7 @@ _HEADINGS = (
 def _row(name: str, report: ValidationReport) -> tuple[str, ...]:
     between = [cell for cell in report.cells if cell.source == "interpolated"]
     return (
-        name + (" *" if report.same_start else ""),
+        name + (" *" if report.same_run else ""),
         str(len(report.cells)),
         percent(report.median_error),
         percent(report.p95_error),

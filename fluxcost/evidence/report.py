@@ -70,10 +70,10 @@ class ValidationReport(Record):
         default=None, description="Whose cells were predicted, where they are another record's."
     )
     folds: Count = Field(description="How many fits were asked, each for what it does not know.")
-    same_start: bool = Field(
+    same_run: bool = Field(
         default=False,
-        description="Whether cells are of starts of which the fits know others; the intervals "
-        "of such cells leave out what another start, machine or set of weights would add.",
+        description="Whether other cells of the same runs are in the fits, so that the "
+        "intervals leave out what another run, machine or set of weights would add.",
     )
     cells: tuple[CellError, ...]
     refusals: tuple[Refusal, ...] = ()
@@ -104,7 +104,7 @@ class Scores:
         Args:
             fitted: Whose answers are compared.
             cells: Asked for.
-            users: What users ask, where `fitted` answers for the start that timed the cells: its
+            users: What users ask, where `fitted` answers for the run that timed the cells: its
                 refusals count.
         """
         for cell in cells:
@@ -122,7 +122,7 @@ class Scores:
         held_out: HeldOut | None = None,
         against: Against | None = None,
         folds: int = 1,
-        same_start: bool = False,
+        same_run: bool = False,
     ) -> ValidationReport:
         """Sum up.
 
@@ -131,7 +131,7 @@ class Scores:
             held_out: What was left out in turn, or
             against: whose cells they are instead.
             folds: How many fits were asked.
-            same_start: Whether cells are of starts of which the fits know others.
+            same_run: Whether other cells of the same runs are in the fits.
 
         Raises:
             MissingDataError: Every cell was refused.
@@ -149,7 +149,7 @@ class Scores:
             held_out=held_out,
             against=against,
             folds=folds,
-            same_start=same_start,
+            same_run=same_run,
             cells=tuple(self.errors),
             refusals=tuple(self.refusals),
             median_error=float(np.median(np.abs(relative))),

@@ -1,8 +1,8 @@
-"""Cells measured to score fits on, which no fit ever sees: apart from what is left out in turn.
+"""Held-out records: cells that no fit uses, predicted and compared.
 
-What is left out in turn chose the formulas; these did not. Cells of a start that the calibration
-knows are asked of its answers for that start and show the formulas alone; asked of a fit without
-that start they show the machines' differences too.
+The cells left out in turn were used to choose the formulas; those of a held-out record were not.
+Where the calibration has other cells of their run, the answers for that run show the formulas'
+error alone. A fit without that run shows the between-run effects too.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from fluxcost.records import Record
 
 
 class Unseen(Record):
-    """A fit scored on cells and memory edges that it never saw."""
+    """A fit scored on cells and memory limits of a held-out record."""
 
     known_start: ValidationReport | None = Field(
-        default=None, description="Cells of starts of which the fit knows other cells."
+        default=None, description="Cells of runs of which other cells are in the fit."
     )
     new_start: ValidationReport | None = Field(
-        default=None, description="Cells of starts the fit does not know, or is made not to know."
+        default=None, description="Cells of runs that are not in the fit, or are left out of it."
     )
     edges: tuple[EdgeReport, ...] = ()
 
@@ -46,16 +46,16 @@ def score_unseen(fitted: Fit, unseen: Calibration) -> Unseen:
     cells = cells_to_predict(calibration, unseen)
     runs = set(sampled_runs(calibration))
     known, new = Scores(), Scores()
-    for start in sampled_runs(unseen):
-        own = [cell for cell in cells if cell.run == start]
-        if start in runs:
-            known.add(fitted.of_start(start), own, users=None if runs == {start} else fitted)
-        if runs != {start}:
-            others = only_runs(calibration, runs - {start})
+    for run in sampled_runs(unseen):
+        own = [cell for cell in cells if cell.run == run]
+        if run in runs:
+            known.add(fitted.for_run(run), own, users=None if runs == {run} else fitted)
+        if runs != {run}:
+            others = only_runs(calibration, runs - {run})
             new.add(fit(others, architecture=fitted.architecture), own)
     described = describe(calibration, unseen)
     return Unseen(
-        known_start=known.report(calibration, against=described, same_start=True)
+        known_start=known.report(calibration, against=described, same_run=True)
         if known.asked
         else None,
         new_start=new.report(calibration, against=described) if new.asked else None,

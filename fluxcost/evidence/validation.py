@@ -148,7 +148,7 @@ def score_folds(
         calibration,
         held_out=held_out,
         folds=len(parts),
-        same_start=any(fold.knows(cell.run) for fold in parts for cell in fold.cells),
+        same_run=any(fold.knows(cell.run) for fold in parts for cell in fold.cells),
     )
 
 

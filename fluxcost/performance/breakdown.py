@@ -10,7 +10,7 @@ from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.fit import Fit
 from fluxcost.performance.floor import Floor
 from fluxcost.performance.stages import StageName
-from fluxcost.workload import Shape
+from fluxcost.shape import Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Format `fluxcost-calibration`, version 1 (2026-11): JSON, units in field names, 
 content hash over everything but the hash itself. A file is immutable; a refreshed calibration is a
 new file. Shipped files live in `fluxcost/data/calibrations/<gpu>/<model>/<stack>.json`, whose path
 without the suffix is their alias, and published tables in `fluxcost/data/published/` likewise.
-Cells measured to score fits on, which no fit sees, stand apart in `fluxcost/data/held_out/`.
+Held-out records, measured to score fits and used by none, are in `fluxcost/data/held_out/`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class CallLatency:
         factor, sigma = parts.times.tail(shape, batch, statistic)
         cell = parts.exact[shape, batch]
         if cell.shows("p95"):
-            # The factor is of calls of one start; calls of several lie further apart.
+            # The factor is of calls of one run; calls of several scatter more.
             factor = max(factor, float(np.quantile(cell.walls, 0.95) / np.median(cell.walls)))
         sigmas = {f"{parts.key}/{statistic}": sigma}
         evidence = f"{parts.evidence}, {statistic} over median"

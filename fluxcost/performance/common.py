@@ -1,9 +1,9 @@
-"""Errors that all answers of one calibration share: weights' scale, and the start it was timed in.
+"""Errors shared by all answers of a calibration: synthetic weights' scale, between-run effects.
 
-A start of the program gets a machine and a CPU with a pace of its own. The GPU itself runs almost
-alike from one start to the next, so a start moves a call by how much of it waits for the CPU, and
-by a little besides. What the starts of a calibration show of both is taken together with what
-starts have shown elsewhere, since two of them may agree or differ by luck.
+Runs differ mostly in the CPU of their machine; the GPU is almost the same from one run to the next.
+So a run moves the part of a call that waits for the CPU, and the rest by a little. The variance
+that the runs of a calibration show is pooled with a prior from other calibrations, since two runs
+may agree or differ by chance.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from fluxcost.performance.kriging import Array
 from fluxcost.performance.measured.cell import Cell
 
 START_SIGMAS = np.array([0.10, 0.02])
-"""How far a start moves the logarithm of time that waits for the CPU, and of the rest.
+"""Standard deviation between runs of the log of time that waits for the CPU, and of the rest.
 
-With these, 90 % intervals of a fit to one start hold about nine in ten cells of the other, over
-both shipped eager calibrations of two starts (tests/evidence/test_shipped.py).
+With these, 90 % intervals of a fit to one run hold about nine in ten cells of the other, over
+both shipped eager calibrations of two runs (tests/evidence/test_shipped.py).
 """
 
 PRIOR_STARTS = 2.0
@@ -38,7 +38,7 @@ Over all cells of the H200's eager calibration together, whatever their part.
 
 @dataclass(frozen=True)
 class Waits:
-    """What a fit knows of a cell's call: the share that waits for the CPU, and its own error."""
+    """A cell's call: the share that waits for the CPU, and the error of its median."""
 
     share: float
     sigma: float
@@ -63,8 +63,8 @@ class Common:
 
         Args:
             share: 0 to 1.
-            measured: Whether the answer is a measurement. A fit to several starts knows how surely
-                it has found their middle, and says so in its own error; a measurement does not.
+            measured: Whether the answer is a measurement. A fit to several runs includes the error
+                of their average in its own error; a measurement does not.
         """
         found = {f"{self._key}/weights": self._weights}
         if share is None:
@@ -82,7 +82,7 @@ class Common:
 
     @functools.cached_property
     def _variances(self) -> Array:
-        """How far a start is from the middle of all there could be: of both columns."""
+        """Variance between runs, of both columns."""
         squares = PRIOR_STARTS * START_SIGMAS**2 + start_squares(self._cells, self._waits)
         return np.asarray(squares / (PRIOR_STARTS + self._runs - 1))
 
@@ -96,14 +96,14 @@ class Common:
 
 
 def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:
-    """Return the squares of the starts' distances from their middle, summed, shape (2,).
+    """Return the sum of the squared run effects, shape (2,).
 
-    They are expected squares given the cells that starts share and `START_SIGMAS`: of starts that
-    share none, or whose cells scatter too much to tell, those of the latter.
+    They are posterior means of the squares given the cells that runs share, with `START_SIGMAS` as
+    prior: runs that share no cells, or whose cells scatter too much, keep the prior.
     """
     by_label: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        by_label[cell.label].append(cell)  # of one start too, where it timed several GPUs
+        by_label[cell.label].append(cell)  # of one run too, where it timed several GPUs
     rows: dict[str, list[tuple[float, float, float]]] = {cell.run: [] for cell in cells}
     for alike in by_label.values():
         by_run: dict[str, list[float]] = defaultdict(list)
@@ -117,7 +117,7 @@ def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:
     squares = np.zeros(2)
     if len(rows) == 1:
         return squares
-    freedom = 1 - 1 / len(rows)  # of a distance from a middle that it helped to make
+    freedom = 1 - 1 / len(rows)  # of a distance from an average that it is part of
     for own in rows.values():
         share, sigma, moved = np.array(own).reshape(-1, 3).T
         parts = np.column_stack([share, 1 - share]) / (np.sqrt(freedom) * sigma)[:, None]

@@ -44,7 +44,7 @@ class MeasuredPoint:
 
     Attributes:
         shape: What was asked.
-        run: Start of the measuring program.
+        run: Id of the launch of the measuring program.
         calls: How many.
         median_s: Their median.
         low_s: Below it lie 5 % of them.

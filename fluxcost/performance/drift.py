@@ -1,12 +1,12 @@
-"""Drift: how far a stage's median moves between moments of a run, which no one moment shows.
+"""Within-run drift: how far a stage's median moves during a run.
 
 A CPU launches faster or slower for seconds at a time, so the calls of one cell, taken in a row,
-agree with each other better than with the same calls a minute later. Cells of one group differ in
-steps only, which no stage's own span depends on, so they repeat one another at other moments. The
-scatter of their medians over what a bootstrap of their calls expects is the stage's drift factor;
-every bootstrap error is multiplied by it. The factor is large for a stage that waits for the CPU
-and near 1 for one that keeps the GPU busy. What repeats over minutes (pace.py) sets the least
-error of calls that wait as it does.
+agree with each other better than with the same calls a minute later. Cells of one group differ only
+in steps, which do not change the time of one stage, so they repeat one another at different times.
+The scatter of their medians over what a bootstrap of their calls expects is the stage's drift
+factor, and every bootstrap error is multiplied by it. The factor is large for a stage that waits
+for the CPU and near 1 for one that keeps the GPU busy. Repeats over minutes (soaks, prompt
+encodings) set the least error of calls with the same launch-bound share.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from fluxcost.performance.pace import encodings_repeat, soaks_repeat
 from fluxcost.performance.pause import Pause
 
 NEAR = float(np.log(2))
-"""Distance, in log pixels and log batch, over which noise is taken as alike."""
+"""Distance, in log pixels and log batch, over which noise is taken as the same."""
 
 ALIKE = 0.25
-"""Distance in the share that waits for the CPU over which noise is taken as alike: across the
+"""Distance in the launch-bound share over which noise is taken as the same: across the
 corner where arithmetic overtakes launches it falls tenfold between two neighbors."""
 
 FAMILY: dict[Stage, str] = {
@@ -41,16 +41,18 @@ and text and host work wait for the same CPU."""
 
 
 class Drift:
-    """Errors of stage medians at and between cells, drift included.
+    """Errors of stage medians at and between cells, within-run drift included.
 
     Args:
-        groups: Cells with samples, of one start each.
-        pause: The pause long calls take, which is no noise.
+        groups: Cells with samples, of one run each.
+        call_drift: The drift within long calls, which is no noise.
         soaks: Hundreds of calls of one shape, in the order taken.
     """
 
-    def __init__(self, groups: Sequence[Group], pause: Pause, soaks: Sequence[Soak] = ()) -> None:
-        self.pause = pause
+    def __init__(
+        self, groups: Sequence[Group], call_drift: Pause, soaks: Sequence[Soak] = ()
+    ) -> None:
+        self.pause = call_drift
         self.repeats = (*soaks_repeat(soaks), *encodings_repeat(groups))
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])

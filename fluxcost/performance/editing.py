@@ -87,7 +87,7 @@ class EditTimes:
         )
         given = float(self._architecture.reference_pixels(shape))
         whole = alone + self._encode(given) + self._host(given)
-        return whole + self._times.pause_after(whole)
+        return whole + self._times.drift_after(whole)
 
     def _seen_pixels(self, shape: Shape) -> int:
         """Return the pixels of an image with as many tokens as image and references together."""

@@ -80,7 +80,7 @@ class CallEnergy:
         return float(self._coefficients @ [seconds, *work])
 
     def sigmas(self, shape: Shape, batch: int) -> dict[str, float]:
-        """Return the relative errors by source: the misfit that cells left out show."""
+        """Return the relative errors by source: the discrepancy that cells left out show."""
         return {f"{self._key}/energy/{shape} x {batch}": self._sigma}
 
     def _features(self, cell: Cell) -> Array:

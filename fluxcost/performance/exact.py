@@ -1,4 +1,4 @@
-"""Exact cells: what was measured, or printed, at the very shape and batch asked for."""
+"""Exact cells: what was measured, or published, at the very shape and batch asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fluxcost.workload import Shape
 PUBLISHED_SIGMA = 0.09
 """How far a printed figure's logarithm may be from what the reader's machine does.
 
-Root mean square between two starts of the shipped eager calibrations, whose GPU, versions and
+Root mean square between two runs of the shipped eager calibrations, whose GPU, versions and
 protocol are the same, each point counting alike, rounded up; a figure from elsewhere repeats no
 better.
 """
@@ -112,12 +112,10 @@ class Exact:
         )
 
 
-def index_cells(
-    calibration: Calibration, start: str | None = None
-) -> dict[tuple[Shape, int], Exact]:
-    """Index the cells that succeeded on one GPU, of one start or of all, by shape and batch."""
+def index_cells(calibration: Calibration, run: str | None = None) -> dict[tuple[Shape, int], Exact]:
+    """Index the cells that succeeded on one GPU, of one run or of all, by shape and batch."""
     found: dict[tuple[Shape, int], list[Cell]] = {}
     for cell in calibration.ok_cells:
-        if cell.gpus == 1 and start in {None, cell.run}:
+        if cell.gpus == 1 and run in {None, cell.run}:
             found.setdefault((cell.shape, cell.batch), []).append(cell)
     return {key: Exact(tuple(cells)) for key, cells in found.items()}

@@ -32,21 +32,21 @@ def fit(
     calibration: Calibration,
     *,
     architecture: Architecture | None = None,
-    same_start: bool = False,
+    same_run: bool = False,
 ) -> Fit:
     """Fit a calibration.
 
     Args:
         calibration: What was measured, imported or published.
         architecture: The model, where it is not one that ships.
-        same_start: Whether answers are for the very start measured, on its machine and with its
-            weights, so that intervals leave out what others would add. Few questions are: cells
-            left out of one start are.
+        same_run: Whether answers are for the very run measured, on its machine and with its
+            weights, so that intervals leave out between-run effects. Cells left out of one run are
+            predicted so; users rarely ask this.
 
     Raises:
         DocumentError: A step was timed under the least its arithmetic takes on this chip.
     """
-    return Fit(calibration, architecture, same_start=same_start)
+    return Fit(calibration, architecture, same_run=same_run)
 
 
 class Fit:
@@ -54,8 +54,8 @@ class Fit:
 
     A shape and batch that was measured is answered with the measurement; others by formulas fitted
     to all cells, or refused. Intervals are 90 %, for calls on the kind of machine measured: they
-    cover sampling error, the formulas' misfit as cells left out show it, the scale of synthetic
-    weights and differences between machines as far as the calibration holds data for them.
+    cover sampling error, the formulas' discrepancy as cells left out show it, the scale of
+    synthetic weights and between-run effects as far as the calibration holds data for them.
 
     Every method raises InputError (batch below 1), MissingDataError (never measured, or beyond
     twice the measured tokens x batch), InfeasibleError (does not fit in memory) and
@@ -69,10 +69,10 @@ class Fit:
         calibration: Calibration,
         architecture: Architecture | None = None,
         *,
-        same_start: bool = False,
+        same_run: bool = False,
         times: CallTimes | None = None,
     ) -> None:
-        self._parts = Parts(calibration, architecture, same_start=same_start, times=times)
+        self._parts = Parts(calibration, architecture, same_run=same_run, times=times)
         self._calls = CallLatency(self._parts)
         self.calibration, self.key = calibration, self._parts.key
 
@@ -85,26 +85,26 @@ class Fit:
         return self._parts.architecture
 
     @property
-    def starts(self) -> tuple[str, ...]:
-        """The starts of the measuring program that timed the cells fitted, in order."""
+    def runs(self) -> tuple[str, ...]:
+        """The ids of the runs of the measuring program that timed the cells fitted, in order."""
         return tuple(dict.fromkeys(cell.run for cell in self._parts.cells))
 
-    def of_start(self, start: str) -> Fit:
-        """Return the answers for the very machine and weights of one start measured.
+    def for_run(self, run: str) -> Fit:
+        """Return the answers for the machine and weights of one run.
 
-        Cells of other starts tell it how time grows, less what their machines add or spare.
-        Intervals leave out what yet another start would add.
+        The formulas are fitted to all runs, and this run's effects are added. Intervals leave out
+        the between-run effects.
 
         Args:
-            start: Id of its run.
+            run: Its id.
 
         Raises:
             InputError: It timed no cell that is fitted.
         """
-        if start not in self.starts:
-            raise InputError(f"start is {start!r}; expected one of {', '.join(self.starts)}.")
-        times = self.times.of_start(start)
-        return Fit(self.calibration, self._parts.given, same_start=True, times=times)
+        if run not in self.runs:
+            raise InputError(f"run is {run!r}; expected one of {', '.join(self.runs)}.")
+        times = self.times.for_run(run)
+        return Fit(self.calibration, self._parts.given, same_run=True, times=times)
 
     def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
         """Return the seconds of a whole call.
@@ -188,8 +188,8 @@ class Fit:
         check_batch(batch)
         return self._parts.fleets.cores_needed(shape, batch)
 
-    def split(self, gpus: int) -> SplitFit:
-        """Return the answers where several GPUs make each image together.
+    def context_parallel(self, gpus: int) -> SplitFit:
+        """Return the answers where several GPUs make each image together (context parallelism).
 
         Args:
             gpus: How many; their gain is known only at the shapes and batches timed so.
@@ -335,7 +335,3 @@ class Fit:
     def call_energy(self) -> CallEnergy:
         """The fitted energy."""
         return self._parts.call_energy
-
-
-AnyFit = Fit | SplitFit
-"""Answers about calls on one GPU, or on several that make each image together."""

@@ -1,9 +1,9 @@
-"""What replicas timed at once show: efficiency by count, and what fewer CPU cores cost.
+"""Replicas timed at once: their efficiency by count, and what fewer CPU cores cost.
 
-Efficiency is read against the same GPUs alone in the same start wherever they were timed alone in
-it, so that what differs between starts and GPUs cancels. Where they were not, the nearest start on
-the same host stands in; windows of different hosts are never read against each other. Efficiencies
-of several hosts are repeats of one count, and how they scatter is an error.
+Efficiency is relative to the same GPUs alone in the same launch of the measuring program wherever
+they were timed alone in it, so that differences between launches and GPUs cancel. Where they were
+not, the nearest launch on the same host is used; windows of different hosts are never compared.
+Efficiencies of several hosts are repeats of one count, and their scatter is an error.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Window:
         return self.parts[0].shape, self.parts[0].batch
 
     @property
-    def start(self) -> str:
-        """Name of the start of the program, which hosts share."""
+    def launch(self) -> str:
+        """Name of the launch of the measuring program, which several hosts share."""
         return self.parts[0].window.partition("/")[0]
 
     @property
@@ -216,7 +216,7 @@ class Fleets:
         return [solo for solo in found if solo is not None]
 
     def _solo(self, window: Window, rank: int) -> Window | None:
-        """Return a replica alone: in the same start, or else the nearest on the same host."""
+        """Return a replica alone: in the same launch, or else the nearest on the same host."""
         run = next(part.run for part in window.parts if part.rank == rank)
         among = self._all_windows if window.in_one_process else self._windows
         fitting = [
@@ -230,7 +230,7 @@ class Fleets:
         return min(
             fitting,
             key=lambda each: (
-                each.start != window.start,
+                each.launch != window.launch,
                 self._hosts.apart_s(each.run, run),
                 each.in_one_process != window.in_one_process,
             ),

@@ -36,8 +36,8 @@ class Group:
     cells: tuple[Cell, ...]
 
     @property
-    def start(self) -> str:
-        """The start of the first cell: of all, where they were grouped by start."""
+    def run(self) -> str:
+        """The run of the first cell: of all, where they were grouped by run."""
         return self.cells[0].run
 
     @property
@@ -50,9 +50,9 @@ class Group:
         """Images a call."""
         return self.key[2]
 
-    def spans(self, stage: Stage, pause: Pause) -> Array:
+    def spans(self, stage: Stage, call_drift: Pause) -> Array:
         """Return one span a call of a stage, pooled over the cells; empty where none was taken."""
-        rows = [cell_spans(cell, stage, pause).seconds for cell in self.cells]
+        rows = [cell_spans(cell, stage, call_drift).seconds for cell in self.cells]
         return np.concatenate(rows) if rows else np.empty(0)
 
 
@@ -71,22 +71,22 @@ class Spans:
     sigma: float
 
 
-def cell_spans(cell: Cell, stage: Stage, pause: Pause) -> Spans:
+def cell_spans(cell: Cell, stage: Stage, call_drift: Pause) -> Spans:
     """Return the spans of a stage in a cell's calls.
 
-    `later_step` is the mean of a call's steps after the first, less the pause of a long call; it is
-    absent from one-step calls.
+    `later_step` is the mean of a call's steps after the first, less the drift within a long call;
+    it is absent from one-step calls.
     """
     assert cell.samples is not None  # noqa: S101 - fitted cells have samples
-    return _spans(cell.samples, stage, pause.inside(cell) if stage == "later_step" else 0.0)
+    return _spans(cell.samples, stage, call_drift.inside(cell) if stage == "later_step" else 0.0)
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _spans(samples: Samples, stage: Stage, pause_s: float) -> Spans:
+def _spans(samples: Samples, stage: Stage, lost_s: float) -> Spans:
     if stage == "later_step":
         steps = np.array(samples.denoise_step_s)[:, 1:]
         later = steps.shape[1]
-        found = (steps.sum(axis=1) - pause_s) / later if later else np.empty(0)
+        found = (steps.sum(axis=1) - lost_s) / later if later else np.empty(0)
     elif stage == "first_step":
         found = np.array(samples.denoise_step_s)[:, 0]
     elif stage == "text_encode":
@@ -125,11 +125,10 @@ def groups_of(cells: Iterable[Cell]) -> tuple[Group, ...]:
 
 
 def groups_by_start(cells: Iterable[Cell]) -> tuple[Group, ...]:
-    """Group cells by width, height, batch and start of the measuring program, smallest first."""
+    """Group cells by width, height, batch and run of the measuring program, smallest first."""
     found: list[Group] = []
     for group in groups_of(cells):
-        starts = dict.fromkeys(cell.run for cell in group.cells)
-        for start in starts:
-            own = tuple(cell for cell in group.cells if cell.run == start)
-            found.append(Group(group.key, own))
+        for run in dict.fromkeys(cell.run for cell in group.cells):
+            cells_of_run = tuple(cell for cell in group.cells if cell.run == run)
+            found.append(Group(group.key, cells_of_run))
     return tuple(found)

@@ -1,7 +1,7 @@
-"""Which starts of the measuring program ran on one host, as far as their records tell.
+"""Which runs of the measuring program were on one host, as far as their records tell.
 
-Rates of different hosts differ by their GPUs and CPUs, so a window is read against another only
-where both ran on alike machines with alike software. The git revision tells nothing of a host.
+Rates of different hosts differ by their GPUs and CPUs, so a window is compared with another only
+where both have the same machine and software. The git revision is not compared.
 """
 
 from __future__ import annotations

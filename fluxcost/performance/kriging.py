@@ -1,16 +1,17 @@
-"""A physical formula with a smooth correction: what one stage's timings are fitted with.
+"""A physical formula with a Gaussian-process discrepancy: what one stage's timings are fitted with.
 
-The logarithm of a stage's seconds is modelled as
+The logarithm of a stage's seconds is modeled as
 
-    log t(x) = physics(x; theta) + start + misfit(x) + own(point) + noise(row)
+    log t(x) = formula(x; theta) + run effect + discrepancy(x) + nugget(point) + noise(row)
 
-where theta (logarithms of times and rates) has a weak prior, `start` is how far the start that a
-row is of lies from the middle of all (a random effect, zero where one start measured everything),
-`misfit` is a Gaussian field over log pixels and log batch, `own` is what one size and batch keeps
-to itself (a kernel choice) and `noise` is known from a row's samples. This is kriging with a
-linearized trend. Theta and the starts' effects are the maximum of the posterior; amplitude and
-range of the misfit are those under which each point, left out, is predicted best by the others,
-which linear algebra gives without fitting again.
+where theta (logarithms of times and rates) has a weak prior; the run effect is a between-run random
+effect, zero where one run measured everything; the discrepancy is a Gaussian process over log
+pixels and log batch with a Matern 3/2 covariance; the nugget is independent for each size and batch
+(a kernel choice); and the noise is known from a row's samples. This is Bayesian nonlinear least
+squares with a Gaussian-process discrepancy (Kennedy and O'Hagan, 2001), also called kriging with a
+linearized trend. Theta and the run effects are the maximum of the posterior. Amplitudes and length
+scale are averaged over those tried, weighted by how well each point is predicted by the others when
+it is left out, which linear algebra gives without fitting again.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 MISFIT_SIGMAS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
-"""Amplitudes of the misfit tried: 0.3 % (below what can be told apart) to 10 % (bad physics)."""
+"""Amplitudes of the discrepancy tried: 0.3 % (below what can be told apart) to 10 %."""
 
 OWN_SIGMAS = (0.001, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
-"""Amplitudes of a cell's own deviation tried."""
+"""Amplitudes of the nugget tried."""
 
 RANGES = (1.0, 2.0)
-"""Correlation lengths tried, in natural logarithms of pixels and of batch (1 is a factor 2.7)."""
+"""Length scales tried, in natural logarithms of pixels and of batch (1 is a factor 2.7)."""
 
 SLOPE_STEP = 1e-5
 """Change of a parameter over which slopes are taken."""
@@ -68,10 +69,10 @@ class Observations:
         batch: Images a call.
         log_seconds: Logarithm of the median seconds.
         noise: Standard deviation of that logarithm, from the samples.
-        points: Number of the size and batch that a row is of: equal in rows of several starts.
+        points: Number of the size and batch that a row is of: equal in rows of several runs.
             None where every row is a point of its own.
-        moves: How far each effect of the starts moves a row when it is one standard deviation,
-            shape (rows, effects). None where one start measured everything.
+        moves: How far each run effect moves a row when it is one standard deviation,
+            shape (rows, effects). None where one run measured everything.
     """
 
     pixels: Array
@@ -84,11 +85,17 @@ class Observations:
 
 @dataclass(frozen=True)
 class Scales:
-    """Size of the correction: sigmas of the logarithm, range in logarithms of pixels and batch."""
+    """Scales of the Gaussian process.
 
-    misfit: float
-    own: float
-    range: float
+    Attributes:
+        discrepancy: Standard deviation of the discrepancy, of log seconds.
+        nugget: Standard deviation of what one size and batch does not share, of log seconds.
+        length_scale: Of the discrepancy, in logarithms of pixels and of batch.
+    """
+
+    discrepancy: float
+    nugget: float
+    length_scale: float
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ ROUNDS = 2
 
 
 class Kriged:
-    """A stage's formula fitted to its observations, with the correction that remains.
+    """A stage's formula and its Gaussian-process discrepancy, fitted to observations.
 
     Args:
         physics: The formula.
@@ -193,13 +200,13 @@ class Kriged:
         return Solution(self._found, self.scales)
 
     def shift(self, moves: Array) -> Array:
-        """Return how far a start moves log seconds at each point, given how its effects do."""
+        """Return how far a run moves log seconds at each point, given its effects."""
         return np.asarray(moves @ self._found[self._count :])
 
     def log_seconds(self, pixels: Array, batch: Array) -> Array:
-        """Return log seconds at each point, for the middle of the starts.
+        """Return log seconds at each point, for the average over runs.
 
-        They are the formula plus the interpolated correction; `shift` is to be added for a start.
+        They are the formula plus the predicted discrepancy; add `shift` for one run.
         """
         trend = self.physics.log_seconds(self.theta, pixels, batch)
         cross = _matern(self.scales, _apart((pixels, batch), self._seen_points))
@@ -211,8 +218,8 @@ class Kriged:
         Args:
             pixels: Of an image.
             batch: Images.
-            moves: How far the effects of one start move the point, as in `Observations`; None asks
-                for the middle of the starts.
+            moves: How far the effects of one run move the point, as in `Observations`; None asks
+                for the average over runs.
         """
         at = np.array([pixels]), np.array([batch])
         moves = self._moved(at[0], moves)
@@ -220,7 +227,7 @@ class Kriged:
         weights = cross @ self._inverse
         slope = self._slopes(self._found, *at, moves)[0] - weights[0] @ self._jacobian
         explained = float(weights[0] @ cross[0])
-        variance = self.scales.misfit**2 + self.scales.own**2 - explained
+        variance = self.scales.discrepancy**2 + self.scales.nugget**2 - explained
         trend = self._trend(self._found, *at, moves)
         seconds = float(np.exp(trend + weights @ self._residual)[0])
         return Prediction(seconds, slope @ self._spread_root, float(np.sqrt(max(variance, 0.0))))
@@ -232,8 +239,8 @@ class Kriged:
         slopes = self._slopes(self._found, pixels, batch, self._moved(pixels, None))
         shared = (slopes - weights @ self._jacobian) @ self._spread_root
         prior = _matern(self.scales, _apart((pixels, batch), (pixels, batch)))
-        own = self.scales.own**2 * np.eye(pixels.size)
-        return np.asarray(shared @ shared.T + prior + own - weights @ cross.T)
+        nugget = self.scales.nugget**2 * np.eye(pixels.size)
+        return np.asarray(shared @ shared.T + prior + nugget - weights @ cross.T)
 
     def slopes(self, pixels: Array, batch: Array) -> Array:
         """Return d log seconds / d theta of the fitted formula, shape (points, parameters)."""
@@ -248,7 +255,7 @@ class Kriged:
     def left_out(self) -> tuple[Array, Array]:
         """Predict each row from the other points: errors (predicted less measured) and sigmas.
 
-        Both are of logarithms, for the start that the row is of. The trend is linearized at the
+        Both are of logarithms, for the run that the row is of. The trend is linearized at the
         fitted parameters, so this costs no further fit.
         """
         errors, sigmas = self._left_out([self.scales])
@@ -283,26 +290,32 @@ class Kriged:
         """Return the mean variances, weighed by the density of each point given the others.
 
         The single best scales would be the luckiest: with a dozen rows they claim too much. Rows of
-        one point, by several starts, count as one.
+        one point, by several runs, count as one.
         """
         errors, sigmas = self._left_out(TRIED)
         surprise = np.log(sigmas) + 0.5 * (errors / sigmas) ** 2
         surprise = np.sum(surprise / self._same.sum(axis=1), axis=1)
         weights = np.exp(surprise.min() - surprise)
-        misfit, own, reach = np.average(
-            [(s.misfit**2, s.own**2, s.range) for s in TRIED], axis=0, weights=weights
+        discrepancy, nugget, length_scale = np.average(
+            [(s.discrepancy**2, s.nugget**2, s.length_scale) for s in TRIED],
+            axis=0,
+            weights=weights,
         )
-        return Scales(float(np.sqrt(misfit)), float(np.sqrt(own)), float(reach))
+        return Scales(float(np.sqrt(discrepancy)), float(np.sqrt(nugget)), float(length_scale))
 
     def _left_out(self, tried: Sequence[Scales]) -> tuple[Array, Array]:
         """Return left-out errors and sigmas under each of the scales, shape (scales, rows)."""
         seen = self.observations
         slopes = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
         trend = slopes @ np.diag(self._prior_sigma**2) @ slopes.T
-        shapes = {r: _matern(Scales(1, 0, r), self._apart) for r in {s.range for s in tried}}
-        own = np.diag(seen.noise**2) + trend
+        lengths = {s.length_scale for s in tried}
+        shapes = {length: _matern(Scales(1, 0, length), self._apart) for length in lengths}
+        known = np.diag(seen.noise**2) + trend
         total = np.linalg.inv(
-            [s.misfit**2 * shapes[s.range] + s.own**2 * self._same + own for s in tried]
+            [
+                s.discrepancy**2 * shapes[s.length_scale] + s.nugget**2 * self._same + known
+                for s in tried
+            ]
         )
         offset = seen.log_seconds - self._seen_trend(self._found)
         offset = offset + slopes @ (self._found - self._prior_mean)
@@ -314,7 +327,7 @@ class Kriged:
         return errors, np.sqrt(np.diagonal(blocks, axis1=1, axis2=2))
 
     def _moved(self, pixels: Array, moves: Array | None) -> Array:
-        """Return moves, or those of the middle of the starts: none."""
+        """Return moves, or those of the average over runs: zeros."""
         return np.zeros((pixels.size, self._moves.shape[1])) if moves is None else moves
 
     def _seen_trend(self, found: Array) -> Array:
@@ -322,7 +335,7 @@ class Kriged:
         return self._trend(found, seen.pixels, seen.batch, self._moves)
 
     def _trend(self, found: Array, pixels: Array, batch: Array, moves: Array) -> Array:
-        """Return the formula's log seconds, moved by the starts' effects."""
+        """Return the formula's log seconds plus the run effects."""
         theta, effects = found[: self._count], found[self._count :]
         formula = self.physics.log_seconds(theta, pixels, batch)
         return np.asarray(formula + moves @ effects) if effects.size else formula
@@ -343,11 +356,11 @@ class Kriged:
 
     def _covariance(self, scales: Scales) -> Array:
         seen = self.observations
-        own = scales.own**2 * self._same + np.diag(seen.noise**2)
-        return np.asarray(_matern(scales, self._apart) + own)
+        independent = scales.nugget**2 * self._same + np.diag(seen.noise**2)
+        return np.asarray(_matern(scales, self._apart) + independent)
 
     def _cross(self, pixels: Array, batch: Array) -> Array:
-        """Return the misfit's covariance between points and observations."""
+        """Return the discrepancy's covariance between points and observations."""
         seen = self.observations
         return _matern(self.scales, _apart((pixels, batch), (seen.pixels, seen.batch)))
 
@@ -362,6 +375,6 @@ def _apart(one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
 
 
 def _matern(scales: Scales, apart: Array) -> Array:
-    """Return the misfit's covariance of points some way apart (Matern 3/2)."""
-    reach = np.sqrt(3) * apart / scales.range
-    return np.asarray(scales.misfit**2 * (1 + reach) * np.exp(-reach))
+    """Return the discrepancy's covariance at given log distances (Matern 3/2)."""
+    reach = np.sqrt(3) * apart / scales.length_scale
+    return np.asarray(scales.discrepancy**2 * (1 + reach) * np.exp(-reach))

@@ -40,11 +40,11 @@ ORDERED: tuple[Statistic, ...] = ("median", "mean")
 """Statistics held between those of the cells that ask less and more; slow calls are too noisy."""
 
 Row = tuple[GroupKey, str]
-"""A group and the start that timed it."""
+"""A group and the run that timed it."""
 
 LEAST_NOISE = 1e-4
-"""Relative error of the steadiest median: clocks tell no finer, and two starts that agree to the
-last digit would be one row twice, which no fit can weigh."""
+"""Relative error of the steadiest median: clocks tell no finer, and two runs that agree to the
+last digit would make the covariance singular."""
 
 PRIOR_CELLS = 4.0
 """Weight, in cells, of the belief that the stages' own errors are right, when the errors of whole
@@ -91,14 +91,14 @@ class CallTimes:
         self._scatter = Scatter(cells, architecture)
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
 
-    def of_start(self, start: str) -> Self:
-        """Return the same fits, answering for one of the starts measured.
+    def for_run(self, run: str) -> Self:
+        """Return the same fits, answering for one of the runs measured.
 
-        By themselves they answer for the middle of all starts.
+        By themselves they answer for the average over runs.
         """
-        _ = self.honesty, self._middle  # the same of every start: found once, not by each copy
+        _ = self.honesty, self._middle  # the same for every run: found once, not by each copy
         other = copy.copy(self)
-        other.start = start
+        other.start = run
         for made in ("_bounds", "_surfaces"):
             vars(other).pop(made, None)
         return other
@@ -130,12 +130,12 @@ class CallTimes:
         alone = self._alone(pixels, batch, steps)
         return alone + self._pause.after(alone)
 
-    def pause_seconds(self, pixels: int, batch: int, steps: int) -> float:
-        """Return the part of a call that is the pause of long calls."""
-        return self.pause_after(self._alone(pixels, batch, steps))
+    def within_call_drift_s(self, pixels: int, batch: int, steps: int) -> float:
+        """Return the seconds that a long call loses to drift within it."""
+        return self.drift_after(self._alone(pixels, batch, steps))
 
-    def pause_after(self, seconds: float) -> float:
-        """Return the pause of a call whose stages take these seconds."""
+    def drift_after(self, seconds: float) -> float:
+        """Return the drift within a call whose stages take these seconds."""
         return self._pause.after(seconds)
 
     def _alone(self, pixels: int, batch: int, steps: int) -> float:
@@ -191,13 +191,13 @@ class CallTimes:
         return float(filled_pixels(np.array([pixels]), np.array([sequences]))[0])
 
     def _moves(self, stage: Stage, pixels: Array, batch: Array) -> Array | None:
-        """Return how far the start asked for moves a stage at points; None for the middle."""
+        """Return how far the run asked for moves a stage at points; None for the average run."""
         if self._starts is None or self.start is None:
             return None
         return self._starts.moves(stage, pixels, batch, [self.start] * pixels.size)
 
     def _unseen_launch(self, stage: Stage, seconds: float) -> float:
-        """Return the relative error that a launch time nobody saw makes in a stage's seconds."""
+        """Return the relative error of a stage's seconds where its launch time was not observed."""
         observed = self.fits[stage].observations.log_seconds
         return unseen_launch(stage, seconds, observed)
 
@@ -207,11 +207,11 @@ class CallTimes:
         return self.drift.near(stage, pixels, batch, share, self._shares[stage])
 
     def moment(self, pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call's median moves between moments; 0 where nothing tells."""
+        """Return the relative within-run drift of a call's median; 0 without repeats."""
         return self.waiting.moment(pixels, batch, steps)
 
     def _drift(self, seconds: dict[Stage, float], pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call made of these stage times moves between moments, relative."""
+        """Return the relative within-run drift of a call made of these stage times."""
         families: dict[str, float] = {}
         for stage, part in seconds.items():
             moved = part * self.near(stage, pixels, batch)
@@ -227,34 +227,34 @@ class CallTimes:
         return {stage: self.waiting.share(stage, pixels, batch) for stage in STAGES}
 
     def _observe(self, stage: Stage) -> Observations:
-        """Return the median of a stage in each group and start that took it, with its error."""
-        told = self._told(stage)
-        medians = [np.median(group.spans(stage, self._pause)) for group in told]
-        pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in told])
-        batch = np.array([float(group.batch) for group in told])
-        keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in told))}
+        """Return the median of a stage in each group and run that took it, with its error."""
+        observed = self._observed(stage)
+        medians = [np.median(group.spans(stage, self._pause)) for group in observed]
+        pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in observed])
+        batch = np.array([float(group.batch) for group in observed])
+        keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in observed))}
         moves = None
         if self._starts is not None:
-            moves = self._starts.moves(stage, pixels, batch, [group.start for group in told])
+            moves = self._starts.moves(stage, pixels, batch, [group.run for group in observed])
         return Observations(
             pixels=pixels,
             batch=batch,
-            points=np.array([keys[group.key] for group in told]),
+            points=np.array([keys[group.key] for group in observed]),
             moves=moves,
             log_seconds=np.log(np.array(medians)),
-            noise=np.array([self._noise(group, stage) for group in told]),
+            noise=np.array([self._noise(group, stage) for group in observed]),
         )
 
-    def _told(self, stage: Stage) -> list[Group]:
-        """Return the groups, of one start each, that took a stage."""
+    def _observed(self, stage: Stage) -> list[Group]:
+        """Return the groups, of one run each, that took a stage."""
         return [group for group in self._groups if group.spans(stage, self._pause).size]
 
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
 
-        Repeats show how far the CPU's pace moves between moments. One start's cells are spread over
-        its moments, and which of them was slow does not matter much; but the cells that tell one
-        start from another are few, and a slow moment must not pass for a slow start.
+        Repeats show how far the CPU's launch rate drifts within a run. The cells of one run are
+        spread over it, so drift averages out in their fit. But few cells tell one run from another,
+        and drift within a run must not pass for a between-run effect.
         """
         error = max(self.drift.group(group, stage), LEAST_NOISE)
         if self._starts is None:
@@ -264,18 +264,18 @@ class CallTimes:
 
     @functools.cached_property
     def _bounds(self) -> dict[Statistic, Bounds]:
-        """The times of the cells of the starts asked for, between which answers are held."""
+        """The times of the cells of the runs asked for, between which answers are held."""
         own = [cell for cell in self._cells if self.start in {None, cell.run}]
         return {statistic: _bounds(own, statistic) for statistic in ORDERED}
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
-        starts, start = self._starts, self.start
-        if starts is None or start is None:
+        effects, run = self._starts, self.start
+        if effects is None or run is None:
             return self._middle
 
         def moves(stage: Stage, pixels: Array, batch: Array) -> Array:
-            return starts.moves(stage, pixels, batch, [start] * pixels.size)
+            return effects.moves(stage, pixels, batch, [run] * pixels.size)
 
         return {
             stage: surface.moved(functools.partial(moves, stage))
@@ -284,7 +284,7 @@ class CallTimes:
 
     @functools.cached_property
     def _middle(self) -> dict[Stage, Surface]:
-        """The stages for the middle of all starts."""
+        """The stages for the average over runs."""
         least_tokens = self._architecture.text_tokens + 1
         most_pixels = REACH * self.most_work * PIXELS_PER_TOKEN
         most_batch = max(2.0, REACH * self.most_work // least_tokens)
@@ -310,7 +310,7 @@ class CallTimes:
         left = {stage: self._left_out(stage) for stage in STAGES}
         scores = []
         for group in self._groups:
-            scored = [self._score(cell, (group.key, group.start), left) for cell in group.cells]
+            scored = [self._score(cell, (group.key, group.run), left) for cell in group.cells]
             known = [score for score in scored if score is not None]
             if known:
                 scores.append(np.mean(known))
@@ -322,14 +322,14 @@ class CallTimes:
         fit = self.fits[stage]
         errors, sigmas = fit.left_out()
         seconds = np.exp(fit.observations.log_seconds + errors)
-        told = self._told(stage)
+        observed = self._observed(stage)
         found: dict[Row, tuple[float, float]] = {}
-        for row, group in enumerate(told):
+        for row, group in enumerate(observed):
             noise = self._noise(group, stage)
             formula = float(np.sqrt(max(sigmas[row] ** 2 - noise**2, 0.0)))
-            others = fit.observations.log_seconds[[other.key != group.key for other in told]]
+            others = fit.observations.log_seconds[[other.key != group.key for other in observed]]
             formula = float(np.hypot(formula, unseen_launch(stage, seconds[row], others)))
-            found[group.key, group.start] = float(seconds[row]), formula
+            found[group.key, group.run] = float(seconds[row]), formula
         return found
 
     def _score(
@@ -365,6 +365,7 @@ def unseen_launch(stage: Stage, seconds: float, log_observed: Array) -> float:
 
 
 def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:
+    """Return the bounds that a statistic of the cells' calls sets."""
     walls: dict[tuple[float, float, float], list[float]] = {}
     for cell in cells:
         demand = (float(cell.shape.pixels), float(cell.batch), float(cell.steps))
@@ -374,6 +375,7 @@ def _bounds(cells: Sequence[Cell], statistic: Statistic) -> Bounds:
 
 
 def _formulas(architecture: Architecture, rates: Rates) -> dict[Stage, Physics]:
+    """Return the formula of each stage, with priors from the rates."""
     return {
         "text_encode": TextPhysics(architecture, rates),
         "first_step": DenoisePhysics(architecture, rates),

@@ -14,7 +14,7 @@ from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration, read_calibration
 
 HELD_OUT = "held_out/"
-"""Start of the aliases of cells that no fit sees."""
+"""Prefix of the aliases of held-out records, which no fit uses."""
 
 SHORT_HASH = 8
 """Fewest hex digits of a content hash that name a calibration."""
@@ -70,7 +70,7 @@ def shipped_calibrations() -> tuple[Shipped, ...]:
 
 
 def held_out_record(calibration: Calibration) -> Calibration | None:
-    """Return the shipped cells of this GPU, model and stack that no fit sees; None without any.
+    """Return the held-out record of this GPU, model and stack that ships; None without one.
 
     They are for scoring fits and are listed nowhere else; `load_calibration` opens them by the
     alias `held_out/gpu/model/stack`.

@@ -11,6 +11,7 @@ from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Vae
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.exact import NORMAL_90
 from fluxcost.performance.groups import groups_of
 from fluxcost.performance.kriging import Array, Kriged, Observations
 from fluxcost.performance.measured.cell import Cell
@@ -50,9 +51,6 @@ LIVE_COPIES = 3
 
 PICTURE_BYTES = 12
 """Bytes a pixel of a finished picture takes: three channels of float32."""
-
-UPPER_90 = 1.645
-"""Upper end of a normal's 90 % interval, in standard deviations."""
 
 
 class MemoryPhysics:
@@ -173,8 +171,8 @@ class PeakMemory:
     def fitted(self, shape: Shape, batch: int, source: Source, evidence: str) -> Estimate:
         """Return the peak by the formula, GiB."""
         peak_gib, sigmas = self.gib(shape.pixels, batch), self.sigmas(shape.pixels, batch)
-        told = f"{evidence}, peak {self.reading}"
-        return Estimate.spread(peak_gib, sigmas, "GiB", source, told)
+        evidence = f"{evidence}, peak {self.reading}"
+        return Estimate.spread(peak_gib, sigmas, "GiB", source, evidence)
 
     def gib(self, pixels: int, batch: int) -> float:
         """Return the peak in GiB."""
@@ -199,7 +197,7 @@ def gib_at(peak: PeakMemory, shape: Shape, batch: int) -> float:
         return known
     sigmas = peak.sigmas(shape.pixels, batch)
     return peak.gib(shape.pixels, batch) * float(
-        np.exp(UPPER_90 * np.hypot.reduce([*sigmas.values()]))
+        np.exp(NORMAL_90 * np.hypot.reduce([*sigmas.values()]))
     )
 
 
@@ -232,9 +230,9 @@ def _common_reading(alias: str, cells: Sequence[Cell], driver_gib: float | None)
     Raises:
         MissingDataError: No cell carries any.
     """
-    told_any = sum(cell.memory is not None for cell in cells)
+    recorded_any = sum(cell.memory is not None for cell in cells)
     for reading in READINGS:
-        told = sum(_read(cell, reading, driver_gib) is not None for cell in cells)
-        if 2 * told >= max(1, told_any):
+        recorded = sum(_read(cell, reading, driver_gib) is not None for cell in cells)
+        if 2 * recorded >= max(1, recorded_any):
             return reading
     raise MissingDataError(f"{alias}: no peak memory was recorded; measure its cells again.")

@@ -1,8 +1,8 @@
-"""What repeats at other moments of a start, and so shows how far the CPU's pace and the GPU's move.
+"""Repeated work within a run, which shows the drift of the CPU's launch rate and of the GPU.
 
-A soak makes one call hundreds of times: its blocks repeat one another. A prompt's encoding is the
-same work at every size of image and number of steps, so the cells of one start and batch, which are
-taken minutes apart in shuffled order, repeat it too.
+A soak makes one call hundreds of times: its blocks are repeats. A prompt's encoding is the same
+work at every image size and number of steps, so the cells of one run and batch, which are taken
+minutes apart in shuffled order, are repeats of it too.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ BLOCK = 20
 """Calls of a soak taken together, about as many as a cell has."""
 
 FEWEST = 3
-"""Repeats needed to speak of their scatter."""
+"""Repeats needed to estimate their scatter."""
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """How far medians of the same work moved between moments.
+    """Scatter of the medians of the same work at different times of a run.
 
     Attributes:
         pixels: Of an image.
@@ -42,7 +42,7 @@ class Repeats:
 
 
 def soaks_repeat(soaks: Iterable[Soak]) -> list[Repeats]:
-    """Return what soaks show, without those of too few calls."""
+    """Return the scatter within each soak that has calls enough."""
     found = []
     for soak in soaks:
         medians = block_medians(soak.wall_s)
@@ -53,10 +53,10 @@ def soaks_repeat(soaks: Iterable[Soak]) -> list[Repeats]:
 
 
 def encodings_repeat(groups: Sequence[Group]) -> list[Repeats]:
-    """Return what the prompts' encodings in the cells of each start and batch show.
+    """Return the scatter of prompt encoding over the cells of each run and batch.
 
     Args:
-        groups: Of one start each.
+        groups: Of one run each.
     """
     medians: dict[tuple[str, int], list[float]] = {}
     for group in groups:

@@ -31,8 +31,8 @@ class Parts:
     Args:
         calibration: What was measured, imported or published.
         given: The model, where it is not one that ships.
-        same_start: Whether answers are for the very start measured.
-        times: The fitted stages of one start, where answers are for that one alone.
+        same_run: Whether answers are for the very run measured.
+        times: The fitted stages of one run, where answers are for that run alone.
 
     Raises:
         DocumentError: A step was timed under the least its arithmetic takes on this chip.
@@ -43,7 +43,7 @@ class Parts:
         calibration: Calibration,
         given: Architecture | None,
         *,
-        same_start: bool,
+        same_run: bool,
         times: CallTimes | None,
     ) -> None:
         self.calibration, self.given = calibration, given
@@ -52,7 +52,7 @@ class Parts:
         self.cells = fitted_cells(calibration)
         self.edits = edit_cells(calibration)
         self.exact = index_cells(calibration, times.start if times is not None else None)
-        self._same_start = same_start
+        self._same_run = same_run
         if times is not None:
             self.times, self.drift = times, times.drift
         elif self.cells:
@@ -107,7 +107,7 @@ class Parts:
 
     @functools.cached_property
     def fleets(self) -> Fleets:
-        """What replicas at work at once make."""
+        """The windows of replicas timed at once."""
 
         def work(shape: Shape, batch: int) -> float:
             return self.architecture.tokens(shape) * batch
@@ -116,11 +116,11 @@ class Parts:
 
     @functools.cached_property
     def drift(self) -> Drift:
-        """How far medians of cells move by their own scatter."""
+        """Within-run drift and sampling error of the cells' medians."""
         return Drift(groups_by_start(self.cells), Pause(self.cells), self.calibration.soaks)
 
     def moment(self, shape: Shape, batch: int) -> float:
-        """Return how far a call moves between moments; 0 where nothing tells."""
+        """Return the relative within-run drift of a call; 0 without repeats."""
         if not self.drift.repeats:
             return 0.0
         return self.times.moment(shape.pixels, batch, shape.steps)
@@ -146,7 +146,7 @@ class Parts:
             batch: Images a call.
             measured: Whether the answer is a measurement, not the fit's.
         """
-        if self._same_start:
+        if self._same_run:
             return {}
         share = self._waits(shape, batch) if self.cells else None
         return self._common.of(share, measured=measured)
@@ -155,7 +155,7 @@ class Parts:
         """Return what a stage shares with the calibration's other answers, for each stage."""
 
         def of_stage(stage: Stage) -> dict[str, float]:
-            if self._same_start:
+            if self._same_run:
                 return {}
             if not self.cells:
                 return self._common.of(None)
@@ -165,7 +165,7 @@ class Parts:
         return of_stage
 
     def _waits(self, shape: Shape, batch: int) -> float:
-        """Return the share of a call that waits for the CPU, 0 to 1."""
+        """Return the launch-bound share of a call, 0 to 1."""
         pixels = shape.pixels + self.architecture.reference_pixels(shape)
         return self.times.waiting.of_call(pixels, batch, shape.steps)
 

@@ -1,9 +1,9 @@
-"""The pause a long call takes once, when the board first meets its power limit.
+"""Drift within a long call: the time it loses when the board first meets its power limit.
 
 On an H200 (2026-11-23, eager klein-4B) the steps about 0.9 s into a call took 10 to 25 ms longer
 than those before and after, whatever the image size and batch, and shorter calls never did: the
-power regulator answers the load about that late. A formula in which all steps are alike would
-spread these milliseconds over the steps and misread how time grows with tokens.
+power regulator answers the load about that late. A formula in which all steps take the same time
+would spread these milliseconds over the steps and misread how time grows with tokens.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ FEWEST_CELLS = 3
 """Cells needed on either side of the onset."""
 
 CLEAR = 4.0
-"""Standard errors by which calls past the onset must be slower for a pause to be believed."""
+"""Standard errors by which calls past the onset must be slower for the drift to be accepted."""
 
 
 class Pause:
-    """A pause of `seconds`, taken by calls that last past `onset_s`, fully from `full_s`.
+    """A loss of `seconds` in calls that last past `onset_s`, whole from `full_s`.
 
     Args:
-        cells: Cells with samples; with too few, or no clear onset, the pause is 0.
+        cells: Cells with samples; with too few, or no clear onset, the loss is 0.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -51,14 +51,14 @@ class Pause:
             self.onset_s, self.full_s = float(walls[split - 1]), float(walls[split])
 
     def after(self, seconds: float) -> float:
-        """Return the part of the pause taken by a call that lasts `seconds` without it."""
+        """Return the part of the loss in a call that lasts `seconds` without it."""
         if seconds <= self.onset_s:
             return 0.0
         reached = (seconds - self.onset_s) / max(self.full_s - self.onset_s, 1e-9)
         return self.seconds * min(1.0, reached)
 
     def inside(self, cell: Cell) -> float:
-        """Return the seconds of its pause that a measured cell shows in its later steps."""
+        """Return the seconds lost in the later steps of a measured cell."""
         if cell.steps <= FEWEST_LATER_STEPS or _wall_s(cell) <= self.onset_s:
             return 0.0
         return min(_excess_s(cell), 2 * self.seconds)

@@ -1,9 +1,9 @@
-"""The formula of each stage: what decides its time on a GPU.
+"""The formula of each stage: the rounded maximum of its launch time and its arithmetic.
 
 An eager pipeline asks the CPU to launch thousands of kernels. While a stage's arithmetic takes less
-time than its launches, the stage takes as long as the launches, whatever the image's size; past
-that it takes as long as its arithmetic. `_overtake` is that maximum with its corner rounded, since
-within one stage some kernels wait for their launch and others do not.
+time than its launches, the stage is launch-bound and takes as long as the launches, whatever the
+image's size; past that it takes as long as its arithmetic. The corner of the maximum is rounded,
+since within one stage some kernels wait for their launch and others do not.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class HostPhysics:
         self.prior_sigma = np.array([LAUNCH_SIGMA, LAUNCH_SIGMA, 0.1])
 
     def log_seconds(self, theta: Array, pixels: Array, batch: Array) -> Array:
-        """Return log seconds the GPU waits for the CPU around the stages."""
+        """Return log seconds of host work around the stages, while the GPU waits."""
         return np.asarray(
             np.logaddexp(theta[0], theta[1] + np.exp(theta[2]) * np.log(pixels * 1e-6 * batch))
         )

@@ -1,4 +1,4 @@
-"""The law of replicas: what n of them make together, over n times what one makes alone.
+"""The scaling law of replicas: throughput of n of them over n times that of one alone.
 
     efficiency(n) = 1 / (1 + contention (n - 1) + coherency n (n - 1))
 
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fluxcost.documents import read_yaml
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
 from fluxcost.performance.exact import NORMAL_90
+from fluxcost.performance.kriging import Array
 
 COUNTS_FOR_BOTH = 4
 """Counts, one replica among them, from which contention and coherency are both fitted."""
@@ -32,8 +32,6 @@ FARTHEST = 4
 """Largest multiple of the most replicas measured that is answered at all."""
 
 _ARTICLE = "inferencebench-flux2-klein.yaml"
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +92,8 @@ class ReplicaLaw:
         value = float(self._predicted(replicas, self._excess(), np.zeros(1))[0])
         share = _uniform(f"{self.key}/coherency")
         draws = self._predicted(replicas, self._excess_draws(), share)
-        misfit = np.exp(self._misfit * standard_normal(f"{self.key}/replica misfit"))
-        return Estimate(value, "", source, (evidence,), np.minimum(draws * misfit, 1.0))
+        discrepancy = np.exp(self._discrepancy * standard_normal(f"{self.key}/replica misfit"))
+        return Estimate(value, "", source, (evidence,), np.minimum(draws * discrepancy, 1.0))
 
     @property
     def _fits_both(self) -> bool:
@@ -138,7 +136,7 @@ class ReplicaLaw:
         return np.asarray(1 / (1 + (contention + coherency * replicas) * (replicas - 1)))
 
     @property
-    def _misfit(self) -> float:
+    def _discrepancy(self) -> float:
         """Return how far measured efficiencies are from the law, as a logarithm's deviation."""
         free = len(self.measured) - (2 if self._fits_both else 1)
         if free < 1:

@@ -1,4 +1,4 @@
-"""How many images fit in a GPU's memory at once, with a margin left free."""
+"""Memory headroom: how many images fit in a GPU's memory at once, with a margin left free."""
 
 from __future__ import annotations
 

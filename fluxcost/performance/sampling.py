@@ -1,4 +1,4 @@
-"""What raw samples say of themselves: errors of their median, mean and tail, by bootstrap."""
+"""Bootstrap errors of the median, mean and tail of raw samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REMEMBERED = 8192
 with something left out."""
 
 FEWEST = 3
-"""Fewest samples a bootstrap says anything about; below it `UNKNOWN_SIGMA` stands in."""
+"""Fewest samples for a bootstrap; below it `UNKNOWN_SIGMA` is used."""
 
 UNKNOWN_SIGMA = 0.05
 """Relative error taken for a statistic of one or two samples: launch-bound calls vary that much."""

@@ -1,4 +1,4 @@
-"""The batch from which on a GPU makes no more images a second."""
+"""The saturating batch: larger ones make no more images a second."""
 
 from __future__ import annotations
 

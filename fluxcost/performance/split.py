@@ -1,14 +1,14 @@
-"""One image made by several GPUs together: a fit's answers times the gain measured at that point.
+"""Context parallelism: several GPUs on one image, a fit's answers times the gain measured there.
 
-It lowers the latency of an image and raises its price, so it is another axis than replicas. How
-much is gained depends on attention, tokens and links at once, and no law is fitted to it: a shape
-and batch that was timed so is answered, any other is refused.
+It lowers the latency of an image and raises its price, unlike replicas, which only add throughput.
+The gain depends on attention, tokens and links at once, and no law is fitted to it: a shape and
+batch that was timed on so many GPUs is answered, any other is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -20,32 +20,58 @@ from fluxcost.performance.measured.together import SplitImage
 from fluxcost.performance.sampling import Statistic, sigma_of
 from fluxcost.workload import Shape
 
-if TYPE_CHECKING:
-    from fluxcost.performance.fit import Fit
+
+class AnyFit(Protocol):
+    """Answers about calls on one GPU (`Fit`), or on several GPUs an image (`SplitFit`)."""
+
+    calibration: Calibration
+    key: str
+    gpus_per_image: int
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Images a call, of the calls that were timed."""
+        ...
+
+    def latency(self, shape: Shape, batch: int = 1, statistic: Statistic = "median") -> Estimate:
+        """Return the seconds of a whole call."""
+        ...
+
+    def occupancy(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return the mean GPU seconds of a call."""
+        ...
+
+    def throughput(self, shape: Shape, batch: int = 1) -> Estimate:
+        """Return images a second of one GPU with a next call always waiting."""
+        ...
+
+    def calls_of(self, shapes: Iterable[Shape]) -> list[Array]:
+        """Return the wall seconds of the calls timed at some shapes, one array a cell."""
+        ...
 
 
 def split_counts(calibration: Calibration) -> tuple[int, ...]:
-    """Return the counts of GPUs that made one image together, rising; empty where none did."""
+    """Return the measured degrees of context parallelism, rising; empty where none was."""
     return tuple(sorted({each.gpus for each in calibration.split_images}))
 
 
 class SplitFit:
     """Answers about one GPU type, model and stack where several GPUs make each image together.
 
-    Tails are those of one GPU: the calls timed together are too few to show their own. Intervals
+    Tails are those of one GPU: the context-parallel calls are too few to show their own. Intervals
     cover machines whose GPUs are linked as the measured ones were; see `calibration.links`.
 
     Args:
         fit: The answers of one GPU.
         gpus: How many make each image.
-        moment: Relative error that the drift between moments adds at a shape and batch.
+        moment: Relative error that within-run drift adds at a shape and batch.
 
     Raises:
         InputError: gpus is not a whole number from 2 up.
         MissingDataError: So many never made an image together.
     """
 
-    def __init__(self, fit: Fit, gpus: int, moment: Callable[[Shape, int], float]) -> None:
+    def __init__(self, fit: AnyFit, gpus: int, moment: Callable[[Shape, int], float]) -> None:
         if not isinstance(gpus, int) or isinstance(gpus, bool) or gpus < 2:
             raise InputError(f"gpus is {gpus!r}; expected a whole number, at least 2.")
         self.calibration, self.key, self.gpus_per_image = fit.calibration, fit.key, gpus
@@ -140,7 +166,7 @@ class SplitFit:
 
 
 def _drift(walls: Sequence[float]) -> float:
-    """Return half the difference of the halves, as a logarithm: how far the middle has moved."""
+    """Return half the log difference between the medians of both halves: drift within the calls."""
     middle = len(walls) // 2
     if middle == 0:
         return 0.0

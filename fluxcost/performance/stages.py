@@ -79,8 +79,8 @@ def fitted_stages(
     denoise = first
     if shape.steps > 1:
         later = shape.steps - 1
-        pause = times.pause_seconds(shape.pixels, batch, shape.steps)
-        denoise = derive(lambda a, b: a + later * b + pause, first, one("later_step"), unit="s")
+        lost_s = times.within_call_drift_s(shape.pixels, batch, shape.steps)
+        denoise = derive(lambda a, b: a + later * b + lost_s, first, one("later_step"), unit="s")
     return {
         "text_encode": one("text_encode"),
         "denoise": denoise,

@@ -1,9 +1,9 @@
-"""How far each start of the measuring program moves a stage, as random effects of its fit.
+"""Between-run random effects: how far each run of the measuring program moves a stage.
 
-A start lands on a machine with a CPU and a GPU of its own pace, so that it moves a stage by the
-share that waits for the CPU and by the rest: two effects a start and stage, of which `START_SIGMAS`
-says how large they are apt to be. Starts that measured different cells would otherwise be mistaken
-for a difference between the cells.
+Each run has a machine whose CPU and GPU are a little faster or slower than average. It moves the
+launch-bound share of a stage by one effect and the rest by another: two effects a run and stage,
+with standard deviations `START_SIGMAS`. Without them, runs that measured different cells would be
+mistaken for a difference between the cells.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from fluxcost.performance.waiting import Waiting
 
 
 class Starts:
-    """The starts that timed some cells, and how they move what was measured of a stage.
+    """The runs that timed some cells, and the effects of each on a stage.
 
     Args:
         names: Of the runs, each once.
-        waiting: Which share of a stage waits for the CPU, by a fit that knows no starts.
+        waiting: Which share of a stage waits for the CPU, by a fit without run effects.
     """
 
     def __init__(self, names: Sequence[str], waiting: Waiting) -> None:
@@ -37,10 +37,10 @@ class Starts:
             stage: Which.
             pixels: Of an image, one a point.
             batch: Images, one a point.
-            names: The start of each point.
+            names: The run of each point.
 
         Returns:
-            Shape (points, effects); two effects a start.
+            Shape (points, effects); two effects a run.
         """
         share = self._waiting.share(stage, pixels, batch)
         found = np.zeros((pixels.size, 2 * len(self._columns)))
@@ -51,5 +51,5 @@ class Starts:
         return found
 
     def moment(self, stage: Stage, pixels: int, batch: int) -> float:
-        """Return how far a stage moves between moments of one start."""
+        """Return the relative drift of a stage within one run."""
         return self._waiting.cpu * self._waiting.share_at(stage, pixels, batch)

@@ -21,7 +21,7 @@ LEAST_PIXELS = 256
 class Surface:
     """A fitted stage made monotone on a lattice: the running maximum along pixels and batch.
 
-    The correction of a fit may dip where two cells disagree by their noise. A planner that searches
+    The discrepancy may dip where two cells disagree by their noise. A planner that searches
     sizes and batches needs more work never to take less time, so each lattice point takes the
     largest value at or below it. Measured sizes and small batches are lattice points themselves.
 
@@ -50,10 +50,10 @@ class Surface:
         self._log_seconds = self._rising(self.fitted)
 
     def moved(self, moves: Callable[[Array, Array], Array]) -> Self:
-        """Return the same stage as one start moves it: the lattice is not fitted again.
+        """Return the same stage with the effects of one run: the lattice is not fitted again.
 
         Args:
-            moves: How far the start moves points given as pixels and batch.
+            moves: How far the run effects move points given as pixels and batch.
         """
         other = copy.copy(self)
         shift = self._kriged.shift(moves(*self._points))

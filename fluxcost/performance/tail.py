@@ -1,4 +1,4 @@
-"""From the median call to the mean and the slow calls: how calls scatter about their median."""
+"""Residual scatter: how calls scatter about their median, and so their mean and tail."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""How much of a call waits for the CPU, and how far the CPU's pace moves it between moments.
+"""The launch-bound share of a call, and how far the CPU's launch rate drifts within a run.
 
-A stage's formula is the larger of its launches and its arithmetic with the corner rounded, so the
-share of it that waits for launches is how its time follows theirs: d log(stage) / d log(launches),
-1 where launches decide and 0 where arithmetic does. Two calls of one size are as noisy as each
-other only if they wait alike, and what repeats and waits tells of every call that waits, by its
-share; a soak of a call which keeps the GPU busy tells how far the GPU itself moves.
+A stage's formula is a rounded maximum of its launch time and its arithmetic. Its launch-bound share
+is d log(stage) / d log(launches): 1 where launches set the time and 0 where arithmetic does.
+Repeats that are launch-bound give the drift of the CPU, which applies to every call in proportion
+to its launch-bound share. A soak of a call that keeps the GPU busy gives the drift of the GPU.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ LAUNCH = 0
 """Where the launch time stands among the parameters of every stage that the GPU runs."""
 
 MOSTLY = 0.5
-"""Share from which repeats tell of the CPU's pace, not of the GPU's."""
+"""Launch-bound share from which repeats show the drift of the CPU, not of the GPU."""
 
 
 class Waiting:
-    """Shares of waiting by the fitted formulas, and what repeats show of it.
+    """Launch-bound shares by the fitted formulas, and the drift that repeats show.
 
     Args:
         fits: Of every stage.
@@ -36,10 +35,10 @@ class Waiting:
         self._fits = fits
         self._shares: dict[tuple[Stage, int, int], float] = {}
         self._seconds: dict[tuple[Stage, int, int], float] = {}
-        self.cpu, self.gpu = self._paces(repeats)
+        self.cpu, self.gpu = self._drifts(repeats)
 
     def share(self, stage: Stage, pixels: Array, batch: Array) -> Array:
-        """Return the share of a stage that waits for the CPU at points, 0 to 1; host work is it."""
+        """Return the share of a stage that waits for the CPU at points, 0 to 1; 1 for host work."""
         if stage == "host":
             return np.ones_like(pixels)
         slope = self._fits[stage].slope(LAUNCH, pixels, batch)
@@ -70,15 +69,15 @@ class Waiting:
         return self._seconds[asked]
 
     def moment(self, pixels: int, batch: int, steps: int) -> float:
-        """Return how far a call's median moves between moments; 0 where nothing tells."""
+        """Return the relative drift of a call's median within a run; 0 without repeats."""
         if not self.cpu:
             return self.gpu
         return max(self.gpu, self.cpu * self.of_call(pixels, batch, steps))
 
-    def _paces(self, repeats: Sequence[Repeats]) -> tuple[float, float]:
-        """Return how far the CPU's pace moves, relative, and the GPU's; 0 where nothing tells.
+    def _drifts(self, repeats: Sequence[Repeats]) -> tuple[float, float]:
+        """Return the relative drift of the CPU's launch rate and of the GPU; 0 without repeats.
 
-        A prompt's encoding that keeps the GPU busy tells nothing: it is too short to move a call.
+        A prompt's encoding that keeps the GPU busy is not used: it is too short to move a call.
         """
         waiting, busy = [], []
         for repeat in repeats:
@@ -90,7 +89,7 @@ class Waiting:
         return _pooled(waiting), _pooled(busy)
 
     def _share_of(self, repeat: Repeats) -> float:
-        """Return the share that waits for the CPU of what repeats."""
+        """Return the launch-bound share of repeated work."""
         if repeat.steps:
             return self.of_call(repeat.pixels, repeat.batch, repeat.steps)
         return self.share_at("text_encode", repeat.pixels, repeat.batch)

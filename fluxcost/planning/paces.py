@@ -9,8 +9,8 @@ from typing import Literal
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fit import AnyFit
 from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.split import AnyFit
 from fluxcost.planning.licenses import broken_license
 from fluxcost.planning.plans import Rejected
 from fluxcost.planning.sizing import image_seconds

@@ -47,7 +47,9 @@ def serve_together(
     Only shapes, steps and batches that were timed so are planned; see `SplitFit`.
     """
     demand = demanded(workload)
-    splits = [fitted.split(n) for fitted in fits for n in split_counts(fitted.calibration)]
+    splits = [
+        fitted.context_parallel(n) for fitted in fits for n in split_counts(fitted.calibration)
+    ]
     paces, too_slow = parted(paces_of(demand.mix, workload.constraints, splits))
     yield from too_slow
     simulate = depth == "simulated"

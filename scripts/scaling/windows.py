@@ -32,7 +32,7 @@ def at_once(fleets: Fleets) -> list[Window]:
         for each in fleets.windows
         if len(each.parts) > 1 and each.cores is None and not each.in_one_process
     ]
-    return sorted(found, key=lambda each: (each.asked, len(each.parts), each.start))
+    return sorted(found, key=lambda each: (each.asked, len(each.parts), each.launch))
 
 
 def place(stack: str, window: Window, hosts: Hosts) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def alone(fleets: Fleets, window: Window) -> float:
 
 def one_start(fleets: Fleets, window: Window) -> bool:
     """Tell whether a window and its GPUs alone were timed in one start."""
-    return all(part.window.startswith(f"{window.start}/") for part in fleets.solos(window))
+    return all(part.window.startswith(f"{window.launch}/") for part in fleets.solos(window))
 
 
 def efficiency(fleets: Fleets, window: Window) -> Estimate:

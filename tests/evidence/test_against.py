@@ -48,7 +48,7 @@ def test_another_start_of_the_same_truth_is_predicted():
     other = restarted(make_calibration(grid=THERE, seed=2))
     report = validate_against(make_calibration(grid=HERE, seed=1), other)
     assert report.held_out is None
-    assert not report.same_start
+    assert not report.same_run
     assert report.folds == 1
     assert len(report.cells) == 4
     assert [cell.source for cell in report.cells[:2]] == ["measured", "measured"]
@@ -63,10 +63,10 @@ def test_another_start_of_the_same_truth_is_predicted():
     assert "held_out" not in report.to_dict()
 
 
-def test_cells_of_the_same_start_do_not_pay_for_others():
+def test_cells_of_the_same_run_do_not_pay_for_others():
     here, there = make_calibration(grid=HERE, seed=1), make_calibration(grid=THERE, seed=2)
     same, other = validate_against(here, there), validate_against(here, restarted(there))
-    assert same.same_start
+    assert same.same_run
     assert same.median_error == other.median_error
     assert same.median_half_width < other.median_half_width - 0.01
 

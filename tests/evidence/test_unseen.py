@@ -46,7 +46,7 @@ def test_cells_of_a_known_start_and_of_another_are_reported_apart():
     known, new = found.known_start, found.new_start
     assert known is not None
     assert new is not None
-    assert (known.same_start, new.same_start) == (True, False)
+    assert (known.same_run, new.same_run) == (True, False)
     assert (len(known.cells), len(new.cells)) == (4, 2)
     assert known.median_error < 0.015
     assert new.bias < -0.05  # the other machine's steps take a fifth longer
@@ -66,7 +66,7 @@ def test_a_start_that_is_known_is_also_asked_of_a_fit_without_it():
     found = score_unseen(fit(two), unseen())
     alone = score_unseen(fit(only_runs(two, {ELSEWHERE})), unseen())
     assert found.known_start is not None
-    assert found.known_start.same_start
+    assert found.known_start.same_run
     assert alone.known_start is None
     assert found.new_start is not None
     assert alone.new_start is not None

@@ -25,7 +25,7 @@ from fluxcost.performance.measured.probes import WeightScale
 from fluxcost.workload import Shape
 from tests.synthetic import Machine, make_calibration
 
-FIT = fit(make_calibration(), same_start=True)
+FIT = fit(make_calibration(), same_run=True)
 TRUTH = Machine()
 
 
@@ -244,7 +244,7 @@ def test_a_launch_time_that_no_call_showed_is_not_guessed():
     estimate = caught.value.estimate
     assert estimate.value < 0.7 * truth
     assert estimate.low < truth < estimate.high
-    shown = fit(make_calibration(machine, grid=[*busy, (768, 768, 4, 1)]), same_start=True)
+    shown = fit(make_calibration(machine, grid=[*busy, (768, 768, 4, 1)]), same_run=True)
     assert shown.latency(small).value == pytest.approx(truth, rel=0.05)
 
 

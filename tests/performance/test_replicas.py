@@ -193,7 +193,7 @@ def efficiencies(made):
     """Return the efficiency of each start's window of two replicas at once."""
     fleets = open_fleets(made)
     return {
-        window.start: None if (found := fleets.efficiency(window)) is None else found.value
+        window.launch: None if (found := fleets.efficiency(window)) is None else found.value
         for window in fleets.windows
         if len(window.parts) == 2 and window.asked == (SHAPE, 1)
     }
@@ -227,7 +227,7 @@ def test_what_drifts_on_one_host_does_not_widen_another():
 
     def width(made):
         fleets = open_fleets(made)
-        window = next(w for w in fleets.windows if w.start == "start" and len(w.parts) == 2)
+        window = next(w for w in fleets.windows if w.launch == "start" and len(w.parts) == 2)
         return fleets.efficiency(window).relative_half_width
 
     assert width(merged(here, gains)) == width(here)

@@ -22,9 +22,9 @@ def fit():
 def test_latency_is_that_of_one_gpu_times_the_gain(fit, statistic):
     alone = fit.latency(SHAPE, statistic=statistic)
     for gpus, gain in ((2, GAIN), (4, GAIN**2)):
-        together = fit.split(gpus).latency(SHAPE, statistic=statistic)
+        together = fit.context_parallel(gpus).latency(SHAPE, statistic=statistic)
         assert together.value == pytest.approx(gain * alone.value, rel=0.005)
-        own = fit.split(gpus).gain(SHAPE).relative_half_width
+        own = fit.context_parallel(gpus).gain(SHAPE).relative_half_width
         both = np.hypot(alone.relative_half_width, own)
         assert together.relative_half_width == pytest.approx(both, rel=0.05)
         assert together.source is Source.MEASURED
@@ -35,14 +35,14 @@ def test_the_interval_of_a_gain_holds_nine_in_ten_times():
     held = 0
     trials = 40
     for seed in range(trials):
-        gain = fc.fit(split_calibration(GAIN, seed=seed)).split(2).gain(SHAPE)
+        gain = fc.fit(split_calibration(GAIN, seed=seed)).context_parallel(2).gain(SHAPE)
         held += gain.low <= GAIN <= gain.high
         assert gain.relative_half_width < 0.02
     assert held / trials >= 0.8
 
 
 def test_an_image_costs_as_many_gpus_times_the_gain(fit):
-    split = fit.split(2)
+    split = fit.context_parallel(2)
     assert split.occupancy(SHAPE).value == pytest.approx(
         2 * split.latency(SHAPE, statistic="mean").value
     )
@@ -57,7 +57,7 @@ def test_several_records_of_a_point_are_pooled():
     first, second = (split_calibration(gain).split_images for gain in (0.5, 0.8))
     again = tuple(each.model_copy(update={"run": "run-2"}) for each in second)
     both = split_calibration(0.5).model_copy(update={"split_images": (*first, *again)})
-    gain = fc.fit(both).split(2).gain(SHAPE)
+    gain = fc.fit(both).context_parallel(2).gain(SHAPE)
     assert gain.value == pytest.approx(np.sqrt(0.5 * 0.8), rel=0.01)
 
 
@@ -67,14 +67,18 @@ def test_several_records_of_a_point_are_pooled():
 )
 def test_what_was_never_timed_together_is_refused_with_what_was(fit, shape, batch):
     sentence = r"was never made by 2 GPUs together; expected one of: 1024x1024, 4 steps, batch 1; "
-    for answer in (fit.split(2).latency, fit.split(2).occupancy, fit.split(2).gain):
+    for answer in (
+        fit.context_parallel(2).latency,
+        fit.context_parallel(2).occupancy,
+        fit.context_parallel(2).gain,
+    ):
         with pytest.raises(MissingDataError, match=sentence):
             answer(shape, batch)
 
 
 def test_counts_that_never_worked_together_are_refused_with_a_remedy(fit):
     with pytest.raises(MissingDataError, match=r"3 GPUs never made an image .* --split-image"):
-        fit.split(3)
+        fit.context_parallel(3)
     for count in (1, 0, 2.0, True):
         with pytest.raises(InputError, match="expected a whole number, at least 2"):
-            fit.split(count)
+            fit.context_parallel(count)

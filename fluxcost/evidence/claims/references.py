@@ -1,7 +1,6 @@
-"""What a check may ask of us: our measurements, the prices of the catalog, and break-evens.
+"""The functions that a check may call: our measurements, prices of the catalog, break-even volumes.
 
-Each answer leaves a line in the trail, so that a verdict knows what it rests on: which GPU was
-measured, and whether a price can still be bought at.
+Each call is recorded as evidence: which GPU was measured, and whether the price can still be had.
 """
 
 from __future__ import annotations

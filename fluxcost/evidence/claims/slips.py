@@ -1,6 +1,6 @@
-"""Where a wrong figure may come from: another row of the same table, or a slip of units.
+"""Likely mistakes behind a wrong figure: another row of the same table, or a wrong unit.
 
-These are leads, not verdicts: a figure that disagrees is wrong whether or not one is found.
+These are hints, not verdicts: a figure that disagrees is wrong whether or not one is found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is the simulator true? A recorded load served again by it, and compared number by number."""
+"""The simulator against recorded loads: each served again, and compared quantity by quantity."""
 
 from __future__ import annotations
 

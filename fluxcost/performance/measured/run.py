@@ -1,4 +1,4 @@
-"""One start of the measuring program: the machine it found, and how it started."""
+"""One launch of the measuring program: the machine it found, and its cold start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Environment(Record):
 
 
 class Run(Record):
-    """One start of the measuring program on one machine."""
+    """One launch of the measuring program on one machine."""
 
     id: Name
     started_at: datetime

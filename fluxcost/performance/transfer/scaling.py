@@ -54,11 +54,11 @@ Runtime's pull request 22986: 12.34 s for 50), where these formulas say 0.18 fro
 """
 
 PACE_SIGMA = 0.30
-"""Relative error of a CPU's launch pace nobody measured: the standard deviation of the logarithm of
-the 84, 141, 157 and 157 thousand launches a second of four starts (ceilings, 2026-11-24)."""
+"""Relative error of a CPU's launch rate nobody measured: the standard deviation of the logarithm of
+the 84, 141, 157 and 157 thousand launches a second of four runs (ceilings, 2026-11-24)."""
 
 KNOWN_PACE_SIGMA = 0.15
-"""The same where its launches a second are known. They vary within a start: a launch-bound step
+"""The same where its launches a second are known. They vary within a run: a launch-bound step
 took 26 ms in one cell and 41 ms in another, a ratio whose logarithm is 0.45, three of these (H200,
 2026-11-23)."""
 
@@ -68,17 +68,17 @@ NO_LAUNCH = -50.0
 
 @dataclass(frozen=True)
 class Worlds:
-    """The unknowns of a transfer, in every world drawn or in the one the value stands for.
+    """The unknowns of a transfer, one value a draw, or the one value of the point estimate.
 
     Attributes:
-        pace: How many times longer launches take.
+        launch_ratio: How many times longer launches take.
         efficiency: By stage family, how many times longer the GPU's own work takes than by rates.
-        waiting: Share of the work above the floor that waits for memory, 0 to 1.
+        memory_share: Share of the work above the floor that waits for memory, 0 to 1.
     """
 
-    pace: Draws | float
+    launch_ratio: Draws | float
     efficiency: dict[str, Draws | float]
-    waiting: Draws | float
+    memory_share: Draws | float
 
 
 FAMILIES: dict[Stage, str] = {
@@ -91,22 +91,22 @@ FAMILIES: dict[Stage, str] = {
 
 
 def central(asked: Target) -> Worlds:
-    """Return the world the point estimate stands for."""
-    return Worlds(asked.pace, dict.fromkeys(FAMILIES.values(), 1.0), 0.5)
+    """Return the values that the point estimate uses."""
+    return Worlds(asked.launch_ratio, dict.fromkeys(FAMILIES.values(), 1.0), 0.5)
 
 
 def drawn(asked: Target, key: str) -> Worlds:
-    """Return the unknowns drawn: alike for every shape of a transfer, apart between stages."""
+    """Return draws of the unknowns: shared by all shapes of a transfer, separate by stage."""
     known = asked.launches_there is not None and asked.launches_here is not None
-    pace = KNOWN_PACE_SIGMA if known else PACE_SIGMA
+    launch_sigma = KNOWN_PACE_SIGMA if known else PACE_SIGMA
     sigma = efficiency_sigma(asked)
     return Worlds(
-        pace=asked.pace * np.exp(pace * standard_normal(f"{key}/pace")),
+        launch_ratio=asked.launch_ratio * np.exp(launch_sigma * standard_normal(f"{key}/pace")),
         efficiency={
             family: np.exp(sigma * standard_normal(f"{key}/efficiency/{family}"))
             for family in FAMILIES.values()
         },
-        waiting=_evenly(f"{key}/waiting"),
+        memory_share=_evenly(f"{key}/waiting"),
     )
 
 
@@ -123,7 +123,7 @@ def efficiency_sigma(asked: Target) -> float:
 
 
 def _evenly(key: str) -> Draws:
-    """Return draws even between 0 and 1: the ranks of a normal's."""
+    """Return uniform draws between 0 and 1: the ranks of normal draws."""
     ranks = np.argsort(np.argsort(standard_normal(key)))
     return np.asarray((ranks + 0.5) / ranks.size)
 
@@ -142,28 +142,28 @@ class Scaling:
         self._arithmetic |= {"first_step": steps, "later_step": steps}
         self._traffic = asked.here.memory_tb_per_s / asked.there.memory_tb_per_s
 
-    def factor(self, stage: Stage, shape: Shape, batch: int, worlds: Worlds) -> Draws | float:
+    def factor(self, stage: Stage, shape: Shape, batch: int, draws: Worlds) -> Draws | float:
         """Return the time asked for over the time measured."""
         if stage == "host":
-            return worlds.pace
+            return draws.launch_ratio
         kriged = self._fits[stage]
         launch, power = kriged.theta[0], float(np.exp(kriged.theta[1]))
         own = self._own_work(stage, self._asked.measured, shape, batch)
-        moved = self._moved_work(stage, shape, batch, worlds)
-        launches = launch + np.log(worlds.pace * _kernels(self._asked, stage))
+        moved = self._moved_work(stage, shape, batch, draws)
+        launches = launch + np.log(draws.launch_ratio * _kernels(self._asked, stage))
         before = np.logaddexp(power * launch, power * np.log(own))
         after = np.logaddexp(power * launches, power * np.log(moved))
         factor = np.exp((after - before) / power)
         return factor if isinstance(factor, np.ndarray) else float(factor)
 
-    def _moved_work(self, stage: Stage, shape: Shape, batch: int, worlds: Worlds) -> Draws | float:
+    def _moved_work(self, stage: Stage, shape: Shape, batch: int, draws: Worlds) -> Draws | float:
         """Return the seconds of the GPU's own work where it is asked for."""
         model = self._asked.model
         own = self._own_work(stage, model, shape, batch)
         floor = min(own, _floor_s(model, self._rates, stage, shape, batch))
         arithmetic = self._arithmetic[stage]
-        mixed = worlds.waiting * self._traffic + (1 - worlds.waiting) * arithmetic
-        return worlds.efficiency[FAMILIES[stage]] * (floor * arithmetic + (own - floor) * mixed)
+        mixed = draws.memory_share * self._traffic + (1 - draws.memory_share) * arithmetic
+        return draws.efficiency[FAMILIES[stage]] * (floor * arithmetic + (own - floor) * mixed)
 
     def _own_work(self, stage: Stage, model: Architecture, shape: Shape, batch: int) -> float:
         """Return a model's own work on the GPU measured, s, at the utilization seen there.

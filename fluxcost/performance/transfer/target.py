@@ -1,4 +1,4 @@
-"""From what a fit measured to what is asked: two chips, two models, two paces of the CPU."""
+"""The target of a transfer: both GPUs, both models and both launch rates."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Target:
         )
 
     @property
-    def pace(self) -> float:
+    def launch_ratio(self) -> float:
         """How many times slower the CPU asked for launches, 1 where nothing is known of it."""
         if self.launches_here is None or self.launches_there is None:
             return 1.0

@@ -66,11 +66,11 @@ def transfer(
 
 
 class Transferred:
-    """A fit moved to another GPU or model, through floors, datasheet rates and launch pace.
+    """A fit moved to another GPU or model, through floors, datasheet rates and launch rates.
 
     Answers have source `transferred`. Their intervals hold the measured fit's own errors and what a
     transfer cannot know: whether time above the floor waits for memory or for arithmetic, the share
-    of its peak the other chip or model reaches, and the other CPU's pace.
+    of its peak the other chip or model reaches, and the other CPU's launch rate.
 
     Methods raise InputError (batch below 1), MissingDataError (beyond twice the measured tokens x
     batch), InfeasibleError (does not fit in the GPU's memory) and UntrustworthyError (half-width
@@ -100,19 +100,19 @@ class Transferred:
         check_statistic(statistic)
         times = self.fitted.times
         factor, _ = times.tail(shape, batch, statistic)
-        pause = times.pause_seconds(shape.pixels, batch, shape.steps)
-        value: Draws | float = pause
-        worlds: Draws | float = pause
+        lost_s = times.within_call_drift_s(shape.pixels, batch, shape.steps)
+        value: Draws | float = lost_s
+        draws: Draws | float = lost_s
         for stage, count in stage_counts(shape.steps).items():
             seconds = count * times.stage_seconds(stage, shape.pixels, batch)
             value += seconds * self._scaling.factor(stage, shape, batch, self._central)
-            worlds += seconds * self._scaling.factor(stage, shape, batch, self._drawn)
+            draws += seconds * self._scaling.factor(stage, shape, batch, self._drawn)
         _, sigmas = times.call(shape, batch, statistic)
         least = self.floor(shape, batch).total_s
         return _trusted(
             self._estimate(
                 max(factor * float(value), least),
-                factor * worlds,
+                factor * draws,
                 sigmas | self.fitted.common(shape, batch),
                 "s",
                 "latency",
@@ -140,9 +140,9 @@ class Transferred:
         self._check(shape, batch)
         found = {stage: self._stage(stage, shape, batch) for stage in STAGES}
         later = shape.steps - 1
-        pause = self.fitted.times.pause_seconds(shape.pixels, batch, shape.steps)
+        lost_s = self.fitted.times.within_call_drift_s(shape.pixels, batch, shape.steps)
         denoise = derive(
-            lambda first, each: first + later * each + pause,
+            lambda first, each: first + later * each + lost_s,
             found["first_step"],
             found["later_step"],
             unit="s",
@@ -203,10 +203,10 @@ class Transferred:
         times = self.fitted.times
         seconds = times.stage_seconds(stage, shape.pixels, batch)
         value = seconds * float(self._scaling.factor(stage, shape, batch, self._central))
-        worlds = seconds * self._scaling.factor(stage, shape, batch, self._drawn)
+        draws = seconds * self._scaling.factor(stage, shape, batch, self._drawn)
         sigmas = times.stage_sigmas(stage, shape.pixels, batch)
         sigmas |= self.fitted.stage_common(shape, batch)(stage)
-        return self._estimate(value, worlds, sigmas, "s", stage)
+        return self._estimate(value, draws, sigmas, "s", stage)
 
     def _memory(self, shape: Shape, batch: int) -> Estimate:
         fitted, asked = self.fitted, self.target
@@ -243,23 +243,23 @@ class Transferred:
             )
 
     def _estimate(
-        self, value: float, worlds: Draws | float, sigmas: dict[str, float], unit: str, what: str
+        self, value: float, draws: Draws | float, sigmas: dict[str, float], unit: str, what: str
     ) -> Estimate:
-        own = Estimate.spread(1.0, sigmas, "", Source.TRANSFERRED, what)
+        errors = Estimate.spread(1.0, sigmas, "", Source.TRANSFERRED, what)
         return Estimate(
-            value, unit, Source.TRANSFERRED, (self._evidence(what),), worlds * own.draws
+            value, unit, Source.TRANSFERRED, (self._evidence(what),), draws * errors.draws
         )
 
     def _evidence(self, what: str) -> str:
         asked = self.target
         fitted = self.fitted.calibration
         sigma = efficiency_sigma(asked)
-        pace = "assumed that of the machine measured"
+        rate = "assumed that of the machine measured"
         if asked.launches_there is not None:
-            pace = f"{asked.launches_there:,.0f} launches/s"
+            rate = f"{asked.launches_there:,.0f} launches/s"
         return (
             f"{self.alias} transferred from {fitted.alias} ({self.fitted.key}), {what}: floors, "
-            f"datasheet rates, {sigma:.0%} for the share of peak reached, CPU pace {pace}"
+            f"datasheet rates, {sigma:.0%} for the share of peak reached, CPU launch rate {rate}"
         )
 
 
