@@ -188,7 +188,7 @@ def breakeven(
             **_crossings(result),
             "needed utilization": percent(result.required_utilization.value),
             "one instance makes": interval(result.capacity_images_per_month),
-            "rent stays cheaper": f"in {percent(result.probability)} of worlds drawn",
+            "rent stays cheaper": f"in {percent(result.probability)} of draws",
             **({} if switch is None else {"switch": switch.sentence}),
             **_caveats(result.caveats),
         }

@@ -315,6 +315,6 @@ def _tally(plans: fc.Plans) -> str:
     counts = collections.Counter(item.constraint for item in plans.rejected)
     reasons = ", ".join(f"{count} by {constraint}" for constraint, count in counts.most_common())
     return (
-        f"{len(plans)} plans, dear end of the 90 % interval first; "
+        f"{len(plans)} plans, lowest upper bound of the 90 % interval first; "
         f"{len(plans.rejected)} candidates rejected ({reasons}); --rejected lists them."
     )

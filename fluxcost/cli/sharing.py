@@ -64,7 +64,7 @@ def _row(served: Served, part: Allocation) -> dict[str, str]:
         "workload": served.workload,
         "asked": str(served.objective),
         "answered in": interval(served.response),
-        "met": f"in {percent(served.probability_met)} of worlds",
+        "met": f"in {percent(served.probability_met)} of draws",
         "GPU time": percent(part.gpu_share.value),
         "its calls": usd(part.used.value),
         "its idle time": usd(part.idle.value),

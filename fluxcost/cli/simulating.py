@@ -183,7 +183,7 @@ def _fields(found: fc.Simulation) -> dict[str, str]:
     if found.goodput is not None and found.within_s is not None:
         shown[f"within {found.within_s:g} s"] = _share(found.goodput)
     if found.probability_met is not None:
-        shown["objective met"] = f"in {percent(found.probability_met)} of the timing worlds"
+        shown["objective met"] = f"in {percent(found.probability_met)} of the timing draws"
     shown["wait"] = interval(found.wait)
     shown["utilization"] = _share(found.utilization)
     shown["waiting"] = (

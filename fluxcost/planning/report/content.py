@@ -38,7 +38,7 @@ class ReportContent:
             None where none does.
         stacks: The stacks timed on its GPU, each planned alone.
         losers: Candidates that break a rule, by rule.
-        told: Why the plan is what it is, and what would make it cheaper.
+        explanation: Why the plan is what it is, and what would make it cheaper.
         risks: What may make it wrong.
         timings: Calibration, hash, days, machine and weights of what the numbers rest on.
         prices: Id, date, grade and source of the same.
@@ -53,7 +53,7 @@ class ReportContent:
     stacks_on: str | None
     stacks: tuple[StackAnswer, ...]
     losers: tuple[Losers, ...]
-    told: Explanation
+    explanation: Explanation
     risks: tuple[str, ...]
     timings: tuple[tuple[str, str, str, str, str], ...]
     prices: tuple[tuple[str, str, str, str], ...]
@@ -66,7 +66,9 @@ class ReportContent:
     @property
     def headline(self) -> str:
         """The answer in a sentence."""
-        text = f"{' and '.join(map(_bought, self.best.legs))}, for {interval(self.best.total)}."
+        text = (
+            f"{' and '.join(map(_bought, self.best.components))}, for {interval(self.best.total)}."
+        )
         return text[0].upper() + text[1:]
 
     @property
@@ -76,7 +78,7 @@ class ReportContent:
         sized = f"; fleets {recipe.depth}, seed {recipe.seed}" if self.workload.arrivals else ""
         return (
             f"Made by fluxcost with prices as judged on {recipe.today}{sized}. "
-            "Plans are ranked by the dear end of their 90 % interval."
+            "Plans are ranked by the upper bound of their 90 % cost interval."
         )
 
     @property
@@ -97,13 +99,13 @@ class ReportContent:
         return {
             "option": self.best.option,
             "stacks": [each.to_dict() for each in self.stacks],
-            "explanation": self.told.to_dict(),
+            "explanation": self.explanation.to_dict(),
             "risks": list(self.risks),
         }
 
 
-def _bought(leg: Leg) -> str:
-    if leg.gpus:
-        return f"rent {leg.gpus} x {leg.gpu} at {leg.option}, {leg.mode}"
-    share = "" if leg.share == 1 else f"{percent(leg.share)} of the images "
-    return f"buy {share}from {leg.option}"
+def _bought(component: Leg) -> str:
+    if component.gpus:
+        return f"rent {component.gpus} x {component.gpu} at {component.option}, {component.mode}"
+    share = "" if component.share == 1 else f"{percent(component.share)} of the images "
+    return f"buy {share}from {component.option}"

@@ -94,7 +94,7 @@ def report(
     given = None if calibrations is None else list(calibrations)
     asked = asked_for(workload, best)
     fits = fits_for(asked, recipe.catalog, given)
-    told = explain_fitted(asked, plans, fits, recipe.catalog)
+    explanation = explain_fitted(asked, plans, fits, recipe.catalog)
     rivals = rivals_of(plans)
     shown = [best, *(rival.plan for rival in rivals)]
     rented = next((each for each in plans if each.gpu is not None), None)
@@ -107,7 +107,7 @@ def report(
     timed = tuple(dict.fromkeys([*named, *(stack.calibration for stack in stacks)]))
     mine = {name_of(each): each for each in given or ()}
     known = {name: mine.get(name) or load_calibration(name) for name in timed}
-    legs = (leg.option for each in shown for leg in each.legs)
+    components = (component.option for each in shown for component in each.components)
     return Report(
         workload=workload,
         plans=plans,
@@ -118,8 +118,8 @@ def report(
         stacks_on=None if rented is None else rented.option,
         stacks=stacks,
         losers=tuple(losers_of(plans)),
-        told=told,
-        risks=tuple(risks_of(best, recipe.catalog, known, told, recipe.today)),
+        explanation=explanation,
+        risks=tuple(risks_of(best, recipe.catalog, known, explanation, recipe.today)),
         timings=tuple(timing_rows(timed, known)),
-        prices=tuple(price_rows(dict.fromkeys(legs), recipe.catalog)),
+        prices=tuple(price_rows(dict.fromkeys(components), recipe.catalog)),
     )

@@ -123,7 +123,7 @@ def levers_table(report: ReportContent) -> Table:
     """Return the changes of the question that make it cheaper."""
     rows = tuple(
         (lever.change, percent(lever.ratio), lever.plan.option, interval(lever.plan.total))
-        for lever in report.told.levers
+        for lever in report.explanation.levers
     )
     return Table(("change", "of what it may cost", "then", "total"), rows)
 

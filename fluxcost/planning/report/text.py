@@ -29,8 +29,8 @@ def _lines(report: ReportContent) -> Iterator[str]:
     yield from ("", "## Risks", "")
     yield from (f"- {markdown_text(risk)}" for risk in report.risks)
     yield from ("", "## What would make it cheaper", "")
-    yield f"What would halve the cost? {markdown_text(report.told.halving)}"
-    if report.told.levers:
+    yield f"What would halve the cost? {markdown_text(report.explanation.halving)}"
+    if report.explanation.levers:
         yield from ("", *_table(tables.levers_table(report)))
     yield from ("", "## Evidence", "")
     yield from (
