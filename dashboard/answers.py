@@ -99,9 +99,9 @@ def plans(workload: fc.Workload, today: dt.date, own: Own) -> fc.Plans:
 
 
 def report(workload: fc.Workload, today: dt.date, own: Own) -> str:
-    """Return the plans of a workload told in full, as a page."""
-    told = fc.report(workload, plans(workload, today, own), _timed(own, workload.model))
-    return told.to_html()
+    """Return the plans of a workload as a report page."""
+    report_ = fc.report(workload, plans(workload, today, own), _timed(own, workload.model))
+    return report_.to_html()
 
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner=False)

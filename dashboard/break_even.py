@@ -88,7 +88,7 @@ def _month(month: fc.CurvePoint) -> None:
         show.fact(
             "Cheaper at your volume",
             cheaper.removeprefix("the "),
-            f"renting: in {percent(month.probability)} of worlds",
+            f"renting: in {percent(month.probability)} of draws",
         )
     with rent:
         show.metric("Rent, USD a month", month.rent)

@@ -240,12 +240,12 @@ def _stage_chart() -> alt.LayerChart:
             ],
         )
     )
-    told = [
+    fields = [
         alt.Tooltip("call:N", title="call"),
         alt.Tooltip("floor:Q", title="floor, s", format=".4~g"),
         alt.Tooltip("share:Q", title="floor over latency", format=".0%"),
     ]
-    base = charts.of(FLOORS).encode(y=y, x="floor:Q", tooltip=told)
+    base = charts.of(FLOORS).encode(y=y, x="floor:Q", tooltip=fields)
     return charts.over(
         bars,
         base.mark_tick(color="white", thickness=5, size=20),

@@ -114,7 +114,7 @@ def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:
         st.markdown(
             show.plain(
                 f"{objective.rank:g} of 100 requests within {seconds(objective.within_s)}: "
-                f"met in {met} of the worlds drawn. {found.verdict.capitalize()}: {found.reason}"
+                f"met in {met} of the draws. {found.verdict.capitalize()}: {found.reason}"
             )
         )
     st.caption(
@@ -136,8 +136,8 @@ def _frame(curve: fc.LoadCurve) -> pd.DataFrame:
         found = point.simulation
         for name, response in found.response.items():
             row = charts.rows_of(RATE, point.requests_per_s, name, response)
-            told = {"load": point.load, "utilization": found.utilization.value}
-            rows.append(row | told | {"images_per_call": found.images_per_call.value})
+            more = {"load": point.load, "utilization": found.utilization.value}
+            rows.append(row | more | {"images_per_call": found.images_per_call.value})
     return pd.DataFrame(rows)
 
 

@@ -156,8 +156,8 @@ def _frame(found: fc.Comparison) -> pd.DataFrame:
 def _maker(way: fc.Alternative) -> str:
     if way.stack is None:
         return APIS
-    told = "" if way.picture == "as eager bf16" else f" ({way.picture})"
-    return f"{way.model}: {way.plan.gpu}, {way.stack}{told}"
+    suffix = "" if way.picture == "as eager bf16" else f" ({way.picture})"
+    return f"{way.model}: {way.plan.gpu}, {way.stack}{suffix}"
 
 
 def _chart(timed: pd.DataFrame, apis: pd.DataFrame) -> charts.Drawing:
@@ -185,7 +185,7 @@ def _drawn(names: tuple[str, ...], *, is_line: bool, has_apis: bool) -> alt.Laye
         title="a call on an idle GPU, s (log scale)",
         scale=alt.Scale(type="log", nice=False, padding=12),
     )
-    told = [
+    fields = [
         alt.Tooltip("option:N", title="rented"),
         alt.Tooltip("made by:N", title="made by"),
         alt.Tooltip("batch:Q", title="batch"),
@@ -202,7 +202,7 @@ def _drawn(names: tuple[str, ...], *, is_line: bool, has_apis: bool) -> alt.Laye
     points = (
         charts.of()
         .mark_point(filled=True, size=60, opacity=0.75)
-        .encode(x=x, y=y, color=color, shape=shape, tooltip=told)
+        .encode(x=x, y=y, color=color, shape=shape, tooltip=fields)
     )
     best = charts.of(FRONT).encode(x=x, y=y)
     spans = best.mark_rule(strokeWidth=1.5, color=charts.RED).encode(
@@ -210,11 +210,11 @@ def _drawn(names: tuple[str, ...], *, is_line: bool, has_apis: bool) -> alt.Laye
     )
     dashes = [4, 3] if is_line else [0, 1]
     line = best.mark_line(color=charts.RED, strokeDash=dashes).encode(detail=["model:N", "steps:N"])
-    rings = best.mark_point(size=190, color=charts.RED, strokeWidth=2).encode(tooltip=told)
+    rings = best.mark_point(size=190, color=charts.RED, strokeWidth=2).encode(tooltip=fields)
     layers: list[Any] = [line, spans, points, rings]
     if has_apis:
         ticks = charts.of(APIS).mark_tick(color=charts.GRAY, thickness=2, size=14)
-        layers.append(ticks.encode(x=x, y=alt.value(6), tooltip=[*told[:2], *told[3:6]]))
+        layers.append(ticks.encode(x=x, y=alt.value(6), tooltip=[*fields[:2], *fields[3:6]]))
     return charts.over(*layers)
 
 
@@ -258,7 +258,7 @@ def _quality_drawn(names: tuple[str, ...], metric: str) -> alt.LayerChart:
         axis=alt.Axis(format="~g", labelOverlap=True, tickCount=6),
     )
     y = alt.Y("quality:Q", title=metric, scale=alt.Scale(zero=False, padding=8))
-    told = [
+    fields = [
         alt.Tooltip("option:N", title="rented"),
         alt.Tooltip("made by:N", title="made by"),
         alt.Tooltip("drawn:N", title="drawn in"),
@@ -276,9 +276,9 @@ def _quality_drawn(names: tuple[str, ...], metric: str) -> alt.LayerChart:
         base.mark_rule().encode(x=x, y="quality_low:Q", y2="quality_high:Q"),
         best.mark_rule(color=charts.RED).encode(x="usd_per_image_low:Q", x2="usd_per_image_high:Q"),
         base.mark_point(filled=True, size=60, opacity=0.75).encode(
-            x=x, y=y, shape=alt.Shape("model:N", legend=None), tooltip=told
+            x=x, y=y, shape=alt.Shape("model:N", legend=None), tooltip=fields
         ),
-        best.mark_point(size=190, color=charts.RED, strokeWidth=2).encode(tooltip=told),
+        best.mark_point(size=190, color=charts.RED, strokeWidth=2).encode(tooltip=fields),
     )
 
 

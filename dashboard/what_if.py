@@ -103,7 +103,7 @@ def _ranking(workload: fc.Workload, plans: fc.Plans, today: dt.date, own: Own) -
     unit = plans.best.total.unit
     frame = tables.frame_of(shown)
     st.subheader(f"The first {len(shown)} of {len(leaders)} ways to buy")
-    st.caption("Bars are costs, lines their 90 % intervals; ranked by the dear end.")
+    st.caption("Bars are costs, lines their 90 % intervals; ranked by the upper bound.")
     chart = tables.cost_chart(frame, unit)
     best = plans.best
     charts.show_rows(chart, f"Cost of each plan, cheapest {best.option}: {best.why}")

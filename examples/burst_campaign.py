@@ -34,10 +34,10 @@ def main(today: dt.date | None = None) -> float:
     print(f"GPUs for the burst, {kept.option}: {kept.why}")
     print(f"The burst elsewhere, {shared.option}: {shared.why}")
     peak_per_s = IMAGES / (730 * 3600) * BURST / (sum(WEEK) / len(WEEK))
-    api = fc.load_catalog().tariff(shared.legs[1].option)
+    api = fc.load_catalog().tariff(shared.components[1].option)
     print(f"In the burst {peak_per_s:.1f} requests come a second; {api.limits}.")
     cheaper = min(kept, shared, key=lambda plan: plan.total.high)
-    own = 1 - sum(leg.share for leg in cheaper.legs[1:])
+    own = 1 - sum(component.share for component in cheaper.components[1:])
     print(
         f"Answer: {cheaper.gpus} x {cheaper.gpu} for {own:.0%} of the requests, "
         f"{cheaper.total:,.0f} USD a month in all."

@@ -24,7 +24,7 @@ WAITING_PER_REPLICA = 4
 """Images in the queue past which a request goes to the API at once."""
 
 SURE = 0.9
-"""Share of timing worlds in which the objective is met."""
+"""Share of timing draws in which the objective is met."""
 
 OBJECTIVE = {"percentile": 95, "within_s": 2.0}
 ASKED = {

@@ -76,31 +76,6 @@ def billed_seconds(
     return billed_s if billed_s.ndim else float(billed_s)
 
 
-def session_usd(
-    offer: Offer, *, running_s: float, startup_s: float = 0.0, instances: int = 1
-) -> float:
-    """Return the bill in USD for one session of some whole instances.
-
-    Raises:
-        InputError: A duration is negative, NaN or infinite, or instances is under 1.
-        MissingDataError: The vendor publishes no price.
-    """
-    _refuse_no_instance(instances)
-    hours = billed_seconds(offer, running_s=running_s, startup_s=startup_s) / SECONDS_PER_HOUR
-    return hours * offer.usd_per_instance_hour * instances
-
-
-def month_usd(offer: Offer, instances: int = 1) -> float:
-    """Return the bill in USD for some whole instances kept for a month of 730 hours.
-
-    Raises:
-        InputError: instances is under 1.
-        MissingDataError: The vendor publishes no price.
-    """
-    _refuse_no_instance(instances)
-    return HOURS_PER_MONTH * offer.usd_per_instance_hour * instances
-
-
 def instances_for(offer: Offer, gpus: int) -> int:
     """Return the least whole instances that hold so many GPUs.
 
@@ -110,11 +85,6 @@ def instances_for(offer: Offer, gpus: int) -> int:
     if gpus < 1:
         raise InputError(f"gpus is {gpus}; expected at least 1.")
     return math.ceil(gpus / offer.gpu_count)
-
-
-def _refuse_no_instance(instances: int) -> None:
-    if instances < 1:
-        raise InputError(f"instances is {instances}; expected at least 1.")
 
 
 def _refuse_negative(field: str, seconds: float | Draws) -> None:

@@ -7,13 +7,14 @@ import datetime as dt
 from collections.abc import Callable
 
 from fluxcost.counts import MOST_IMAGES, refuse_outside
-from fluxcost.economics.cost import Timed, refuse_bad_batch, refuse_other_gpu
+from fluxcost.economics.cost import Timed, refuse_other_gpu
 from fluxcost.economics.invoice import Amount, Bill, Invoice, Line, estimated
 from fluxcost.economics.metering import NO_TERMS, Terms, closed, gpu_lines, part_lines
 from fluxcost.economics.offers import BillingKind, Offer
 from fluxcost.economics.uses import Overflow, Reserved, Spot, Use
 from fluxcost.errors import InputError
 from fluxcost.estimate import derive
+from fluxcost.performance.region import check_batch
 from fluxcost.workload import Shape
 
 
@@ -46,7 +47,7 @@ def bill(
         InfeasibleError: The instances cannot do the work.
         MissingDataError: A price is not published.
     """
-    refuse_bad_batch(batch)
+    check_batch(batch)
     refuse_outside("images", images, 1, MOST_IMAGES)
     refuse_other_gpu(fit, offer)
     _refuse_unsuited(offer, use)

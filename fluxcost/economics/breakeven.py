@@ -20,7 +20,6 @@ from fluxcost.economics.cost import (
     Timed,
     as_utilization,
     calibration_of,
-    refuse_bad_batch,
     refuse_other_gpu,
     refuse_spot,
     shape_dict,
@@ -40,6 +39,7 @@ from fluxcost.economics.verdict import SINGLE, Verdict, reason_of, verdict_of
 from fluxcost.economics.volume import Sessions, stairs_of, volume_of
 from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, derive
+from fluxcost.performance.region import check_batch
 from fluxcost.workload import Shape
 
 
@@ -62,7 +62,7 @@ class BreakEven:
             what the API charges; over 1 it cannot.
         tariff_usd_per_image: USD per image at the API.
         capacity_images_per_month: Most images one instance can make in a month.
-        probability: Share of the worlds drawn in which renting stays ahead from a volume within
+        probability: Share of the draws in which renting stays ahead from a volume within
             that capacity on.
         caveats: What a reader must know about the two prices.
     """
@@ -101,8 +101,8 @@ class BreakEven:
     def at(self, images: int) -> CurvePoint:
         """Return both bills of a month at a volume.
 
-        Kept all month, as many instances as each world needs; by the session one instance, which
-        in a world slower than the point estimate may be billed for more than a month.
+        Kept all month, as many instances as each draw needs; by the session one instance, which
+        in a draw slower than the point estimate may be billed for more than a month.
 
         Raises:
             InputError: images is under 1.
@@ -197,7 +197,7 @@ def break_even(
     """
     refuse_other_gpu(fit, offer)
     refuse_spot(offer)
-    refuse_bad_batch(batch)
+    check_batch(batch)
     api = tariff.usd_per_image(shape, today)
     used = as_utilization(utilization)
     seconds = derive(
@@ -218,7 +218,7 @@ def break_even(
     verdict = verdict_of(volume.point, capacity.value, count, crossings)
     single = volume.within(capacity) if verdict in SINGLE else None
     if single is not None and len(crossings) == 1:
-        # The only crossing is that volume, whose worlds may cross on other steps of rent.
+        # The only crossing is that volume, whose draws may cross on other steps of rent.
         crossings = (Crossing("rent", single),)
     return BreakEven(
         offer=offer.id,
@@ -239,7 +239,7 @@ def break_even(
         ),
         tariff_usd_per_image=api,
         capacity_images_per_month=capacity,
-        probability=float(np.mean(volume.worlds <= capacity.draws)),
+        probability=float(np.mean(volume.draws <= capacity.draws)),
         caveats=(*_other_model(fit, tariff), *offer.caveats(today), *tariff.caveats(today)),
         _offer=offer,
         _rent=rent,

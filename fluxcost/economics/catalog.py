@@ -63,34 +63,6 @@ class Catalog:
         """
         return _find("tariff", tariff_id, self._tariffs_by_id)
 
-    def tariff_for(
-        self,
-        provider: str,
-        model: str,
-        quality: str | None = None,
-        today: dt.date | None = None,
-    ) -> Tariff:
-        """Return the current tariff that a request with a quality setting is billed at.
-
-        Args:
-            provider: Who sells it.
-            model: Model key.
-            quality: The setting; None is a request that names none.
-            today: Day on which it is to be current; UTC today unless given.
-
-        Raises:
-            UnknownNameError: No current tariff of theirs bills that setting.
-        """
-        asked = quality or "default"
-        rows = [row for row in self.tariffs if (row.provider, row.model) == (provider, model)]
-        by_quality = {
-            name: row
-            for row in rows
-            if row.is_current(today)
-            for name in (row.quality or "default", *row.also_billed_for)
-        }
-        return _find(f"quality of {provider} {model}", asked, by_quality)
-
     def plannable_offers(
         self, gpu: str | None = None, today: dt.date | None = None
     ) -> tuple[Offer, ...]:

@@ -17,6 +17,7 @@ from fluxcost.economics.uses.spot import lost_per_second
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.region import check_batch
 from fluxcost.workload import LEAST_UTILIZATION, Shape
 
 
@@ -98,7 +99,7 @@ def cost_per_image(
         MissingDataError: The offer has no published price.
     """
     refuse_other_gpu(fit, offer)
-    refuse_bad_batch(batch)
+    check_batch(batch)
     share = as_utilization(utilization)
     rates = _rates(offer, today)
     seconds = fit.occupancy(shape, batch=batch).scaled(1 / batch, "s/image")
@@ -204,16 +205,6 @@ def as_utilization(utilization: float | Estimate) -> Estimate:
         )
     evidence = f"utilization {utilization:g}, stated by the caller"
     return Estimate.exact(utilization, "1", Source.ASSUMED, evidence)
-
-
-def refuse_bad_batch(batch: int) -> None:
-    """Raise unless batch is a whole number of at least 1.
-
-    Raises:
-        InputError: It is not.
-    """
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; expected a whole number of at least 1.")
 
 
 def refuse_spot(offer: Offer) -> None:

@@ -27,6 +27,6 @@ class CostLine:
 
 
 def total_of(lines: Sequence[CostLine]) -> Estimate:
-    """Return the sum of at least one line, world by world."""
+    """Return the sum of at least one line, draw by draw."""
     amounts = (line.usd_per_image for line in lines)
     return derive(lambda *usd: sum(usd), *amounts, unit="USD/image")

@@ -122,7 +122,7 @@ class CurvePoint:
         instances: Whole instances it takes.
         rent: USD of rent.
         api: USD at the API.
-        probability: Share of the worlds drawn in which renting is cheaper.
+        probability: Share of the draws in which renting is cheaper.
     """
 
     images: int
@@ -138,7 +138,7 @@ class CurvePoint:
 
     @property
     def saved(self) -> Estimate:
-        """USD of the month that the cheaper side saves; under 0 in worlds where it is dearer."""
+        """USD of the month that the cheaper side saves; under 0 in draws where it costs more."""
         dear, cheap = (self.api, self.rent) if self.cheaper == "rent" else (self.rent, self.api)
         return derive(lambda more, less: more - less, dear, cheap, unit="USD/month")
 

@@ -19,7 +19,6 @@ from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
-    refuse_bad_batch,
     refuse_other_gpu,
     refuse_spot,
 )
@@ -27,6 +26,7 @@ from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
+from fluxcost.performance.region import check_batch
 from fluxcost.units import percent, usd
 from fluxcost.workload import Shape
 
@@ -72,8 +72,8 @@ class Switch:
     Attributes:
         month: Month from which to rent, 1 for now; None to stay with the API.
         saved: USD saved over the horizon against staying with the API; 0 where one stays.
-        probability: Share of the worlds drawn in which this choice costs no more than staying.
-        month_shares: Share of the worlds in which each month is the best one to switch in; under
+        probability: Share of the draws in which this choice costs no more than staying.
+        month_shares: Share of the draws in which each month is the best one to switch in; under
             None those in which staying is.
         volumes: Images of each month.
         totals: USD over the horizon, by the month of the switch; under None without one.
@@ -135,7 +135,7 @@ def switch_month(
     """
     refuse_other_gpu(fit, offer)
     refuse_spot(offer)
-    refuse_bad_batch(batch)
+    check_batch(batch)
     volumes = horizon.volumes
     used = as_utilization(utilization)
     inputs = (
@@ -192,8 +192,8 @@ def _answer(volumes: tuple[float, ...], totals: dict[int | None, Estimate]) -> S
     choices = list(totals)
     # At the same cost the later switch, and best none, since nothing then has to be done.
     month = min(reversed(choices), key=lambda choice: totals[choice].value)
-    worlds = np.stack([totals[choice].draws for choice in reversed(choices)])
-    best = np.bincount(worlds.argmin(axis=0), minlength=len(choices)) / worlds.shape[1]
+    drawn = np.stack([totals[choice].draws for choice in reversed(choices)])
+    best = np.bincount(drawn.argmin(axis=0), minlength=len(choices)) / drawn.shape[1]
     shares = {
         choice: float(share)
         for choice, share in zip(reversed(choices), best, strict=True)
@@ -221,5 +221,5 @@ def _sentence(
     return (
         f"Rent from month {month}, at {volumes[month - 1]:,.0f} images a month: over "
         f"{len(volumes)} months it costs {usd(saved.value)} less than staying with the API, and "
-        f"no more in {percent(probability)} of the worlds drawn{assumed}."
+        f"no more in {percent(probability)} of the draws{assumed}."
     )

@@ -20,7 +20,7 @@ from fluxcost.errors import InputError
 from fluxcost.estimate import Draws, Estimate, Source
 
 Amount = float | Draws
-"""A number, or one for each world drawn."""
+"""A number, or one for each draw."""
 
 
 class Category(StrEnum):
@@ -194,9 +194,9 @@ def estimated(
     images: int,
     caveats: tuple[str, ...],
 ) -> Bill:
-    """Return the bill of an invoice made once at the point and once over all worlds."""
+    """Return the bill of an invoice made once at the point and once over all draws."""
     point = make(*(estimate.value for estimate in inputs))
-    worlds = make(*(estimate.draws for estimate in inputs))
+    drawn = make(*(estimate.draws for estimate in inputs))
     source = Source.weakest(estimate.source for estimate in inputs)
     evidence = tuple(dict.fromkeys(line for each in inputs for line in each.evidence))
 
@@ -204,11 +204,11 @@ def estimated(
         draws = np.broadcast_to(np.asarray(drawn, dtype=np.float64), inputs[0].draws.shape)
         return Estimate(float(value), "USD", source, evidence, draws)
 
-    pairs = zip(point.lines, worlds.lines, strict=True)
+    pairs = zip(point.lines, drawn.lines, strict=True)
     return Bill(
         invoice=point,
-        billed=spread(point.billed_usd, worlds.billed_usd),
-        effective=spread(point.effective_usd, worlds.effective_usd),
+        billed=spread(point.billed_usd, drawn.billed_usd),
+        effective=spread(point.effective_usd, drawn.effective_usd),
         lines={one.name: spread(one.effective_usd, all_.effective_usd) for one, all_ in pairs},
         images=images,
         caveats=caveats,

@@ -194,12 +194,3 @@ def _plan_lines(row: PriceRow, billed: Amount, name: str | None) -> tuple[Line, 
         Line.other(f"{name} plan", Category.PURCHASE, plan.usd_per_month),
         Line.other("included use", Category.CREDIT, -1.0 * used),
     )
-
-
-def credit_to_start_usd(offer: Offer, instances: int = 1) -> float:
-    """Return the USD an account must hold before the instances may start; 0 where none.
-
-    Raises:
-        MissingDataError: The vendor publishes no price.
-    """
-    return (offer.billing.credit_to_start_h or 0.0) * offer.usd_per_instance_hour * instances

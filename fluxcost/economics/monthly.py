@@ -41,7 +41,7 @@ def rent_of_fleet(offer: Offer, gpus: int, today: dt.date | None = None) -> Esti
 
 
 def kept_all_month(images: int, image_s: Estimate, usd_per_hour: Estimate) -> Bill:
-    """Return the bill of as many instances, kept all month, as each world needs.
+    """Return the bill of as many instances, kept all month, as each draw needs.
 
     Args:
         images: Images of the month.

@@ -68,19 +68,19 @@ class Volume:
 
     Attributes:
         point: Images a month at the point estimates.
-        worlds: The same in each world drawn.
+        draws: The same in each draw.
         inputs: What it rests on.
     """
 
     point: float
-    worlds: Draws
+    draws: Draws
     inputs: tuple[Estimate, ...]
 
     def within(self, capacity: Estimate) -> Estimate:
         """Return it as an estimate, with the draws cut at the capacity."""
         source = Source.weakest(estimate.source for estimate in self.inputs)
         evidence = dict.fromkeys(line for estimate in self.inputs for line in estimate.evidence)
-        draws = np.minimum(self.worlds, capacity.draws)
+        draws = np.minimum(self.draws, capacity.draws)
         return Estimate(self.point, "images/month", source, tuple(evidence), draws)
 
 
@@ -97,10 +97,10 @@ def volume_of(
         seconds: Seconds an image takes an instance.
     """
     crossing = _whole_month if sessions is None else _staircase(offer, sessions)
-    worlds = crossing(rent.draws, api.draws, seconds.draws)
+    draws = crossing(rent.draws, api.draws, seconds.draws)
     point = float(crossing(rent.value, api.value, seconds.value))
     inputs = (rent, api) if sessions is None else (rent, api, seconds)
-    return Volume(point, worlds, inputs)
+    return Volume(point, draws, inputs)
 
 
 def stairs_of(

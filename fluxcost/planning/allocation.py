@@ -109,7 +109,7 @@ def _idle_parts(idle_by: IdleRule, alone: Sequence[Plan]) -> list[Estimate]:
 
 
 def _parts(estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Return estimates over their sum, which is 1 in every world."""
+    """Return estimates over their sum, which is 1 in every draw."""
     return [
         derive(lambda own, *every: own / np.sum(every, axis=0), each, *estimates, unit="1")
         for each in estimates

@@ -61,30 +61,30 @@ class Sizes(Protocol):
         """The fewest replicas by theory."""
 
 
-Kind = TypeVar("Kind", bound=Sizes)
+Sizer = TypeVar("Sizer", bound=Sizes)
 
 
 @dataclass(frozen=True, eq=False)
-class Crew(Generic[Kind]):
-    """A pace with as many replicas as the objective takes."""
+class Crew(Generic[Sizer]):
+    """A service time with as many replicas as the objective takes."""
 
-    pace: Pace
-    sizing: Kind
+    timing: Pace
+    sizing: Sizer
     serving: Serving
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate(Generic[Kind]):
-    """A pace whose replicas theory has counted."""
+class Candidate(Generic[Sizer]):
+    """A service time whose replicas queueing theory has counted."""
 
-    pace: Pace
-    sizing: Kind
+    timing: Pace
+    sizing: Sizer
     replicas: int
 
     @property
     def name(self) -> str:
         """What it is called among rejected ones."""
-        return _name(self.pace, self.sizing.batching)
+        return _name(self.timing, self.sizing.batching)
 
 
 def demanded(workload: Workload) -> Demand:
@@ -103,30 +103,30 @@ def demanded(workload: Workload) -> Demand:
 
 
 def crews_of(
-    workload: Workload, demand: Demand, paces: Iterable[Pace], *, simulate: bool, seed: int
+    workload: Workload, demand: Demand, timings: Iterable[Pace], *, simulate: bool, seed: int
 ) -> Iterator[Crew[Sizing] | Rejected]:
     """Yield the fleets that can be cheapest on their GPU type, and why the others cannot.
 
     Args:
         workload: With arrivals and an objective.
         demand: The workload's.
-        paces: Stacks and batches to choose from.
+        timings: Stacks and batches to choose from.
         simulate: Whether the simulator decides; else theory alone answers.
         seed: Of the simulation.
     """
 
-    def sizing(pace: Pace) -> Sizing:
+    def sizing(timing: Pace) -> Sizing:
         return Sizing(
             workload,
             demand,
-            service_of(pace.fit, demand.mix, pace.batch),
-            calibration=pace.calibration,
-            batching=Batching(max_batch=pace.batch),
+            service_of(timing.fit, demand.mix, timing.batch),
+            calibration=timing.calibration,
+            batching=Batching(max_batch=timing.batch),
             seed=seed,
         )
 
     found, never = parted(
-        crews_among(paces, sizing, Sizing.simulated if simulate else Sizing.theoretical)
+        crews_among(timings, sizing, Sizing.simulated if simulate else Sizing.theoretical)
     )
     yield from never
     yield from found
@@ -134,18 +134,18 @@ def crews_of(
         yield from _held_back(found)
 
 
-def _held_back(crews: Sequence[Crew[Sizing]]) -> Iterator[Crew[Sizing]]:
-    """Yield the crews that need fewer replicas than any other on their GPU type by waiting."""
+def _held_back(candidates: Sequence[Crew[Sizing]]) -> Iterator[Crew[Sizing]]:
+    """Yield the candidates that need fewer replicas than any other on their GPU type by waiting."""
     fewest: dict[str, int] = {}
-    for crew in crews:
-        replicas = crew.serving.fleet.replicas
-        fewest[crew.pace.gpu] = min(replicas, fewest.get(crew.pace.gpu, replicas))
-    for crew in crews:
-        for sizing in _waiting(crew.sizing):
-            serving = sizing.under(fewest[crew.pace.gpu])
+    for candidate in candidates:
+        replicas = candidate.serving.fleet.replicas
+        fewest[candidate.timing.gpu] = min(replicas, fewest.get(candidate.timing.gpu, replicas))
+    for candidate in candidates:
+        for sizing in _waiting(candidate.sizing):
+            serving = sizing.under(fewest[candidate.timing.gpu])
             if serving is not None:
-                fewest[crew.pace.gpu] = serving.fleet.replicas
-                yield Crew(crew.pace, sizing, serving)
+                fewest[candidate.timing.gpu] = serving.fleet.replicas
+                yield Crew(candidate.timing, sizing, serving)
 
 
 def _waiting(sizing: Sizing) -> Iterator[Sizing]:
@@ -167,63 +167,65 @@ def _waiting(sizing: Sizing) -> Iterator[Sizing]:
 
 
 def crews_among(
-    paces: Iterable[Pace], sizing: Callable[[Pace], Kind], answer: Callable[[Kind], Serving]
-) -> Iterator[Crew[Kind] | Rejected]:
+    timings: Iterable[Pace], sizing: Callable[[Pace], Sizer], answer: Callable[[Sizer], Serving]
+) -> Iterator[Crew[Sizer] | Rejected]:
     """Yield the fleets that can be cheapest on their GPU type, and why the others cannot.
 
     Args:
-        paces: Stacks and batches to choose from.
-        sizing: What counts the replicas of a pace.
+        timings: Stacks and batches to choose from.
+        sizing: What counts the replicas of a timing.
         answer: How many they are and how they serve.
     """
-    candidates, hopeless = parted(_candidate(pace, sizing) for pace in paces)
+    sized, hopeless = parted(_candidate(timing, sizing) for timing in timings)
     yield from hopeless
-    by_gpu = sorted(candidates, key=lambda one: one.pace.gpu)
-    for _, rivals in itertools.groupby(by_gpu, key=lambda one: one.pace.gpu):
+    by_gpu = sorted(sized, key=lambda one: one.timing.gpu)
+    for _, rivals in itertools.groupby(by_gpu, key=lambda one: one.timing.gpu):
         yield from _contest(sorted(rivals, key=_promise), answer)
 
 
-def _promise(candidate: Candidate[Kind]) -> tuple[int, int, int]:
+def _promise(sized: Candidate[Sizer]) -> tuple[int, int, int]:
     # At the same count, what was measured better and makes nobody wait for company comes first.
-    return candidate.replicas, candidate.pace.source.rank, candidate.pace.batch
+    return sized.replicas, sized.timing.source.rank, sized.timing.batch
 
 
-def _candidate(pace: Pace, sizing: Callable[[Pace], Kind]) -> Candidate[Kind] | Rejected:
-    name = _name(pace, Batching(max_batch=pace.batch))
+def _candidate(timing: Pace, sizing: Callable[[Pace], Sizer]) -> Candidate[Sizer] | Rejected:
+    name = _name(timing, Batching(max_batch=timing.batch))
     try:
-        made = sizing(pace)
-        return Candidate(pace, made, made.by_theory)
+        made = sizing(timing)
+        return Candidate(timing, made, made.by_theory)
     except OverObjectiveError as error:
         return Rejected(name, "objective", str(error), error.over)
     except FluxcostError as error:
         return Rejected(name, "timing", str(error))
 
 
-def _name(pace: Pace, batching: Batching) -> str:
-    together = pace.fit.gpus_per_image
-    return f"{pace.calibration}{f', {together} GPUs an image' if together > 1 else ''}, {batching}"
+def _name(timing: Pace, batching: Batching) -> str:
+    together = timing.fit.gpus_per_image
+    return (
+        f"{timing.calibration}{f', {together} GPUs an image' if together > 1 else ''}, {batching}"
+    )
 
 
 def _contest(
-    candidates: Sequence[Candidate[Kind]], answer: Callable[[Kind], Serving]
-) -> Iterator[Crew[Kind] | Rejected]:
-    """Yield what can be cheapest among the candidates of one GPU type, most promising first."""
-    chosen: list[Crew[Kind]] = []
-    for candidate in candidates:
-        fewest = min((crew.serving.fleet.replicas for crew in chosen), default=None)
+    sized: Sequence[Candidate[Sizer]], answer: Callable[[Sizer], Serving]
+) -> Iterator[Crew[Sizer] | Rejected]:
+    """Yield the fleets of one GPU type that can be cheapest, most promising first."""
+    chosen: list[Crew[Sizer]] = []
+    for each in sized:
+        fewest = min((candidate.serving.fleet.replicas for candidate in chosen), default=None)
         most = MUCH if len(chosen) >= FINALISTS else NEAR
-        if fewest is not None and candidate.replicas > most * fewest:
-            needed = counted(candidate.replicas, "replica")
+        if fewest is not None and each.replicas > most * fewest:
+            needed = counted(each.replicas, "replica")
             reason = (
                 f"about {needed} by theory, where {fewest} of another stack or batch on the same "
                 "GPU do."
             )
-            yield Rejected(candidate.name, "replicas", reason)
+            yield Rejected(each.name, "replicas", reason)
             continue
         try:
-            serving = answer(candidate.sizing)
+            serving = answer(each.sizing)
         except FluxcostError as error:
-            yield Rejected(candidate.name, "objective", str(error))
+            yield Rejected(each.name, "objective", str(error))
             continue
-        chosen.append(Crew(candidate.pace, candidate.sizing, serving))
+        chosen.append(Crew(each.timing, each.sizing, serving))
         yield chosen[-1]

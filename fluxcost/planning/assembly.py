@@ -1,4 +1,4 @@
-"""From a rental or a tariff to a plan: the price of an image, the legs, the evidence."""
+"""From a rental or a tariff to a plan: the price of an image, the components, the evidence."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from fluxcost.units import percent, usd
 
 def rented(
     offer: Offer,
-    pace: Pace,
+    timing: Pace,
     mode: Mode,
     rental: Rental,
     images: int,
     today: dt.date | None,
     serving: Serving | None = None,
-    told: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan of one offer rented, with what its reader must be told."""
+    """Return the plan of one offer rented, with notes for its reader."""
     each_usd, per_usd = per_image(rental.total, images, serving)
     fleet = None if serving is None else serving.fleet
     return Plan(
@@ -34,24 +34,24 @@ def rented(
         mode=mode,
         gpu=offer.gpu,
         gpus=rental.gpus,
-        calibration=pace.calibration,
-        batch=pace.batch,
+        calibration=timing.calibration,
+        batch=timing.batch,
         hours=rental.hours,
-        latency=pace.latency,
+        latency=timing.latency,
         total=rental.total,
         usd_per_image=each_usd,
         images_per_usd=per_usd,
-        timing_source=pace.source,
+        timing_source=timing.source,
         price_source=offer.trust(today),
         priced_as_of=f"{offer.as_of}, {offer.grade}",
         why=rental.why,
-        caveats=(*offer.caveats(today), *told, *_about(offer, rental, serving)),
-        legs=(_leg(offer, pace, mode, rental, fleet),),
+        caveats=(*offer.caveats(today), *notes, *_about(offer, rental, serving)),
+        components=(_leg(offer, timing, mode, rental, fleet),),
         serving=serving,
     )
 
 
-def _leg(offer: Offer, pace: Pace, mode: Mode, rental: Rental, fleet: Fleet | None) -> Leg:
+def _leg(offer: Offer, timing: Pace, mode: Mode, rental: Rental, fleet: Fleet | None) -> Leg:
     return Leg(
         option=offer.id,
         mode=mode,
@@ -59,8 +59,8 @@ def _leg(offer: Offer, pace: Pace, mode: Mode, rental: Rental, fleet: Fleet | No
         gpus=rental.gpus,
         replicas=rental.gpus if fleet is None else fleet.replicas,
         gpus_per_image=1 if fleet is None else fleet.gpus_per_image,
-        calibration=pace.calibration,
-        batching=Batching(max_batch=pace.batch) if fleet is None else fleet.batching,
+        calibration=timing.calibration,
+        batching=Batching(max_batch=timing.batch) if fleet is None else fleet.batching,
         queue_limit=None if fleet is None else fleet.queue_limit,
         scaling=None if fleet is None else fleet.scaling,
         share=1.0,
@@ -71,16 +71,16 @@ def _leg(offer: Offer, pace: Pace, mode: Mode, rental: Rental, fleet: Fleet | No
 def _about(offer: Offer, rental: Rental, serving: Serving | None) -> tuple[str, ...]:
     if serving is None:
         return ()
-    told = []
+    notes = []
     if offer.gpu_count > 1 and serving.fleet.replicas > 1:
-        told.append("replicas of one host are sized as if each had a host of its own")
+        notes.append("replicas of one host are sized as if each had a host of its own")
     if (spare := rental.gpus - serving.fleet.gpus) > 0:
-        told.append(f"{spare} of the {rental.gpus} GPUs are to spare: they are sold together")
+        notes.append(f"{spare} of the {rental.gpus} GPUs are to spare: they are sold together")
     if serving.lost:
-        told.append(f"{percent(serving.lost)} of the requests are turned away")
+        notes.append(f"{percent(serving.lost)} of the requests are turned away")
     if serving.sized_by == "theory":
-        told.append("sized by queueing theory alone; simulate it before renting")
-    return tuple(told)
+        notes.append("sized by queueing theory alone; simulate it before renting")
+    return tuple(notes)
 
 
 def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | None) -> Plan:
@@ -98,7 +98,7 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
         unit=unit,
     )
     each_usd, per_usd = per_image(total, images)
-    leg = Leg(
+    component = Leg(
         option=tariff.id,
         mode="api",
         gpu=None,
@@ -131,7 +131,7 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
             *tariff.caveats(today),
             f"{tariff.id}: {tariff.limits}",
         ),
-        legs=(leg,),
+        components=(component,),
     )
 
 

@@ -13,14 +13,14 @@ from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.planning.assembly import rented
 from fluxcost.planning.hourly import HourlyCrew
 from fluxcost.planning.plans import Plan, Rejected
-from fluxcost.planning.sizing import Rental, counted_gpus, kept_for_month, usd_of_hours
-from fluxcost.units import percent, significant, usd
+from fluxcost.planning.sizing import Rental, kept_for_month, usd_of_hours
+from fluxcost.units import counted, percent, significant, usd
 
 
 def plan_by_hour(
     base: Offer,
     offers: Iterable[Offer],
-    crew: HourlyCrew,
+    candidate: HourlyCrew,
     images: int,
     today: dt.date | None,
 ) -> Plan | Rejected:
@@ -31,7 +31,7 @@ def plan_by_hour(
     Args:
         base: What is kept; where nothing is, what bursts.
         offers: Those allowed, all of them.
-        crew: How many replicas each hour takes.
+        candidate: How many replicas each hour takes.
         images: Of a month.
         today: Day the prices are judged on.
     """
@@ -48,16 +48,16 @@ def plan_by_hour(
         reason = f"no on-demand offer of {base.gpu} to burst on."
         return Rejected(name, "volume", reason)
     splits = [
-        _Split.of(base, burst, kept, crew)
+        _Split.of(base, burst, kept, candidate)
         for burst in bursts
-        for kept in range(math.ceil(max(crew.replicas) / base.gpu_count) + 1)
+        for kept in range(math.ceil(max(candidate.replicas) / base.gpu_count) + 1)
         if kept or burst is base
     ]
     # At the same cost, what is needed all the time is kept.
     best = min(splits, key=lambda split: (round(split.usd, 6), -split.kept))
     if not best.burst_hours:
         return Rejected(name, "cost", "renting for the busy hours alone saves nothing.")
-    return _planned(best, crew, images, today)
+    return _planned(best, candidate, images, today)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +79,10 @@ class _Split:
     burst_hours: float
 
     @classmethod
-    def of(cls, base: Offer, burst: Offer, kept: int, crew: HourlyCrew) -> _Split:
-        extra = tuple(max(0, count - kept * base.gpu_count) for count in crew.replicas)
+    def of(cls, base: Offer, burst: Offer, kept: int, candidate: HourlyCrew) -> _Split:
+        extra = tuple(max(0, count - kept * base.gpu_count) for count in candidate.replicas)
         hours = sum(
-            _billed_hours(burst, [count > held for count in extra], crew)
+            _billed_hours(burst, [count > held for count in extra], candidate)
             for held in range(0, max(extra), burst.gpu_count)
         )
         return cls(base, burst, kept, extra, hours)
@@ -104,13 +104,15 @@ class _Split:
         return math.ceil(max(self.extra) / self.burst.gpu_count) * self.burst.gpu_count
 
 
-def _billed_hours(offer: Offer, on: Sequence[bool], crew: HourlyCrew) -> float:
+def _billed_hours(offer: Offer, on: Sequence[bool], candidate: HourlyCrew) -> float:
     """Return the billed hours a month of one instance that is on in some hours of a period."""
     if all(on):
         return HOURS_PER_MONTH
     billed_s = sum(
         billed_seconds(
-            offer, running_s=hours * SECONDS_PER_HOUR + crew.keep_s, startup_s=crew.startup_s
+            offer,
+            running_s=hours * SECONDS_PER_HOUR + candidate.keep_s,
+            startup_s=candidate.startup_s,
         )
         for hours in runs_of(on)
     )
@@ -134,8 +136,8 @@ def runs_of(on: Sequence[bool]) -> list[int]:
     return runs
 
 
-def _planned(split: _Split, crew: HourlyCrew, images: int, today: dt.date | None) -> Plan:
-    base, burst, serving = split.base, split.burst, crew.serving
+def _planned(split: _Split, candidate: HourlyCrew, images: int, today: dt.date | None) -> Plan:
+    base, burst, serving = split.base, split.burst, candidate.serving
     gpus = split.base_gpus + split.burst_gpus
     instances = split.burst_gpus // burst.gpu_count
     burst_hours = derive(
@@ -149,13 +151,13 @@ def _planned(split: _Split, crew: HourlyCrew, images: int, today: dt.date | None
         burst_hours,
         unit="h",
     )
-    rental = Rental(gpus, hours, total, _why(split, crew, base_usd, burst_usd))
-    told = (f"{crew.startup_told}, before each hour that takes more",)
-    own = rented(base, crew.pace, "scheduled", rental, images, today, serving, told)
-    share = _burst_share(split, crew)
-    leg = own.legs[0]
-    burst_leg = replace(
-        leg,
+    rental = Rental(gpus, hours, total, _why(split, candidate, base_usd, burst_usd))
+    notes = (f"{candidate.startup_note}, before each hour that takes more",)
+    own = rented(base, candidate.timing, "scheduled", rental, images, today, serving, notes)
+    share = _burst_share(split, candidate)
+    component = own.components[0]
+    burst_component = replace(
+        component,
         option=burst.id,
         gpus=split.burst_gpus,
         replicas=max(split.extra),
@@ -163,38 +165,40 @@ def _planned(split: _Split, crew: HourlyCrew, images: int, today: dt.date | None
         share=share,
         total=burst_usd,
     )
-    base_leg = replace(
-        leg,
+    base_component = replace(
+        component,
         mode="always-on",
         gpus=split.base_gpus,
-        replicas=min(split.base_gpus, max(crew.replicas)),
+        replicas=min(split.base_gpus, max(candidate.replicas)),
         share=1 - share,
         total=base_usd,
     )
     return replace(
         own,
-        legs=(base_leg, burst_leg) if split.kept else (burst_leg,),
+        components=(base_component, burst_component) if split.kept else (burst_component,),
         price_source=Source.weakest((base.trust(today), burst.trust(today))),
         caveats=tuple(dict.fromkeys((*own.caveats, *burst.caveats(today)))),
     )
 
 
-def _burst_share(split: _Split, crew: HourlyCrew) -> float:
+def _burst_share(split: _Split, candidate: HourlyCrew) -> float:
     """Return the share of the images that the burst makes, each hour's by its replicas."""
     return sum(
         share * extra / count
-        for share, extra, count in zip(crew.shares, split.extra, crew.replicas, strict=True)
+        for share, extra, count in zip(
+            candidate.shares, split.extra, candidate.replicas, strict=True
+        )
         if count
     )
 
 
-def _why(split: _Split, crew: HourlyCrew, base_usd: Estimate, burst_usd: Estimate) -> str:
-    serving, least, most = crew.serving, min(crew.replicas), max(crew.replicas)
+def _why(split: _Split, candidate: HourlyCrew, base_usd: Estimate, burst_usd: Estimate) -> str:
+    serving, least, most = candidate.serving, min(candidate.replicas), max(candidate.replicas)
     busy, met = percent(serving.utilization.value), percent(serving.probability_met)
     return (
         f"{least} to {most} replicas by the hour with {serving.fleet.batching}, {busy} busy, "
-        f"answer {serving.objective} in every hour in {met} of timing worlds; "
-        f"{counted_gpus(split.base_gpus)} kept for {usd(base_usd.value)} and "
+        f"answer {serving.objective} in every hour in {met} of timing draws; "
+        f"{counted(split.base_gpus, 'GPU')} kept for {usd(base_usd.value)} and "
         f"{significant(split.burst_hours)} billed instance hours of {split.burst.id} for "
         f"{usd(burst_usd.value)}."
     )

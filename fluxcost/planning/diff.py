@@ -1,4 +1,4 @@
-"""Two plans side by side: what differs, and which is cheaper in how many worlds.
+"""Two plans side by side: what differs, and which is cheaper in how many draws.
 
 The draws of all estimates are aligned, so that a timing or price error that both plans share
 cancels in their difference.
@@ -27,9 +27,9 @@ class PlanDiff:
         first: Its option.
         second: Its option.
         changed: Fields that differ, with both values.
-        total: Total of the second less that of the first, world by world.
+        total: Total of the second less that of the first, draw by draw.
         usd_per_image: The same per image.
-        probability: Share of the worlds drawn in which the second is cheaper.
+        probability: Share of the draws in which the second is cheaper.
         apart: Width of the interval were the errors of the two unrelated, over the width it has.
     """
 
@@ -53,7 +53,7 @@ class PlanDiff:
             costs = f"On {self.first} the second plan costs {amount} {more} than the first"
         return (
             f"{costs} ({interval(self.total)}), and is cheaper in {percent(self.probability)} of "
-            "the worlds drawn."
+            "the draws."
         )
 
     def to_dict(self) -> dict[str, Any]:

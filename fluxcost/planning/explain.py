@@ -80,8 +80,8 @@ class Explanation:
         found = [lever for lever in self.levers if lever.halves]
         if found:
             plan = found[0].plan
-            told = f"{found[0].change}: with {plan.option} it may cost {usd(plan.total.high)}"
-            return f"{told}, {percent(found[0].ratio)} of what it may cost as asked."
+            text = f"{found[0].change}: with {plan.option} it may cost {usd(plan.total.high)}"
+            return f"{text}, {percent(found[0].ratio)} of what it may cost as asked."
         if not self.levers:
             return "nothing that was tried makes it cheaper."
         most = self.levers[0]
@@ -233,7 +233,7 @@ def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
 def _cores(workload: Workload, best: Plan, fits: list[Fit]) -> int | None:
     if best.calibration is None or best.batch is None or not workload.shapes:
         return None
-    if best.legs[0].gpus_per_image > 1:
+    if best.components[0].gpus_per_image > 1:
         return None  # cores were varied for replicas of one GPU
     fitted = next(each for each in fits if name_of(each.calibration) == best.calibration)
     try:

@@ -32,23 +32,23 @@ LEVELS = 12
 
 @dataclass(frozen=True, eq=False)
 class HourlyCrew:
-    """A pace with as many replicas as each hour takes.
+    """A timing with as many replicas as each hour takes.
 
     Attributes:
-        pace: Stack and batch.
+        timing: Stack and batch.
         replicas: Of each hour of the profile.
         shares: Of the requests, by hour.
         serving: How they serve: the response of the hour that is least sure, on the most replicas.
         startup_s: From asking for a replica until it serves.
-        startup_told: Where that comes from.
+        startup_note: Where that comes from.
     """
 
-    pace: Pace
+    timing: Pace
     replicas: tuple[int, ...]
     shares: tuple[float, ...]
     serving: Serving
     startup_s: float
-    startup_told: str
+    startup_note: str
 
     @property
     def keep_s(self) -> float:
@@ -57,52 +57,52 @@ class HourlyCrew:
 
 
 def crews_by_hour(
-    workload: Workload, crews: Iterable[Crew[Sizing]], seed: int
+    workload: Workload, candidates: Iterable[Crew[Sizing]], seed: int
 ) -> Iterator[HourlyCrew | Rejected]:
-    """Yield the first crew of each GPU type at the size of every hour, or why it cannot be.
+    """Yield the first candidate of each GPU type at the size of every hour, or why it cannot be.
 
     Args:
         workload: With a profile; nothing is yielded without.
-        crews: Of all GPU types, most promising first.
+        candidates: Of all GPU types, most promising first.
         seed: Of the simulation.
     """
     if workload.arrivals is None or workload.arrivals.hourly_weights is None:
         return
     least = min(workload.arrivals.hourly_weights)
     seen: set[str] = set()
-    for crew in crews:
-        if crew.pace.gpu in seen or (crew.serving.fleet.replicas == 1 and least > 0):
+    for candidate in candidates:
+        if candidate.timing.gpu in seen or (candidate.serving.fleet.replicas == 1 and least > 0):
             continue
-        name = f"{crew.pace.calibration}, by the hour"
+        name = f"{candidate.timing.calibration}, by the hour"
         if workload.objective is not None and workload.objective.may_reject:
             reason = "the length of queue that turns requests away would change by the hour."
             yield Rejected(name, "may_reject", reason)
             continue
         try:
-            found = _by_hour(workload, crew, seed)
+            found = _by_hour(workload, candidate, seed)
         except MissingDataError:
             reason = (
-                f"{crew.pace.calibration} measured no cold start; state startup_minutes in the "
-                "workload to rent by the hour."
+                f"{candidate.timing.calibration} measured no cold start; state startup_minutes in "
+                "the workload to rent by the hour."
             )
             yield Rejected(name, "cold start", reason)
         except InfeasibleError as error:
             yield Rejected(name, "objective", str(error))
         else:
-            seen.add(crew.pace.gpu)
+            seen.add(candidate.timing.gpu)
             yield found
 
 
-def _by_hour(workload: Workload, crew: Crew[Sizing], seed: int) -> HourlyCrew:
+def _by_hour(workload: Workload, candidate: Crew[Sizing], seed: int) -> HourlyCrew:
     assert workload.arrivals is not None  # noqa: S101 - narrows the type
     assert workload.arrivals.hourly_weights is not None  # noqa: S101 - narrows the type
-    startup_s, told = _startup(workload, crew.pace)
+    startup_s, note = _startup(workload, candidate.timing)
     weights = np.array(workload.arrivals.hourly_weights)
     mean_per_s = demand_of(workload).rate_per_s
     assert mean_per_s is not None  # noqa: S101 - a profile has a rate
     rates = _levels(weights / weights.mean() * mean_per_s)
     servings = {
-        rate: _sized(steady(workload, rate), crew, seed) for rate in sorted(set(rates)) if rate
+        rate: _sized(steady(workload, rate), candidate, seed) for rate in sorted(set(rates)) if rate
     }
     replicas = tuple(servings[rate].fleet.replicas if rate else 0 for rate in rates)
     shares = weights / weights.sum()
@@ -115,16 +115,16 @@ def _by_hour(workload: Workload, crew: Crew[Sizing], seed: int) -> HourlyCrew:
         utilization=_mean_use(servings, rates, replicas),
         why_not_fewer=f"in the busiest hour, {busiest.why_not_fewer}",
     )
-    return HourlyCrew(crew.pace, replicas, tuple(shares.tolist()), serving, startup_s, told)
+    return HourlyCrew(candidate.timing, replicas, tuple(shares.tolist()), serving, startup_s, note)
 
 
-def _startup(workload: Workload, pace: Pace) -> tuple[float, str]:
+def _startup(workload: Workload, timing: Pace) -> tuple[float, str]:
     if workload.startup_minutes is not None:
         stated_s = workload.startup_minutes * 60
         return stated_s, f"{seconds(stated_s)} of start-up, stated in the workload"
-    measured_s = measured_cold_start_s(pace.fit.calibration, workload.compile_cache)
-    told = f"{seconds(measured_s)} of start-up as measured: weights loaded and the first call made"
-    return measured_s, f"{told}, finding a GPU and fetching the weights not in it"
+    measured_s = measured_cold_start_s(timing.fit.calibration, workload.compile_cache)
+    note = f"{seconds(measured_s)} of start-up as measured: weights loaded and the first call made"
+    return measured_s, f"{note}, finding a GPU and fetching the weights not in it"
 
 
 def _levels(rates_per_s: np.typing.NDArray[np.float64]) -> list[float]:
@@ -135,8 +135,8 @@ def _levels(rates_per_s: np.typing.NDArray[np.float64]) -> list[float]:
     return [float(math.ceil(rate / step - 1e-9) * step) for rate in rates_per_s]
 
 
-def _sized(hour: Workload, crew: Crew[Sizing], seed: int) -> Serving:
-    made = crew.sizing
+def _sized(hour: Workload, candidate: Crew[Sizing], seed: int) -> Serving:
+    made = candidate.sizing
     return Sizing(
         hour,
         demand_of(hour),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fluxcost.counts import MOST_IMAGES
+from fluxcost.counts import MOST_IMAGES, refuse_outside
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.rows import today_utc
 from fluxcost.errors import InfeasibleError, InputError
@@ -16,8 +16,11 @@ from fluxcost.performance.calibration import Calibration
 from fluxcost.planning.plans import Plan
 from fluxcost.planning.recipe import Depth
 from fluxcost.planning.search import fits_of, plan_fitted
-from fluxcost.units import usd
+from fluxcost.units import counted, usd
 from fluxcost.workload import Workload
+
+MOST_GPUS = 1_000_000
+"""A bound, so that a mistyped number is refused."""
 
 PRECISION = 0.005
 """How near the largest volume is found, relative."""
@@ -73,7 +76,7 @@ def largest_volume(
 ) -> Largest:
     """Return the most images of a workload's kind within a budget, a number of GPUs, or both.
 
-    The budget is kept by the dear end of the interval; an objective by the simulator.
+    The budget is kept by the upper bound of the interval; an objective by the simulator.
 
     Args:
         workload: Its volume or rate is where the search starts.
@@ -136,16 +139,16 @@ def _limit(workload: Workload, budget: float | None, gpus: int | None) -> str:
         raise InputError("no limit is given; expected budget_usd_per_month, gpus, or both.")
     if budget is not None and not (math.isfinite(budget) and budget > 0):
         raise InputError(f"budget_usd_per_month is {budget!r}; expected USD over 0.")
-    if gpus is not None and (isinstance(gpus, bool) or gpus < 1):
-        raise InputError(f"gpus is {gpus!r}; expected a whole number of at least 1.")
+    if gpus is not None:
+        refuse_outside("gpus", gpus, 1, MOST_GPUS)
     if budget is not None and workload.deadline is not None:
         raise InputError(
             f"{workload.name}: a deadline is billed once and budget_usd_per_month is a month's; "
             "expected images_per_month or arrivals."
         )
-    told = [] if budget is None else [f"{usd(budget)} a month"]
-    told += [] if gpus is None else [f"{gpus} GPU{'s' if gpus > 1 else ''}"]
-    return " and ".join(told)
+    limits = [] if budget is None else [f"{usd(budget)} a month"]
+    limits += [] if gpus is None else [counted(gpus, "GPU")]
+    return " and ".join(limits)
 
 
 def _most(enough: Callable[[float], bool], limit: str, workload: Workload) -> float:

@@ -54,7 +54,7 @@ class Leg:
         """The replicas, as `simulate` takes them.
 
         Raises:
-            InputError: The leg buys from an API, or is of more GPUs than can be simulated.
+            InputError: The component buys from an API, or is of more GPUs than can be simulated.
         """
         if self.calibration is None or self.batching is None:
             raise InputError(f"{self.option} is an API, whose GPUs nobody knows; rent some.")
@@ -69,7 +69,7 @@ class Leg:
         return Fleet.parse(document, f"the fleet of {self.option}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the leg as plain values."""
+        """Return the component as plain values."""
         return {
             "option": self.option,
             "mode": self.mode,

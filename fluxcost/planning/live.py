@@ -57,76 +57,78 @@ def _by_replicas(
     """Yield the ways with replicas of one GPU each, and with APIs."""
     demand = demanded(workload)
     images = demand.images_per_month
-    paces, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))
+    timings, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))
     yield from too_slow
-    crews, too_few = parted(
-        crews_of(workload, demand, paces, simulate=depth == "simulated", seed=seed)
+    candidates, too_few = parted(
+        crews_of(workload, demand, timings, simulate=depth == "simulated", seed=seed)
     )
     yield from too_few
     offers, not_allowed = parted(allowed_offers(workload, catalog, today))
     yield from not_allowed
     for offer in offers:
-        yield from _kept(offer, crews, paces, workload, images, today)
+        yield from _kept(offer, candidates, timings, workload, images, today)
     steady = [offer for offer in offers if broken_steadiness(offer) is None]
     if depth == "simulated":
-        yield from _by_hour(steady, crews, workload, images, today, seed)
+        yield from _by_hour(steady, candidates, workload, images, today, seed)
     bought, not_bought = parted(buy_all(workload, catalog, demand.mix, images, "USD/month", today))
     yield from not_bought
     yield from bought
     if bought and depth == "simulated":
         # An API is planned beside an objective only where the workload allows what is untimed.
-        yield from _overflowing(steady, crews, min(bought, key=dearness), images, today)
+        yield from _overflowing(steady, candidates, min(bought, key=dearness), images, today)
 
 
 def _kept(
     offer: Offer,
-    crews: Crews,
-    paces: Sequence[Pace],
+    candidates: Crews,
+    timings: Sequence[Pace],
     workload: Workload,
     images: int,
     today: dt.date | None,
 ) -> Iterator[Plan | Rejected]:
     """Yield the fleets kept around the clock on an offer."""
-    here = [crew for crew in crews if crew.pace.gpu == offer.gpu]
+    here = [candidate for candidate in candidates if candidate.timing.gpu == offer.gpu]
     if unsteady := broken_steadiness(offer):
         yield unsteady
     elif not here:
-        yield _no_crew(offer, workload, paces)
+        yield _no_crew(offer, workload, timings)
     else:
-        for crew in here:
-            rental = rent_fleet(offer, crew.serving, today)
-            yield rented(offer, crew.pace, "always-on", rental, images, today, crew.serving)
+        for candidate in here:
+            rental = rent_fleet(offer, candidate.serving, today)
+            yield rented(
+                offer, candidate.timing, "always-on", rental, images, today, candidate.serving
+            )
 
 
 def _by_hour(
     steady: Sequence[Offer],
-    crews: Crews,
+    candidates: Crews,
     workload: Workload,
     images: int,
     today: dt.date | None,
     seed: int,
 ) -> Iterator[Plan | Rejected]:
     """Yield the fleets that follow the hours of the workload's profile."""
-    by_hour, never = parted(crews_by_hour(workload, crews, seed))
+    by_hour, never = parted(crews_by_hour(workload, candidates, seed))
     yield from never
-    for crew in by_hour:
+    for candidate in by_hour:
         for offer in steady:
-            if offer.gpu == crew.pace.gpu:
-                yield plan_by_hour(offer, steady, crew, images, today)
+            if offer.gpu == candidate.timing.gpu:
+                yield plan_by_hour(offer, steady, candidate, images, today)
 
 
 def _overflowing(
-    steady: Sequence[Offer], crews: Crews, api: Plan, images: int, today: dt.date | None
+    steady: Sequence[Offer], candidates: Crews, api: Plan, images: int, today: dt.date | None
 ) -> Iterator[Plan]:
     """Yield the fleets too small for all requests, with an API for the rest."""
-    shorts = list(shorts_of(crews))
+    shorts = list(shorts_of(candidates))
     for offer in steady:
-        here = [short for short in shorts if short.pace.gpu == offer.gpu]
+        here = [short for short in shorts if short.timing.gpu == offer.gpu]
         if here:
             yield overflow_plan(offer, here, api, images, today)
 
 
-def _no_crew(offer: Offer, workload: Workload, paces: Sequence[Pace]) -> Rejected:
-    if all(pace.gpu != offer.gpu for pace in paces):
+def _no_crew(offer: Offer, workload: Workload, timings: Sequence[Pace]) -> Rejected:
+    if all(timing.gpu != offer.gpu for timing in timings):
         return no_timing(offer, workload)
     return Rejected(offer.id, "objective", f"no stack and batch meets it on {offer.gpu}.")

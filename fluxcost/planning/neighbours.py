@@ -23,25 +23,25 @@ REMEMBERED = 512
 """Efficiencies kept, since many offers ask for the same."""
 
 
-def beside_others(pace: Pace, offer: Offer, mix: Mix) -> tuple[Pace, tuple[str, ...]]:
-    """Return the pace with every GPU of an instance at work, and what a reader must know of it.
+def beside_others(timing: Pace, offer: Offer, mix: Mix) -> tuple[Pace, tuple[str, ...]]:
+    """Return the timing with every GPU of an instance at work, and what a reader must know of it.
 
-    Where replicas were not timed at once, or so many are out of the law's reach, the pace stays
+    Where replicas were not timed at once, or so many are out of the law's reach, the timing stays
     that of one GPU alone.
     """
     count = offer.gpu_count
-    if count == 1 or not isinstance(pace.fit, Fit):
-        return pace, ()
-    efficiencies = [_efficiency(pace.fit, shape, pace.batch, count) for shape, _ in mix]
+    if count == 1 or not isinstance(timing.fit, Fit):
+        return timing, ()
+    efficiencies = [_efficiency(timing.fit, shape, timing.batch, count) for shape, _ in mix]
     known = [each for each in efficiencies if each is not None]
     if len(known) < len(mix):
-        return pace, (_untimed(pace, count),)
-    return _slowed(pace, mix, known), ()
+        return timing, (_untimed(timing, count),)
+    return _slowed(timing, mix, known), ()
 
 
-def _slowed(pace: Pace, mix: Mix, efficiencies: list[Estimate]) -> Pace:
+def _slowed(timing: Pace, mix: Mix, efficiencies: list[Estimate]) -> Pace:
     shares = [share for _, share in mix]
-    calls = [pace.fit.occupancy(shape, batch=pace.batch) for shape, _ in mix]
+    calls = [timing.fit.occupancy(shape, batch=timing.batch) for shape, _ in mix]
     image_s = derive(
         lambda *each: (
             sum(
@@ -50,15 +50,15 @@ def _slowed(pace: Pace, mix: Mix, efficiencies: list[Estimate]) -> Pace:
                     shares, each[: len(shares)], each[len(shares) :], strict=True
                 )
             )
-            / pace.batch
+            / timing.batch
         ),
         *calls,
         *efficiencies,
         unit="s",
     )
     worst = min(efficiencies, key=lambda each: each.low)
-    latency = derive(_over, pace.latency, worst, unit="s")
-    return replace(pace, image_s=image_s, latency=latency)
+    latency = derive(_over, timing.latency, worst, unit="s")
+    return replace(timing, image_s=image_s, latency=latency)
 
 
 def _over(seconds: Draws | float, efficiency: Draws | float) -> Draws | float:
@@ -74,8 +74,8 @@ def _efficiency(fit: Fit, shape: Shape, batch: int, count: int) -> Estimate | No
         return None
 
 
-def _untimed(pace: Pace, count: int) -> str:
+def _untimed(timing: Pace, count: int) -> str:
     return (
-        f"{pace.calibration}: no timing says what {count} replicas of one host take from each "
+        f"{timing.calibration}: no timing says what {count} replicas of one host take from each "
         f"other; they count as {count} times one"
     )

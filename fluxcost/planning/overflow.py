@@ -30,30 +30,30 @@ class Short:
     """A fleet too small for all requests.
 
     Attributes:
-        pace: Stack and batch.
+        timing: Stack and batch.
         serving: How it answers those it takes.
         over: Share of the requests that it does not take.
     """
 
-    pace: Pace
+    timing: Pace
     serving: Serving
     over: Estimate
 
 
-def shorts_of(crews: Iterable[Crew[Sizing]]) -> Iterator[Short]:
+def shorts_of(candidates: Iterable[Crew[Sizing]]) -> Iterator[Short]:
     """Yield smaller fleets than the first of each GPU type that answer what they take in time."""
     seen: set[str] = set()
-    for crew in crews:
-        if crew.pace.gpu in seen:
+    for candidate in candidates:
+        if candidate.timing.gpu in seen:
             continue
-        seen.add(crew.pace.gpu)
-        most = crew.serving.fleet.replicas
+        seen.add(candidate.timing.gpu)
+        most = candidate.serving.fleet.replicas
         counts = {1, most - 1, *(round(most * share) for share in SHARES)}
         for replicas in sorted(counts):
             if 1 <= replicas < most:
-                serving, over = crew.sizing.overflowing(replicas)
+                serving, over = candidate.sizing.overflowing(replicas)
                 if serving.probability_met >= MET:
-                    yield Short(crew.pace, serving, over)
+                    yield Short(candidate.timing, serving, over)
 
 
 def overflow_plan(
@@ -74,14 +74,14 @@ def overflow_plan(
 
 def _joined(offer: Offer, short: Short, api: Plan, images: int, today: dt.date | None) -> Plan:
     rental = rent_fleet(offer, short.serving, today)
-    own = rented(offer, short.pace, "overflow", rental, images, today, short.serving)
+    own = rented(offer, short.timing, "overflow", rental, images, today, short.serving)
     rest = derive(lambda share, all_usd: share * all_usd, short.over, api.total, unit="USD/month")
     total = derive(lambda kept, more: kept + more, own.total, rest, unit="USD/month")
     usd_per_image, images_per_usd = per_image(total, images)
     share = short.over.value
-    legs = (
-        replace(own.legs[0], share=1 - share),
-        replace(api.legs[0], mode="overflow", share=share, total=rest),
+    components = (
+        replace(own.components[0], share=1 - share),
+        replace(api.components[0], mode="overflow", share=share, total=rest),
     )
     return replace(
         own,
@@ -93,5 +93,5 @@ def _joined(offer: Offer, short: Short, api: Plan, images: int, today: dt.date |
             f"{api.option} for {usd(rest.value)}."
         ),
         caveats=(*own.caveats, *api.caveats, f"{api.option}: nobody has measured its latency"),
-        legs=legs,
+        components=components,
     )

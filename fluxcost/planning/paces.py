@@ -50,7 +50,7 @@ class Pace:
 def paces_of(
     mix: Mix, constraints: Constraints, fits: Iterable[AnyFit]
 ) -> Iterator[Pace | Rejected]:
-    """Yield every pace the constraints allow, and why the others are not.
+    """Yield every timing the constraints allow, and why the others are not.
 
     A published table is used only for a GPU that nobody has measured: the same GPU's own cells
     with an interval are the better answer, and the table's rounding must not win by luck.
@@ -113,7 +113,7 @@ def _pace(
     together = f", {fitted.gpus_per_image} GPUs an image" if fitted.gpus_per_image > 1 else ""
     candidate = f"{name}{together}, batch {batch}"
     try:
-        pace = Pace(
+        timing = Pace(
             gpu=fitted.calibration.gpu.key,
             fit=fitted,
             calibration=name,
@@ -121,21 +121,21 @@ def _pace(
             image_s=image_seconds(fitted, mix, batch),
             latency=_slowest(mix, fitted, batch, "median"),
         )
-        return _broken_by_pace(candidate, mix, constraints, pace) or pace
+        return _broken_by_pace(candidate, mix, constraints, timing) or timing
     except FluxcostError as error:
         return Rejected(candidate, "timing", str(error))
 
 
 def _broken_by_pace(
-    candidate: str, mix: Mix, constraints: Constraints, pace: Pace
+    candidate: str, mix: Mix, constraints: Constraints, timing: Pace
 ) -> Rejected | None:
     allowed, limit_s = constraints.allow_sources, constraints.max_latency_p95_s
-    if allowed is not None and pace.source not in allowed:
-        reason = f"the timing is {pace.source}; allowed: {', '.join(allowed)}."
+    if allowed is not None and timing.source not in allowed:
+        reason = f"the timing is {timing.source}; allowed: {', '.join(allowed)}."
         return Rejected(candidate, "allow_sources", reason)
     if limit_s is None:
         return None
-    latency = _slowest(mix, pace.fit, pace.batch, "p95")
+    latency = _slowest(mix, timing.fit, timing.batch, "p95")
     if latency.high > limit_s:
         reason = f"a call takes {interval(latency)} at p95; at most {seconds(limit_s)} asked."
         return Rejected(candidate, "max_latency_p95_s", reason, latency.high / limit_s)

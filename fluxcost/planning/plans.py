@@ -19,7 +19,7 @@ from fluxcost.planning.recipe import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
-Kept = TypeVar("Kept")
+Accepted = TypeVar("Accepted")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +43,7 @@ class Plan:
         priced_as_of: Day the price was true, and its grade.
         why: The working, in one sentence.
         caveats: What a reader must know about the price.
-        legs: What is rented or bought, part by part; the first is the one the fields above name.
+        components: What is rented or bought, part by part; the fields above describe the first.
         serving: How requests that someone waits for are served; None for a volume or an API.
         choice: Model and steps chosen for a quality floor; None where the workload asks for none.
     """
@@ -64,24 +64,26 @@ class Plan:
     priced_as_of: str
     why: str
     caveats: tuple[str, ...]
-    legs: tuple[Leg, ...]
+    components: tuple[Leg, ...]
     serving: Serving | None = None
     choice: Choice | None = None
 
     @property
     def fleet(self) -> Fleet:
-        """The replicas of a plan of one leg, as `simulate` takes them.
+        """The replicas of a plan of one component, as `simulate` takes them.
 
         Raises:
-            InputError: The plan has several legs, or buys from an API.
+            InputError: The plan has several components, or buys from an API.
         """
-        if len(self.legs) != 1:
-            raise InputError(f"plan {self.option} has {len(self.legs)} legs; choose one of them.")
-        return self.legs[0].fleet
+        if len(self.components) != 1:
+            raise InputError(
+                f"plan {self.option} has {len(self.components)} components; choose one of them."
+            )
+        return self.components[0].fleet
 
     @property
-    def slow_end_s(self) -> float | None:
-        """Slow end of the response, or of a call where nobody waits; None for an API."""
+    def response_upper_s(self) -> float | None:
+        """Upper bound of the response, or of a call where nobody waits; None for an API."""
         if self.serving is not None:
             return self.serving.response.high
         return None if self.latency is None else self.latency.high
@@ -121,7 +123,7 @@ class Plan:
             "evidence": list(self.evidence),
             "why": self.why,
             "caveats": list(self.caveats),
-            "legs": [leg.to_dict() for leg in self.legs],
+            "components": [component.to_dict() for component in self.components],
             "serving": self.serving and self.serving.to_dict(),
             "choice": self.choice and self.choice.to_dict(),
         }
@@ -153,9 +155,9 @@ class Rejected:
         }
 
 
-def parted(outcomes: Iterable[Kept | Rejected]) -> tuple[list[Kept], list[Rejected]]:
+def parted(outcomes: Iterable[Accepted | Rejected]) -> tuple[list[Accepted], list[Rejected]]:
     """Part outcomes into those kept and those rejected, each in order."""
-    kept: list[Kept] = []
+    kept: list[Accepted] = []
     rejected: list[Rejected] = []
     for outcome in outcomes:
         if isinstance(outcome, Rejected):
@@ -167,7 +169,7 @@ def parted(outcomes: Iterable[Kept | Rejected]) -> tuple[list[Kept], list[Reject
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plans(Sequence[Plan]):
-    """The plans of a workload, cheapest dear end first.
+    """The plans of a workload, lowest upper bound of the cost first.
 
     Attributes:
         workload: Name of the workload.
@@ -219,13 +221,13 @@ class Plans(Sequence[Plan]):
     def pareto(self) -> tuple[Plan, ...]:
         """The plans that no other beats in both cost and latency, cheapest first.
 
-        Cost is the dear end; latency the slow end of the response where requests arrive, and of a
+        Both are taken at their upper bounds; latency is the response where requests arrive, and a
         call otherwise. APIs have none.
         """
         front: list[Plan] = []
         for plan in self.ranked:
-            slow = plan.slow_end_s
-            if slow is not None and all(slow < (kept.slow_end_s or 0.0) for kept in front):
+            slow = plan.response_upper_s
+            if slow is not None and all(slow < (kept.response_upper_s or 0.0) for kept in front):
                 front.append(plan)
         return tuple(front)
 
@@ -253,7 +255,9 @@ class Plans(Sequence[Plan]):
         """Return every plan and every rejection as plain values."""
         return {
             "workload": self.workload,
-            "recipe": self.recipe.to_dict(leg.option for each in self for leg in each.legs),
+            "recipe": self.recipe.to_dict(
+                component.option for each in self for component in each.components
+            ),
             "plans": [plan.to_dict() for plan in self.ranked],
             "rejected": [item.to_dict() for item in self.rejected],
         }

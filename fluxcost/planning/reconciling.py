@@ -31,7 +31,7 @@ def reconcile(
     """Return a month's bill and request log beside the plan they were to follow.
 
     Where the plan sends to an API what its GPUs cannot answer in time, usage that the bills count
-    in images is the API's, and both legs are compared.
+    in images is the API's, and both components are compared.
 
     Args:
         workload: What the plan is for.
@@ -52,10 +52,10 @@ def reconcile(
     images = workload.images if demand is None else demand.images_per_month
     mix = workload.mix if demand is None else demand.mix
     offer = (catalog or load_catalog()).offer(plan.option)
-    own, *others = plan.legs
+    own, *others = plan.components
     api = Bought(
-        images=images * sum(leg.share for leg in others),
-        usd=sum(leg.total.value for leg in others),
+        images=images * sum(component.share for component in others),
+        usd=sum(component.total.value for component in others),
     )
     timed = _fitted(plan.calibration, calibrations)
     planned = Month(
@@ -78,8 +78,8 @@ def _fitted(name: str, calibrations: Iterable[Calibration]) -> Fit:
 
 
 def _gpu_hours(plan: Plan, hours: float, usd_per_gpu_hour: float) -> float:
-    """Return the GPU hours of the rented leg, which must cost what the leg does."""
-    total_usd, gpu_hours = plan.legs[0].total.value, hours * plan.gpus
+    """Return the GPU hours of the rented component, which must cost what the component does."""
+    total_usd, gpu_hours = plan.components[0].total.value, hours * plan.gpus
     if not math.isclose(gpu_hours * usd_per_gpu_hour, total_usd, rel_tol=1e-6):
         raise InputError(
             f"plan {plan.option} costs {total_usd:.2f} USD and the catalog's price makes "

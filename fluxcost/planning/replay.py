@@ -85,13 +85,13 @@ def replay(
 
 
 def _name(line: Mapping[str, Any]) -> str:
-    batching = line["legs"][0]["batching"] or {}
+    batching = line["components"][0]["batching"] or {}
     name = f"{line['option']}, {line['mode']}, {line['calibration']}, batch {line['batch']}"
     return name + _held(batching.get("max_wait_s", 0.0))
 
 
 def _name_of(plan: Plan) -> str:
-    batching = plan.legs[0].batching
+    batching = plan.components[0].batching
     name = f"{plan.option}, {plan.mode}, {plan.calibration}, batch {plan.batch}"
     return name + _held(0.0 if batching is None else batching.max_wait_s)
 

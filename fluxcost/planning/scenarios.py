@@ -1,7 +1,7 @@
 """What a way to rent or buy costs in many scenarios at once.
 
 The arithmetic is that of a plan, with an array where a plan has one number: the fleet is sized at
-the high end of the timing interval, and the bill is drawn.
+the upper bound of the timing interval, and the bill is drawn.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from fluxcost.workload import Workload
 MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 DRAWN, POINT, LOW, HIGH = 0, 1, 2, 3
-"""Which value of an estimate a scenario takes: its world's draw, the point, or an end."""
+"""Which value of an estimate a scenario takes: its draw, the point, or an end."""
 
 Whole = npt.NDArray[np.int64]
 
@@ -39,7 +39,7 @@ class Scenarios:
     """One entry a scenario in each array.
 
     Attributes:
-        world: Which draw of every estimate the scenario lives in.
+        draw: Which draw of every estimate the scenario takes.
         price: Factor on every price.
         utilization: Share of rented time that makes images.
         steps: Steps of every shape; 0 leaves them as the workload has them.
@@ -49,7 +49,7 @@ class Scenarios:
         price_end: The same for the price.
     """
 
-    world: Whole
+    draw: Whole
     price: Draws
     utilization: Draws
     steps: Whole
@@ -61,7 +61,7 @@ class Scenarios:
     @property
     def count(self) -> int:
         """How many scenarios."""
-        return len(self.world)
+        return len(self.draw)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +83,10 @@ class Candidate:
     usd: Callable[[Scenarios], Draws]
 
 
-def drawn(estimate: Estimate, ends: Whole, world: Whole) -> Draws:
-    """Return an estimate in each scenario: its world's draw, the point, or an end."""
+def drawn(estimate: Estimate, ends: Whole, draw: Whole) -> Draws:
+    """Return an estimate in each scenario: its draw, the point, or an end."""
     fixed = np.array([np.nan, estimate.value, estimate.low, estimate.high])
-    return np.where(ends == DRAWN, estimate.draws[world], fixed[ends])
+    return np.where(ends == DRAWN, estimate.draws[draw], fixed[ends])
 
 
 def rented(
@@ -126,7 +126,7 @@ def rented(
             where = np.flatnonzero((scenarios.steps == steps) & (batch == size))
             part = _some(scenarios, where)
             hours, gpus = _hours_and_gpus(workload, offer, mode, seconds, size, part, starts_in_s)
-            each = drawn(price, part.price_end, part.world) * part.price
+            each = drawn(price, part.price_end, part.draw) * part.price
             total[where] = hours * gpus * each
         return total
 
@@ -152,7 +152,7 @@ def bought(
             part = _some(scenarios, where)
             each: Draws = np.zeros(part.count)
             for price, share in prices:
-                each = each + share * drawn(price, part.price_end, part.world)
+                each = each + share * drawn(price, part.price_end, part.draw)
             total[where] = workload.images * part.volume * each * part.price
         return total
 
@@ -160,9 +160,9 @@ def bought(
 
 
 def at_base(workload: Workload, count: int, ends: int = DRAWN) -> Scenarios:
-    """Return scenarios in which nothing varies but the world, one world after another."""
+    """Return scenarios in which nothing varies but the draw, one draw after another."""
     return Scenarios(
-        world=np.arange(count) % DRAWS,
+        draw=np.arange(count) % DRAWS,
         price=np.ones(count),
         utilization=np.full(count, float(workload.utilization or 0.0)),
         steps=np.zeros(count, dtype=np.int64),
@@ -202,7 +202,7 @@ def _hours_and_gpus(
     """Return the billed hours of each GPU and the GPUs rented; NaN hours where time is short."""
     slow_s, seconds = (
         _finished(workload, offer, each_s, batch, scenarios, starts_in_s)
-        for each_s in (image_s.high, drawn(image_s, scenarios.timing_end, scenarios.world))
+        for each_s in (image_s.high, drawn(image_s, scenarios.timing_end, scenarios.draw))
     )
     images = workload.images * scenarios.volume
     if mode == "always-on":

@@ -1,4 +1,4 @@
-"""The search: every offer at every pace, and every tariff, ranked by what it may cost at worst."""
+"""The search: every offer at every service time, and every tariff, ranked by cost."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def plan(
     seed: int = 0,
     qualities: Iterable[Quality] | None = None,
 ) -> Plans:
-    """Return the ways to make a workload's images, cheapest dear end of the interval first.
+    """Return the ways to make a workload's images, lowest upper bound of the cost first.
 
     Requests that arrive one by one are served by fleets that meet the objective in at least 90 of
-    100 worlds of the timing error.
+    100 draws of the timing error.
 
     Args:
         workload: What is asked and what is forbidden.
@@ -106,7 +106,7 @@ def plan_fitted(
 
 
 def dearness(plan: Plan) -> tuple[float, float, int, int, str]:
-    """Return what plans are ranked by: the dear end of the cost, then how soon, then how sure."""
+    """Return what ranks plans: the cost at its upper bound, the response, then the evidence."""
     # At the same worst cost, who answers sooner comes first, then what is known better.
     response_s = plan.serving.response.high if plan.serving else 0.0
     timing = plan.timing_source.rank if plan.timing_source else 0
@@ -118,37 +118,39 @@ def _make(
 ) -> Iterator[Plan | Rejected]:
     """Yield the ways to make a volume of images."""
     terms = Terms.of(workload, today)
-    paces, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
+    timings, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
     yield from too_slow
     offers, not_allowed = parted(allowed_offers(workload, catalog, today))
     yield from not_allowed
     for offer in offers:
-        here = [pace for pace in paces if pace.gpu == offer.gpu]
+        here = [timing for timing in timings if timing.gpu == offer.gpu]
         if not here:
             yield no_timing(offer, workload)
-        for pace in here:
-            yield from _rent_at(offer, pace, workload, terms)
+        for timing in here:
+            yield from _rent_at(offer, timing, workload, terms)
     yield from buy_all(workload, catalog, workload.mix, workload.images, terms.unit, today)
 
 
 def _rent_at(
-    offer: Offer, pace: Pace, workload: Workload, terms: Terms
+    offer: Offer, timing: Pace, workload: Workload, terms: Terms
 ) -> Iterator[Plan | Rejected]:
-    ways = ways_for(offer, workload)
-    if not ways:
+    modes = ways_for(offer, workload)
+    if not modes:
         reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
         yield Rejected(offer.id, "volume", reason)
-    terms = terms.starting(workload, pace.fit.calibration)
+    terms = terms.starting(workload, timing.fit.calibration)
     per_hour = workload.constraints.spot_interruptions_per_hour
-    pace, untimed = beside_others(pace, offer, workload.mix)
-    told = (*told_of_interruptions(offer, per_hour), *untimed)
-    for way in ways:
+    timing, untimed = beside_others(timing, offer, workload.mix)
+    notes = (*told_of_interruptions(offer, per_hour), *untimed)
+    for purchase in modes:
         try:
-            rental = way.rent(offer, with_interruptions(pace, offer, per_hour, terms), terms)
+            rental = purchase.rent(offer, with_interruptions(timing, offer, per_hour, terms), terms)
         except InfeasibleError as error:
-            yield Rejected(f"{offer.id}, batch {pace.batch}", way.mode, str(error))
+            yield Rejected(f"{offer.id}, batch {timing.batch}", purchase.mode, str(error))
         else:
-            yield rented(offer, pace, way.mode, rental, workload.images, terms.today, told=told)
+            yield rented(
+                offer, timing, purchase.mode, rental, workload.images, terms.today, notes=notes
+            )
 
 
 def allowed_offers(

@@ -1,6 +1,6 @@
 """What if it turns out otherwise: each plan's bill over thousands of scenarios, and what moves it.
 
-A scenario is one of the worlds that every estimate is drawn in, and one draw of each driver that
+A scenario is one of the draws that every estimate is drawn in, and one draw of each driver that
 was given a range. All candidates are billed in the same scenarios, so that they can be compared in
 each. A tornado moves one driver at a time from end to end and leaves the rest at the base.
 """
@@ -127,8 +127,8 @@ def _candidate(
 def _drawn(workload: Workload, drivers: Drivers, count: int, seed: int) -> Scenarios:
     random = np.random.default_rng(seed)
     # Each driver has its own stream, so that giving one a range leaves the others' draws alone.
-    worlds, price, utilization, steps, batch, growth = random.spawn(6)
-    base = replace(at_base(workload, count), world=worlds.integers(0, DRAWS, count))
+    draws, price, utilization, steps, batch, growth = random.spawn(6)
+    base = replace(at_base(workload, count), draw=draws.integers(0, DRAWS, count))
     if drivers.price is not None:
         low, high = np.log([drivers.price.low, drivers.price.high])
         base = replace(base, price=np.exp(price.uniform(low, high, count)))
@@ -188,7 +188,7 @@ def _ends(
     def pair(name: str, low: float, high: float) -> tuple[Scenarios, ...]:
         return tuple(replace(base, **{name: np.array([end])}) for end in (low, high))
 
-    interval = ("5 % of worlds", "95 % of worlds")
+    interval = ("5 % of draws", "95 % of draws")
     yield "timing", interval, pair("timing_end", LOW, HIGH)
     yield "price on the page", interval, pair("price_end", LOW, HIGH)
     if drivers.price is not None:

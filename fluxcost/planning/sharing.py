@@ -36,7 +36,7 @@ from fluxcost.workload import Workload
 
 @dataclass(frozen=True, eq=False)
 class SharedPlans:
-    """The fleets that several workloads can share, cheapest dear end first.
+    """The fleets that several workloads can share, lowest upper bound of the cost first.
 
     Attributes:
         ranked: Every shared plan that breaks no constraint of any workload.
@@ -108,7 +108,9 @@ class SharedPlans:
             "alone": [plans.best.to_dict() | {"workload": plans.workload} for plans in self.alone],
             "recipes": [
                 plans.recipe.to_dict(
-                    leg.option for each in (*self.ranked, plans.best) for leg in each.legs
+                    component.option
+                    for each in (*self.ranked, plans.best)
+                    for component in each.components
                 )
                 for plans in self.alone
             ],
@@ -130,7 +132,7 @@ def plan_shared(
     """Return the fleets that several workloads can share, and what each workload pays.
 
     The requests come merged to one fleet of one GPU type and stack; it has the fewest replicas with
-    which every workload meets its own objective in at least 90 of 100 worlds of the timing error,
+    which every workload meets its own objective in at least 90 of 100 draws of the timing error,
     by simulation. An offer, stack or batch that one of the workloads forbids is not shared.
 
     Args:
@@ -166,52 +168,54 @@ def _serve(
     seed: int,
 ) -> Iterator[Plan | Rejected]:
     demand = all_of_them.demand
-    paces, not_for_all = _paces(workloads, all_of_them, fits)
+    timings, not_for_all = _timings(workloads, all_of_them, fits)
     yield from not_for_all
 
-    def sizing(pace: Pace) -> SharedSizing:
+    def sizing(timing: Pace) -> SharedSizing:
         return SharedSizing(
             all_of_them,
-            service_of(pace.fit, demand.mix, pace.batch),
-            calibration=pace.calibration,
-            batching=Batching(max_batch=pace.batch),
+            service_of(timing.fit, demand.mix, timing.batch),
+            calibration=timing.calibration,
+            batching=Batching(max_batch=timing.batch),
             seed=seed,
         )
 
-    crews, too_slow = parted(crews_among(paces, sizing, SharedSizing.simulated))
+    candidates, too_slow = parted(crews_among(timings, sizing, SharedSizing.simulated))
     yield from too_slow
     offers, not_allowed = parted(_offers(workloads, catalog, today))
     yield from not_allowed
     for offer in offers:
-        here = [crew for crew in crews if crew.pace.gpu == offer.gpu]
+        here = [candidate for candidate in candidates if candidate.timing.gpu == offer.gpu]
         if not here:
-            yield _no_crew(offer, workloads[0], paces)
-        for crew in here:
-            rental = rent_fleet(offer, crew.serving, today)
+            yield _no_crew(offer, workloads[0], timings)
+        for candidate in here:
+            rental = rent_fleet(offer, candidate.serving, today)
             images = demand.images_per_month
-            yield rented(offer, crew.pace, "always-on", rental, images, today, crew.serving)
+            yield rented(
+                offer, candidate.timing, "always-on", rental, images, today, candidate.serving
+            )
 
 
-def _paces(
+def _timings(
     workloads: Sequence[Workload], all_of_them: Together, fits: Sequence[Fit]
 ) -> tuple[list[Pace], list[Rejected]]:
-    """Return the paces that every workload's constraints allow, and why the others are not."""
+    """Return the timings that every workload's constraints allow, and why the others are not."""
     allowed: list[dict[tuple[str, int], Pace]] = []
     rejected: dict[str, Rejected] = {}
     for workload in workloads:
         own = demand_of(workload).mix
         kept, broken = parted(paces_of(own, workload.constraints, fits))
-        allowed.append({(pace.calibration, pace.batch): pace for pace in kept})
+        allowed.append({(timing.calibration, timing.batch): timing for timing in kept})
         for item in broken:
             rejected.setdefault(item.candidate, _of(workload, item))
     by_all = [key for key in allowed[0] if all(key in each for each in allowed)]
-    paces = [_joined([each[key] for each in allowed], all_of_them) for key in by_all]
-    return paces, list(rejected.values())
+    timings = [_joined([each[key] for each in allowed], all_of_them) for key in by_all]
+    return timings, list(rejected.values())
 
 
-def _joined(paces: Sequence[Pace], all_of_them: Together) -> Pace:
-    """Return the pace of all workloads together from one stack and batch's pace for each."""
-    slowest = max(paces, key=lambda pace: pace.latency.high)
+def _joined(timings: Sequence[Pace], all_of_them: Together) -> Pace:
+    """Return the timing of all workloads together from one stack and batch's timing for each."""
+    slowest = max(timings, key=lambda timing: timing.latency.high)
     image_s = image_seconds(slowest.fit, all_of_them.demand.mix, slowest.batch)
     return replace(slowest, image_s=image_s)
 
@@ -237,8 +241,8 @@ def _of(workload: Workload, item: Rejected) -> Rejected:
     return replace(item, reason=f"{workload.name}: {item.reason}")
 
 
-def _no_crew(offer: Offer, workload: Workload, paces: Sequence[Pace]) -> Rejected:
-    if all(pace.gpu != offer.gpu for pace in paces):
+def _no_crew(offer: Offer, workload: Workload, timings: Sequence[Pace]) -> Rejected:
+    if all(timing.gpu != offer.gpu for timing in timings):
         return no_timing(offer, workload)
     reason = f"no stack and batch meets every objective on {offer.gpu}."
     return Rejected(offer.id, "objective", reason)

@@ -1,7 +1,7 @@
 """How many GPUs for how long: the arithmetic of a plan.
 
-GPUs are counted at the slow end of the timing interval, so that 95 of 100 worlds keep the deadline;
-the bill is then drawn world by world.
+GPUs are counted at the upper bound of the timing interval, so that 95 of 100 draws keep the
+deadline; the bill is then computed draw by draw.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration import Calibration
-from fluxcost.units import interval, percent, seconds, significant, usd
+from fluxcost.units import counted, interval, percent, seconds, significant, usd
 from fluxcost.workload import Shape, Workload
 
 
@@ -138,7 +138,7 @@ def rent_for_job(offer: Offer, image_s: Estimate, batch: int, job: Job, terms: T
     why = (
         f"{repeats}{job.images:,} images of {seconds(image_s.value)} GPU time each, at "
         f"{percent(terms.utilization.value)} utilization, take {seconds(running.value)} on "
-        f"{counted_gpus(gpus)} after {seconds(terms.startup.value)} of start-up; "
+        f"{counted(gpus, 'GPU')} after {seconds(terms.startup.value)} of start-up; "
         f"{_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
@@ -151,7 +151,7 @@ def rent_for_month(offer: Offer, image_s: Estimate, images: int, terms: Terms) -
     gpus = instances_for(offer, needed) * offer.gpu_count
     hours, total = kept_for_month(offer, gpus, terms.today, image_s, terms.utilization)
     why = (
-        f"{images:,} images of {seconds(image_s.value)} GPU time each keep {counted_gpus(gpus)} "
+        f"{images:,} images of {seconds(image_s.value)} GPU time each keep {counted(gpus, 'GPU')} "
         f"busy {percent(images * image_s.value / (month_s * gpus))} of the month, with "
         f"{percent(terms.utilization.value)} allowed; {_working(offer, hours, gpus, total)}."
     )
@@ -167,14 +167,14 @@ def rent_fleet(offer: Offer, serving: Serving, today: dt.date | None) -> Rental:
     fleet = serving.fleet
     gpus = _gpus_of_instances(offer, fleet)
     hours, total = kept_for_month(offer, gpus, today, serving.response)
-    replicas = f"{fleet.replicas} replica{'s' if fleet.replicas > 1 else ''}"
+    replicas = counted(fleet.replicas, "replica")
     if fleet.gpus_per_image > 1:
         replicas = f"{replicas} of {fleet.gpus_per_image} GPUs that make each image together"
     met = percent(serving.probability_met)
     why = (
         f"{replicas} with {fleet.batching}, {percent(serving.utilization.value)} busy, answer "
         f"{serving.about} in {interval(serving.response)}, within "
-        f"{seconds(serving.objective.within_s)} in {met} of timing worlds; "
+        f"{seconds(serving.objective.within_s)} in {met} of timing draws; "
         f"{_working(offer, hours, gpus, total)}."
     )
     return Rental(gpus, hours, total, why)
@@ -189,8 +189,9 @@ def _gpus_of_instances(offer: Offer, fleet: Fleet) -> int:
     held = offer.gpu_count // together
     if held == 0:
         raise InfeasibleError(
-            f"sold as instances of {counted_gpus(offer.gpu_count)}, and {together} of one instance "
-            f"make each image together; add a row with gpu_count {together} if the host sells such."
+            f"sold as instances of {counted(offer.gpu_count, 'GPU')}, and {together} of one "
+            f"instance make each image together; add a row with gpu_count {together} if the host "
+            "sells such."
         )
     return math.ceil(fleet.replicas / held) * offer.gpu_count
 
@@ -226,11 +227,6 @@ def usd_of_hours(
 
 def _working(offer: Offer, hours: Estimate, gpus: int, total: Estimate) -> str:
     return (
-        f"{significant(hours.value)} billed h x {counted_gpus(gpus)} x "
+        f"{significant(hours.value)} billed h x {counted(gpus, 'GPU')} x "
         f"{usd(offer.usd_per_gpu_hour)}/h = {usd(total.value)}"
     )
-
-
-def counted_gpus(count: int) -> str:
-    """Return such as "1 GPU"."""
-    return f"{count} GPU{'' if count == 1 else 's'}"

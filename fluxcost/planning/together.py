@@ -50,26 +50,30 @@ def serve_together(
     splits = [
         fitted.context_parallel(n) for fitted in fits for n in split_counts(fitted.calibration)
     ]
-    paces, too_slow = parted(paces_of(demand.mix, workload.constraints, splits))
+    timings, too_slow = parted(paces_of(demand.mix, workload.constraints, splits))
     yield from too_slow
     simulate = depth == "simulated"
-    crews, too_few = parted(crews_of(workload, demand, paces, simulate=simulate, seed=seed))
+    candidates, too_few = parted(crews_of(workload, demand, timings, simulate=simulate, seed=seed))
     yield from too_few
     offers, _ = parted(allowed_offers(workload, catalog, today))
     for offer in offers:
         if broken_steadiness(offer) is None:
-            for crew in crews:
-                if crew.pace.gpu == offer.gpu:
-                    yield _kept(offer, crew, demand.images_per_month, today)
+            for candidate in candidates:
+                if candidate.timing.gpu == offer.gpu:
+                    yield _kept(offer, candidate, demand.images_per_month, today)
 
 
-def _kept(offer: Offer, crew: Crew[Sizing], images: int, today: dt.date | None) -> Plan | Rejected:
+def _kept(
+    offer: Offer, candidate: Crew[Sizing], images: int, today: dt.date | None
+) -> Plan | Rejected:
     try:
-        rental = rent_fleet(offer, crew.serving, today)
+        rental = rent_fleet(offer, candidate.serving, today)
     except InfeasibleError as error:
         return Rejected(offer.id, "gpus_per_image", str(error))
-    told = _told(crew.pace.fit) if isinstance(crew.pace.fit, SplitFit) else ()
-    return rented(offer, crew.pace, "always-on", rental, images, today, crew.serving, told)
+    notes = _told(candidate.timing.fit) if isinstance(candidate.timing.fit, SplitFit) else ()
+    return rented(
+        offer, candidate.timing, "always-on", rental, images, today, candidate.serving, notes
+    )
 
 
 def _told(split: SplitFit) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Way:
 
 def ways_for(offer: Offer, workload: Workload) -> tuple[Way, ...]:
     """Return the ways in which an offer can be rented for a workload."""
-    return tuple(way for way in _ways(workload) if offer.kind not in way.not_for)
+    return tuple(purchase for purchase in _ways(workload) if offer.kind not in purchase.not_for)
 
 
 def _ways(workload: Workload) -> tuple[Way, ...]:
@@ -69,8 +69,10 @@ def _ways(workload: Workload) -> tuple[Way, ...]:
 
 
 def _by(job: Job) -> Callable[[Offer, Pace, Terms], Rental]:
-    return lambda offer, pace, terms: rent_for_job(offer, pace.image_s, pace.batch, job, terms)
+    return lambda offer, timing, terms: rent_for_job(
+        offer, timing.image_s, timing.batch, job, terms
+    )
 
 
 def _around_the_clock(images: int) -> Callable[[Offer, Pace, Terms], Rental]:
-    return lambda offer, pace, terms: rent_for_month(offer, pace.image_s, images, terms)
+    return lambda offer, timing, terms: rent_for_month(offer, timing.image_s, images, terms)

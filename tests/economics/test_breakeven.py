@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fluxcost.economics.billing import month_usd, session_usd
 from fluxcost.economics.breakeven import BreakEven, break_even
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.tariffs import Tariff
@@ -16,6 +15,7 @@ from fluxcost.economics.verdict import SINGLE, Verdict
 from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Source
+from tests.economics.oracles import month_usd, session_usd
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
 
 STEPS = st.sampled_from([1, 60, 3600])
@@ -248,6 +248,6 @@ def test_the_verdict_s_interval_holds_where_renting_wins_in_the_worlds_drawn(
     volume = result.images_per_month
     assert f"({volume.low:,.0f} to {volume.high:,.0f})" in result.reason
     assert [crossing.images_per_month for crossing in result.crossings] == [volume]
-    # Beyond the high end renting stays ahead in 95 of 100 worlds, below the low end in 5.
+    # Beyond the high end renting stays ahead in 95 of 100 draws, below the low end in 5.
     assert result.at(math.ceil(volume.high)).probability >= 0.945
     assert result.at(math.floor(volume.low)).probability <= 0.055

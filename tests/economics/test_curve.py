@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcost.economics.billing import month_usd, session_usd
 from fluxcost.economics.breakeven import break_even
 from fluxcost.economics.horizon import Horizon, switch_month
 from fluxcost.economics.monthly import rent_of_fleet
 from fluxcost.economics.verdict import Verdict
 from fluxcost.economics.volume import Sessions
 from fluxcost.errors import InfeasibleError, InputError
+from tests.economics.oracles import month_usd, session_usd
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
 
 FULL = 730 * 3600 / 0.5
@@ -266,7 +266,7 @@ def test_the_month_to_switch_worked_by_hand():
     assert answer.saved.value == pytest.approx(saved)
     assert answer.sentence == (
         "Rent from month 5, at 207,360 images a month: over 6 months it costs $1,130.69 less than "
-        "staying with the API, and no more in 100 % of the worlds drawn, with assumed inputs."
+        "staying with the API, and no more in 100 % of the draws, with assumed inputs."
     )
 
 

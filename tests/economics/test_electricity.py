@@ -47,7 +47,7 @@ def test_the_formulas_hold_everywhere(value: float, price: float, pue: float, gr
     assert found.co2e.value == pytest.approx(kwh * grid)
 
 
-def test_errors_travel_world_by_world():
+def test_errors_travel_draw_by_draw():
     drawn = joules(sigma=0.05)
     price = Estimate.spread(0.12, {"contract": 0.1}, "USD/kWh", Source.PUBLISHED, "a contract")
     found = fc.electricity_per_image(drawn, **(RATES | {"usd_per_kwh": price}))

@@ -231,7 +231,7 @@ def test_a_comparison_of_spot_is_not_made_as_if_it_ran_through():
         switch_month(Clock(), spot, api, SQUARE, horizon=Horizon(10, 0.1, 3), utilization=1)
 
 
-def test_lines_add_up_in_every_world():
+def test_lines_add_up_in_every_draw():
     stage = {"name": "checker", "gpu_s": 0.1}
     result = cost_per_image(
         Clock(sigma=0.05),

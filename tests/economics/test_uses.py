@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcost.economics.billing import session_usd
 from fluxcost.economics.bills import bill
 from fluxcost.economics.coldstart import ColdStart, cold_start, transfer_s
 from fluxcost.economics.metering import Resources, Terms
@@ -26,6 +25,7 @@ from fluxcost.economics.uses import (
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
 from fluxcost.estimate import Source
 from fluxcost.performance.cold_start import ColdStart as MeasuredStart
+from tests.economics.oracles import session_usd
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer
 from tests.synthetic import cold_started, make_calibration
 
@@ -241,7 +241,7 @@ USES = [
 @pytest.mark.parametrize("use", USES, ids=lambda use: type(use).__name__)
 def test_of_every_use(use):
     result = month(use, sigma=0.03)
-    # Lines add up to the bill, at the point and in every world; billed once, billed whole.
+    # Lines add up to the bill, at the point and in every draw; billed once, billed whole.
     total = sum(line.value for line in result.lines.values())
     assert result.effective.value == pytest.approx(total)
     drawn = sum(line.draws for line in result.lines.values())

@@ -72,9 +72,9 @@ def test_the_order_in_which_a_file_lists_shapes_changes_nothing():
 def test_a_plan_is_its_replicas_for_a_month():
     best = planned(workload(), depth="simulated").best
     assert best.serving is not None
-    leg = best.legs[0]
-    assert (best.mode, best.total.unit, leg.share) == ("always-on", "USD/month", 1.0)
-    assert best.gpus == leg.gpus == leg.replicas == best.serving.fleet.replicas
+    component = best.components[0]
+    assert (best.mode, best.total.unit, component.share) == ("always-on", "USD/month", 1.0)
+    assert best.gpus == component.gpus == component.replicas == best.serving.fleet.replicas
     usd = {"shop/h200": 3.6, "shop/h100": 2.9}[best.option]
     assert best.total.value == pytest.approx(best.gpus * 730 * usd)
     assert best.usd_per_image.value == pytest.approx(best.total.value / (5.0 * 730 * 3600))
@@ -125,9 +125,9 @@ def test_an_api_nobody_timed_is_not_trusted_with_an_objective():
 
 def test_an_instance_sold_whole_has_gpus_to_spare():
     line = planned(workload(), catalog(offer(gpu_count=8))).best
-    assert (line.gpus, line.legs[0].gpus) == (8, 8)
-    assert line.legs[0].replicas < 8
-    spare = 8 - line.legs[0].replicas
+    assert (line.gpus, line.components[0].gpus) == (8, 8)
+    assert line.components[0].replicas < 8
+    spare = 8 - line.components[0].replicas
     assert f"{spare} of the 8 GPUs are to spare: they are sold together" in line.caveats
 
 
@@ -192,7 +192,7 @@ def test_two_plans_of_arrivals_can_be_compared_and_shown():
     assert diff(plans[0], plans[-1]).total.unit == "USD/month"
     document = json.loads(json.dumps(plans.to_dict(), allow_nan=False))
     first = document["plans"][0]
-    assert first["serving"]["fleet"]["replicas"] == first["legs"][0]["replicas"]
+    assert first["serving"]["fleet"]["replicas"] == first["components"][0]["replicas"]
     frame = plans.to_frame()
     assert list(frame["serving_response"]) == [
         line.serving.response.value for line in plans if line.serving

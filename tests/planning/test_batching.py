@@ -45,7 +45,7 @@ def planned(asked: Workload, calibration=EAGER) -> Plans:
 
 
 def waits(plans: Plans) -> list[float]:
-    return [each.legs[0].batching.max_wait_s for each in plans if each.legs[0].batching]
+    return [each.components[0].batching.max_wait_s for each in plans if each.components[0].batching]
 
 
 @pytest.mark.parametrize(("per_s", "within_s"), [(30.0, 0.6), (4.0, 2.0)])

@@ -43,7 +43,7 @@ def test_two_plans_on_one_offer_are_told_apart():
     assert result.sentence.startswith(told)
 
 
-def test_the_difference_is_world_by_world_and_turns_around():
+def test_the_difference_is_draw_by_draw_and_turns_around():
     plans = leaders()
     one, two = plans["shop/one"], plans["shop/two"]
     there, back = diff(one, two), diff(two, one)

@@ -84,12 +84,12 @@ def test_the_pareto_set_holds_what_nothing_beats():
     rows = (offer("cheap", usd=3.0), offer("dear", usd=5.0), tariff(usd=1e-7))
     plans = plan(workload(), catalog(*rows), [H200], TODAY)
     front = plans.pareto
-    ends = [(each.total.high, each.slow_end_s or 0.0) for each in front]
+    ends = [(each.total.high, each.response_upper_s or 0.0) for each in front]
     assert ends == sorted(ends)
     assert [slow for _, slow in ends] == sorted((slow for _, slow in ends), reverse=True)
     for each in plans:
-        if each.slow_end_s is not None and each not in front:
-            beaten = [c <= each.total.high and s <= each.slow_end_s for c, s in ends]
+        if each.response_upper_s is not None and each not in front:
+            beaten = [c <= each.total.high and s <= each.response_upper_s for c, s in ends]
             assert any(beaten)
     assert all(each.option == "shop/cheap" for each in front)
 

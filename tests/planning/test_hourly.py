@@ -51,7 +51,7 @@ def reason(plans: Plans, candidate: str) -> str:
 def test_a_base_is_kept_and_the_rush_is_rented():
     plans = planned(catalog(RESERVED, BY_THE_HOUR))
     best = plans.best
-    base, burst = best.legs
+    base, burst = best.components
     assert (best.mode, base.mode, burst.mode) == ("scheduled", "always-on", "scheduled")
     assert (base.option, burst.option) == ("shop/term", "shop/hour")
     hourly = burst.hourly_replicas
@@ -74,7 +74,7 @@ def test_a_base_is_kept_and_the_rush_is_rented():
     assert base.share + burst.share == pytest.approx(1.0)
     assert timed.probability_met >= 0.9
     assert timed.why_not_fewer.startswith("in the busiest hour, ")
-    with pytest.raises(InputError, match="has 2 legs"):
+    with pytest.raises(InputError, match="has 2 components"):
         _ = best.fleet
 
 
@@ -116,10 +116,14 @@ def test_only_a_reservation_bursts_on_another_provider():
     other = offer(id="other/hour", provider="other", usd=1.0, kind="on-demand", as_of=TODAY)
     dear = offer("dear", usd=9.0, as_of=TODAY)
     plans = planned(catalog(RESERVED, dear, other))
-    made = {each.option: [leg.option for leg in each.legs] for each in plans if each.gpus}
-    bursts = {legs[-1] for option, legs in made.items() if option == "shop/term"}
+    made = {
+        each.option: [component.option for component in each.components]
+        for each in plans
+        if each.gpus
+    }
+    bursts = {components[-1] for option, components in made.items() if option == "shop/term"}
     assert bursts <= {"other/hour", "shop/term"}
-    assert all(leg in {"shop/dear", "shop/term"} for leg in made.get("shop/dear", []))
+    assert all(component in {"shop/dear", "shop/term"} for component in made.get("shop/dear", []))
 
 
 def test_an_even_day_leaves_nothing_to_save():
@@ -140,8 +144,8 @@ def test_hours_in_which_nobody_asks_take_no_replica():
     shop = {"requests_per_s": 0.2, "hourly_weights": [0.0] * 12 + [1.0] * 12}
     plans = planned(catalog(BY_THE_HOUR), arrivals=shop)
     best = plans.best
-    (leg,) = best.legs
-    assert leg.hourly_replicas == (0,) * 12 + (1,) * 12
+    (component,) = best.components
+    assert component.hourly_replicas == (0,) * 12 + (1,) * 12
     assert best.total.value == pytest.approx((12.5 + 2 / 3600) * 730 / 24 * 3.6, rel=1e-3)
 
 
@@ -149,8 +153,8 @@ def test_a_week_of_unlike_hours_is_sized_at_no_less_than_each():
     week = {"requests_per_s": 3.0, "hourly_weights": [1 + (7 * hour) % 168 for hour in range(168)]}
     best = by_mode(planned(catalog(BY_THE_HOUR), arrivals=week), "scheduled")
     counts = [0] * 168
-    for leg in best.legs:
-        kept = leg.hourly_replicas or (leg.replicas,) * 168
+    for component in best.components:
+        kept = component.hourly_replicas or (component.replicas,) * 168
         counts = [count + more for count, more in zip(counts, kept, strict=True)]
     weights = week["hourly_weights"]
     assert isinstance(weights, list)

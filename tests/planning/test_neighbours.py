@@ -35,7 +35,7 @@ def test_a_month_takes_as_many_more_gpus_as_two_at_once_lose():
     assert beside.total.value / alone.total.value == pytest.approx(beside.gpus / alone.gpus)
 
 
-def test_a_call_takes_longer_by_what_two_at_once_lose_in_every_world():
+def test_a_call_takes_longer_by_what_two_at_once_lose_in_every_draw():
     losing = fleet_calibration(loss=0.1)
     alone, beside = on(losing, 1).latency, on(losing, 2).latency
     assert alone is not None

@@ -42,7 +42,7 @@ def test_a_rush_of_two_hours_is_cheaper_where_it_overflows():
 def test_its_legs_are_the_bills_of_each():
     plans = planned(3.0)
     overflow, api = by_mode(plans, "overflow"), by_mode(plans, "api")
-    own, rest = overflow.legs
+    own, rest = overflow.components
     assert own.share + rest.share == pytest.approx(1.0)
     assert own.total.value == pytest.approx(own.gpus * 730 * 3.6)
     assert rest.total.value == pytest.approx(rest.share * api.total.value)
@@ -50,7 +50,7 @@ def test_its_legs_are_the_bills_of_each():
     assert overflow.serving is not None
     assert overflow.serving.probability_met >= 0.9
     assert any("nobody has measured its latency" in line for line in overflow.caveats)
-    with pytest.raises(InputError, match="has 2 legs"):
+    with pytest.raises(InputError, match="has 2 components"):
         _ = overflow.fleet
 
 
@@ -63,9 +63,9 @@ def test_what_overflows_is_erlangs_loss_where_nobody_may_wait():
         constraints={"allow_untimed": True},
     )
     overflow = by_mode(plan(asked, SHOP, [H200], TODAY), "overflow")
-    limit = overflow.legs[0].queue_limit
+    limit = overflow.components[0].queue_limit
     assert limit is not None
-    share, servers = overflow.legs[1].share, overflow.legs[0].replicas
+    share, servers = overflow.components[1].share, overflow.components[0].replicas
     # With a short queue fewer overflow than with none, and more than with that many more servers.
     assert erlang_b(servers + limit, 4.0 * call_s) <= share <= erlang_b(servers, 4.0 * call_s)
 

@@ -35,7 +35,7 @@ def test_the_answer_says_how_it_serves_and_why_not_fewer(
     text = shown(capsys, *command(tmp_path))
     assert "every month, p95 within 3 s of arriving" in text
     assert "Why not fewer GPUs?" in text
-    assert "of timing worlds" in text
+    assert "of timing draws" in text
 
 
 def test_theory_alone_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -31,7 +31,7 @@ prices = st.floats(0.05, 40)
 
 
 def dearest_end(asked: Workload, usd: float) -> float:
-    """Return the dear end of the best plan in a shop where one offer has a price."""
+    """Return the upper bound of the cost of the best plan in a shop where one offer has a price."""
     shop = catalog(offer("a", usd=usd), offer("b", usd=4.0, gpu_count=8), tariff(usd=0.002))
     return plan(asked, shop, [H200], today=TODAY).best.total.high
 

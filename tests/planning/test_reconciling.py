@@ -31,7 +31,7 @@ def mixed() -> Plan:
 
 def month(folder: Path, plan: Plan, *, gpu: float = 1.0, api: float = 1.0) -> dict[str, Any]:
     """Write the month that the plan foresees, with its GPUs' price and the API's images scaled."""
-    own, rest = plan.legs
+    own, rest = plan.components
     hours = 730 * own.gpus
     images = WORKLOAD.images
     gpus, bought, log = (folder / name for name in ("gpus.csv", "api.csv", "log.csv"))
@@ -57,11 +57,11 @@ def test_a_month_as_planned_differs_by_its_tax_alone(tmp_path: Path, mixed: Plan
     for name in ("price", "volume", "API price", "API volume"):
         assert parts[name] == pytest.approx(0.0, abs=1e-6)
     assert parts["other charges"] == 3.0
-    assert found.real_api.share_of(found.real) == pytest.approx(mixed.legs[1].share)
+    assert found.real_api.share_of(found.real) == pytest.approx(mixed.components[1].share)
 
 
 def test_a_dearer_gpu_and_a_busier_api_are_told_apart(tmp_path: Path, mixed: Plan):
-    own, rest = mixed.legs
+    own, rest = mixed.components
     found = reconciled(tmp_path, mixed, gpu=1.25, api=2.0)
     assert found.variance_usd["price"] == pytest.approx(0.25 * own.total.value)
     assert found.variance_usd["API volume"] == pytest.approx(rest.total.value)
@@ -91,7 +91,7 @@ def test_the_command_takes_both_bills(capsys, tmp_path: Path, mixed: Plan):
     ]  # fmt: skip
     document = shown_json(capsys, *command)
     assert document["real_api"]["images"] == pytest.approx(
-        2 * WORKLOAD.images * mixed.legs[1].share
+        2 * WORKLOAD.images * mixed.components[1].share
     )
     more_usd = document["real_api"]["usd"] - document["planned_api"]["usd"]
     assert document["variance_usd"]["API volume"] == pytest.approx(more_usd)

@@ -104,7 +104,7 @@ def test_one_scenario_at_a_time_gives_the_same():
         call = FIT.occupancy(fc.Shape(1024, 1024, 4), batch=batch)
         images = 3_000_000 * drawn["volume"][i]
         gpus = math.ceil(images * call.high / batch / (730 * 3600 * drawn["utilization"][i]))
-        usd = 730 * gpus * price.draws[scenarios.world[i]] * drawn["price"][i]
+        usd = 730 * gpus * price.draws[scenarios.draw[i]] * drawn["price"][i]
         assert bills[i] == pytest.approx(usd)
 
 

@@ -61,7 +61,7 @@ def test_who_is_named_first_pays_no_less():
 
 
 @pytest.mark.parametrize("idle_by", ["use", "alone", "equal"])
-def test_the_parts_are_the_whole_in_every_world(idle_by: IdleRule):
+def test_the_parts_are_the_whole_in_every_draw(idle_by: IdleRule):
     plans = dataclasses.replace(usual(), idle_by=idle_by)
     best, parts = plans.best, plans.allocations
     assert sum(part.total.value for part in parts) == pytest.approx(best.total.value)

@@ -135,7 +135,7 @@ def test_a_deadline_shorter_than_one_call_is_infeasible():
     batch=st.sampled_from([1, 2, 8]),
     gpu_count=st.sampled_from([1, 8]),
 )
-def test_the_deadline_is_kept_in_95_of_100_worlds(
+def test_the_deadline_is_kept_in_95_of_100_draws(
     image_s: float, images: int, hours: float, batch: int, gpu_count: int
 ):
     job = Job(images, hours * HOUR)

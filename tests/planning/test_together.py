@@ -33,15 +33,15 @@ def planned(within_s, prices=SHOP, fit=FIT, depth="analytic", **fields):
 
 
 def gpus_per_image(plans):
-    return {leg.gpus_per_image for each in plans for leg in each.legs}
+    return {component.gpus_per_image for each in plans for component in each.components}
 
 
 @pytest.mark.parametrize("depth", ["analytic", "simulated"])
 def test_an_objective_that_one_gpu_cannot_meet_is_met_by_two_at_the_price_of_two(depth):
     best = planned(0.8 * ONE_GPU_S, depth=depth).best
     assert best.option == "shop/pair"
-    (leg,) = best.legs
-    assert (leg.replicas, leg.gpus_per_image, best.gpus) == (1, 2, 2)
+    (component,) = best.components
+    assert (component.replicas, component.gpus_per_image, best.gpus) == (1, 2, 2)
     one = planned(3 * ONE_GPU_S, catalog(offer()), depth=depth).best
     assert best.total.value == pytest.approx(2 * one.total.value)
     assert best.latency.value == pytest.approx(GAIN * ONE_GPU_S, rel=0.01)
@@ -61,7 +61,7 @@ def test_it_is_never_chosen_where_one_gpu_meets_the_objective(within, rate):
         assert [(p.option, p.gpus) for p in both] == [(p.option, p.gpus) for p in one]
     else:
         assert gpus_per_image(both) <= {2}
-        assert all(each.gpus >= 2 * each.legs[0].replicas for each in both)
+        assert all(each.gpus >= 2 * each.components[0].replicas for each in both)
 
 
 def test_instances_hold_whole_groups_and_single_gpus_none():
@@ -70,11 +70,11 @@ def test_instances_hold_whole_groups_and_single_gpus_none():
     assert set(by_option) == {"shop/pair", "shop/eight"}
     for name, size in (("pair", 2), ("eight", 8)):
         found = by_option[f"shop/{name}"]
-        replicas = found.legs[0].replicas
+        replicas = found.components[0].replicas
         assert replicas > 4
         assert found.gpus == size * -(-2 * replicas // size)
     odd = planned(0.8 * ONE_GPU_S, catalog(offer("three", gpu_count=3)), rate=12.0).best
-    assert odd.gpus == 3 * odd.legs[0].replicas  # a third GPU is idle in each
+    assert odd.gpus == 3 * odd.components[0].replicas  # a third GPU is idle in each
     refused = {(each.candidate, each.constraint): each.reason for each in plans.rejected}
     reason = refused["shop/h200", "gpus_per_image"]
     assert reason.startswith("sold as instances of 1 GPU, and 2 of one instance make")

@@ -1,8 +1,8 @@
-"""Ways to use rented GPUs: from GPU seconds of work to the instance seconds that are billed.
+"""How rented GPUs are used: from GPU seconds of work to the instance seconds that are billed.
 
-Each way is a small record with one method, `spans`, which parts billed time into what it went into.
-Fleets are sized for a given amount of work (a plan takes the high end of its interval) and billed
-for another, one amount or one for each world drawn.
+Each purchase mode is a small record with one method, `spans`, which splits billed time by what it
+was used for. Fleets are sized for a given amount of work (a plan takes the upper bound of its
+interval) and billed for another, one amount or one for each draw.
 """
 
 from fluxcost.economics.uses.autoscaled import Autoscaled

@@ -36,7 +36,7 @@ class Use(Protocol):
 
 
 def worked(busy_s: Amount, held_s: Amount) -> tuple[Span, Span]:
-    """Part time held into time at work and idle; in a world that is too slow all is work."""
+    """Part time held into time at work and idle; in a draw that is too slow all is work."""
     at_work = np.minimum(busy_s, held_s)
     return Span(AT_WORK, at_work), Span(IDLE, held_s - at_work)
 

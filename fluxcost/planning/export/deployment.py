@@ -38,7 +38,7 @@ READY_WITHIN_S = 1800
 
 
 class _Leg(Record):
-    """The fields of a leg, as a plan's JSON holds them, that say what to start."""
+    """The fields of a component, as a plan's JSON holds them, that say what to start."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -119,36 +119,36 @@ class Deployment:
             InfeasibleError: The plan is of something that cannot be started, or not so.
             InputError: The plan lacks a field, or its offer is unknown.
         """
-        leg = _only_leg(plan)
-        calibration, batching = leg.calibration, leg.batching
+        component = _only_leg(plan)
+        calibration, batching = component.calibration, component.batching
         if calibration is None or batching is None:
             raise InfeasibleError(
-                f"{leg.option} is an API, which is called and not started; choose the plan of a "
-                "GPU offer with --option."
+                f"{component.option} is an API, which is called and not started; choose the plan "
+                "of a GPU offer with --option."
             )
-        offer = catalog.offer(leg.option)
+        offer = catalog.offer(component.option)
         stack = calibration.rsplit("/", 1)[-1]
-        _refuse_what_no_server_does(leg, stack, batching)
-        instances, rest = divmod(leg.gpus, offer.gpu_count)
+        _refuse_what_no_server_does(component, stack, batching)
+        instances, rest = divmod(component.gpus, offer.gpu_count)
         if rest:
             raise InfeasibleError(
-                f"{leg.option} has {offer.gpu_count} GPUs an instance today and the plan rents "
-                f"{leg.gpus}; make the plan again with today's prices."
+                f"{component.option} has {offer.gpu_count} GPUs an instance today and the plan "
+                f"rents {component.gpus}; make the plan again with today's prices."
             )
         return cls(
             name=slug(workload.name),
-            title=f"{leg.gpus} x {leg.gpu}, {leg.option}, {leg.mode}",
+            title=f"{component.gpus} x {component.gpu}, {component.option}, {component.mode}",
             offer=offer,
             instances=instances,
-            least=_instances(leg.scaling, instances, offer),
-            replicas=leg.replicas,
+            least=_instances(component.scaling, instances, offer),
+            replicas=component.replicas,
             model=(plan.get("choice") or {}).get("model") or workload.model,
             stack=stack,
             batching=batching,
-            queue_limit=leg.queue_limit,
+            queue_limit=component.queue_limit,
             images_per_request=workload.images_per_request,
             shapes=_shapes(workload, (plan.get("choice") or {}).get("steps")),
-            scaling=leg.scaling,
+            scaling=component.scaling,
             server=server,
         )
 
@@ -177,13 +177,17 @@ class Deployment:
     @property
     def comments(self) -> tuple[str, ...]:
         """What the reader of the exported file must know, a line each."""
-        told = [f"Written by fluxcost export: {self.title}."]
+        comments = [f"Written by fluxcost export: {self.title}."]
         gpus = self.instances * self.offer.gpu_count
         if gpus > self.replicas:
-            told.append(f"{self.replicas} replicas suffice; instances are sold whole, all serve.")
+            comments.append(
+                f"{self.replicas} replicas suffice; instances are sold whole, all serve."
+            )
         if self.server.weights is None:
-            told.append("Synthetic weights: pictures mean nothing. Export again with --weights.")
-        return tuple(told)
+            comments.append(
+                "Synthetic weights: pictures mean nothing. Export again with --weights."
+            )
+        return tuple(comments)
 
 
 def notes_on_queues(deployment: Deployment) -> tuple[str, ...]:
@@ -203,32 +207,35 @@ def slug(name: str) -> str:
 
 
 def _only_leg(plan: Mapping[str, Any]) -> _Leg:
-    legs = [_Leg.parse(each, f"plan {plan.get('option')}, leg") for each in plan["legs"]]
-    if len(legs) != 1:
-        names = ", ".join(leg.option for leg in legs)
+    components = [
+        _Leg.parse(each, f"plan {plan.get('option')}, component") for each in plan["components"]
+    ]
+    if len(components) != 1:
+        names = ", ".join(component.option for component in components)
         raise InfeasibleError(
-            f"plan {plan.get('option')} has {len(legs)} legs ({names}), and what parts requests "
-            "among them is yours; choose a plan of one leg with --option."
+            f"plan {plan.get('option')} has {len(components)} components ({names}), and "
+            "dividing requests among them is left to you; choose a plan of one component with "
+            "--option."
         )
-    return legs[0]
+    return components[0]
 
 
-def _refuse_what_no_server_does(leg: _Leg, stack: str, batching: Batching) -> None:
-    if leg.mode == "deadline":
+def _refuse_what_no_server_does(component: _Leg, stack: str, batching: Batching) -> None:
+    if component.mode == "deadline":
         raise InfeasibleError(
-            f"{leg.option} makes one job by a deadline, and what can be exported is a server, "
-            "which never ends and would be billed on; rent the GPUs for the job, or state how "
-            "requests arrive."
+            f"{component.option} makes one job by a deadline, and what can be exported is a "
+            "server, which never ends and would be billed on; rent the GPUs for the job, or "
+            "state how requests arrive."
         )
-    if leg.mode == "scheduled":
+    if component.mode == "scheduled":
         raise InfeasibleError(
-            f"{leg.option} is rented by the hours of the workload's profile, and what is exported "
-            "is kept around the clock; choose such a plan with --option."
+            f"{component.option} is rented by the hours of the workload's profile, and what "
+            "is exported is kept around the clock; choose such a plan with --option."
         )
-    if leg.gpus_per_image > 1:
+    if component.gpus_per_image > 1:
         raise InfeasibleError(
-            f"{leg.option} has {leg.gpus_per_image} GPUs make each image together, and `python -m "
-            "measure serve` gives each replica one; choose another plan with --option."
+            f"{component.option} has {component.gpus_per_image} GPUs make each image together, and "
+            "`python -m measure serve` gives each replica one; choose another plan with --option."
         )
     if stack not in SERVED_STACKS:
         raise InfeasibleError(

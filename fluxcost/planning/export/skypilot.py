@@ -16,11 +16,11 @@ CLOUDS = frozenset({"aws", "azure", "gcp", "lambda", "nebius", "oci", "runpod", 
 def notes(deployment: Deployment) -> tuple[str, ...]:
     """Return what the reader of a task must know besides, a line each."""
     offer = deployment.offer
-    told = [f"Priced as {offer.id}, tier {offer.tier}; SkyPilot takes the cheapest that fits."]
-    told += notes_on_queues(deployment)
+    comments = [f"Priced as {offer.id}, tier {offer.tier}; SkyPilot takes the cheapest that fits."]
+    comments += notes_on_queues(deployment)
     if offer.provider != "runpod":
-        told.append(f"SkyPilot's name may cover other boards; see that you get {offer.gpu}.")
-    return tuple(told)
+        comments.append(f"SkyPilot's name may cover other boards; see that you get {offer.gpu}.")
+    return tuple(comments)
 
 
 def to_skypilot(deployment: Deployment) -> dict[str, Any]:

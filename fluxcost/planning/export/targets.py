@@ -63,8 +63,8 @@ def export(
         image: Container image in which `fluxcost[serve]` is installed; Kubernetes needs one.
 
     Raises:
-        InfeasibleError: The plan is of an API, of several legs or by a deadline, or the tool cannot
-            run it.
+        InfeasibleError: The plan is of an API, of several components or by a deadline, or the
+            tool cannot run it.
         InputError: The plan lacks a field, or an image is needed and not given.
         UnknownNameError: No such tool or offer, or nobody has looked up what it calls the GPU.
     """
@@ -73,9 +73,9 @@ def export(
     line = plan.to_dict() if isinstance(plan, Plan) else plan
     server = Server(weights=weights, image=image)
     deployment = Deployment.of(workload, line, catalog or load_catalog(), server)
-    told = (*deployment.comments, *_NOTES[to](deployment))
-    comments = "".join(f"# {comment}\n" for comment in told)
-    return comments + yaml.dump_all(
+    comments = (*deployment.comments, *_NOTES[to](deployment))
+    header = "".join(f"# {comment}\n" for comment in comments)
+    return header + yaml.dump_all(
         _WRITERS[to](deployment), Dumper=_Plain, sort_keys=False, width=100
     )
 
@@ -90,7 +90,7 @@ def read_plans(path: Path) -> tuple[Workload, list[dict[str, Any]]]:
     document = read_json(path)
     try:
         asked, plans = document["recipe"]["workload"], list(document["plans"])
-        _ = [plan["legs"] for plan in plans]
+        _ = [plan["components"] for plan in plans]
     except (KeyError, TypeError) as error:
         raise DocumentError(
             f"{path}: not the JSON of a plan ({error}); give what `fluxcost plan --json` wrote."

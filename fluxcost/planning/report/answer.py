@@ -35,8 +35,8 @@ class Fact:
 
 def facts_of(plan: Plan) -> Iterator[Fact]:
     """Yield what the plan is, part by part, then its money, then how it answers."""
-    for leg in plan.legs:
-        yield from _leg(leg, alone=len(plan.legs) == 1)
+    for component in plan.components:
+        yield from _leg(component, alone=len(plan.components) == 1)
     if plan.choice is not None:
         yield Fact("Model and steps", str(plan.choice))
         yield _fact(f"Quality, {plan.choice.metric}", plan.choice.value)
@@ -49,7 +49,7 @@ def facts_of(plan: Plan) -> Iterator[Fact]:
         yield _fact("A call on an idle GPU, median", plan.latency)
     if (serving := plan.serving) is not None:
         yield _fact(f"Response, {serving.objective.label}", serving.response)
-        met = f"{percent(serving.probability_met)} of timing worlds"
+        met = f"{percent(serving.probability_met)} of timing draws"
         yield Fact("Objective met in", met, str(serving.response.source), serving.response.evidence)
         busy = serving.utilization
         shares = f"{percent(busy.value)} ({percent(busy.low)} to {percent(busy.high)})"
@@ -58,17 +58,19 @@ def facts_of(plan: Plan) -> Iterator[Fact]:
             yield Fact("Requests turned away", percent(serving.lost))
 
 
-def _leg(leg: Leg, *, alone: bool) -> Iterator[Fact]:
-    share = "" if alone else f", {percent(leg.share)} of the images"
-    rented = f"{leg.gpus} x {leg.gpu}, " if leg.gpus else ""
-    yield Fact("Rent" if leg.gpus else "Buy", f"{rented}{leg.option}, {leg.mode}{share}")
-    if leg.calibration is not None and leg.batching is not None:
-        stack = leg.calibration.rsplit("/", 1)[-1]
-        together = f" of {leg.gpus_per_image} GPUs" if leg.gpus_per_image > 1 else ""
-        running = counted(leg.replicas, "replica") + together
-        yield Fact("Run", f"{stack}, {leg.batching}, {running}")
+def _leg(component: Leg, *, alone: bool) -> Iterator[Fact]:
+    share = "" if alone else f", {percent(component.share)} of the images"
+    rented = f"{component.gpus} x {component.gpu}, " if component.gpus else ""
+    yield Fact(
+        "Rent" if component.gpus else "Buy", f"{rented}{component.option}, {component.mode}{share}"
+    )
+    if component.calibration is not None and component.batching is not None:
+        stack = component.calibration.rsplit("/", 1)[-1]
+        together = f" of {component.gpus_per_image} GPUs" if component.gpus_per_image > 1 else ""
+        running = counted(component.replicas, "replica") + together
+        yield Fact("Run", f"{stack}, {component.batching}, {running}")
     if not alone:
-        yield _fact(f"Cost of {leg.option}", leg.total)
+        yield _fact(f"Cost of {component.option}", component.total)
 
 
 def _fact(name: str, estimate: Estimate) -> Fact:

@@ -10,19 +10,23 @@ from fluxcost.estimate import Source
 from fluxcost.performance.calibration import Calibration
 from fluxcost.planning.explain import Explanation
 from fluxcost.planning.plans import Plan
-from fluxcost.units import percent, usd
+from fluxcost.units import counted, percent, usd
 
 NOT_IN_IT = (
     "Storage, traffic, taxes and people are not in the total; fluxcost cost --extras adds them."
 )
 NO_PROMISE = (
-    "An interval holds 90 % of the worlds drawn from what was measured and dated; it knows nothing "
+    "An interval holds 90 % of the draws from what was measured and dated; it knows nothing "
     "of outages, of GPUs sold out, or of demand other than stated."
 )
 
 
 def risks_of(
-    plan: Plan, catalog: Catalog, known: dict[str, Calibration], told: Explanation, today: dt.date
+    plan: Plan,
+    catalog: Catalog,
+    known: dict[str, Calibration],
+    explanation: Explanation,
+    today: dt.date,
 ) -> Iterator[str]:
     """Yield what a reader must know before paying, the plan's own caveats first.
 
@@ -30,7 +34,7 @@ def risks_of(
         plan: The chosen one.
         catalog: Its prices.
         known: Calibrations by the name a plan gives them.
-        told: Why the plan is what it is.
+        explanation: Why the plan is what it is.
         today: Day prices are judged on.
     """
     yield from (f"{caveat}." for caveat in plan.caveats)
@@ -39,21 +43,21 @@ def risks_of(
         f"{percent(plan.total.high / plan.total.value - 1)} over the middle."
     )
     rows = {row.id: row for row in (*catalog.offers, *catalog.tariffs)}
-    for leg in plan.legs:
-        age = rows[leg.option].age_days(today)
-        yield f"The price of {leg.option} was {age} days old on {today}, and may have moved."
+    for component in plan.components:
+        age = rows[component.option].age_days(today)
+        yield f"The price of {component.option} was {age} days old on {today}, and may have moved."
     if (serving := plan.serving) is not None:
         yield f"With fewer GPUs: {serving.why_not_fewer}"
         missed = 1 - serving.probability_met
         if missed > 0:
-            yield f"In {percent(missed)} of the timing worlds the objective is missed."
+            yield f"In {percent(missed)} of the timing draws the objective is missed."
     if plan.calibration is not None:
-        yield from _of_timing(plan, known[plan.calibration], told)
+        yield from _of_timing(plan, known[plan.calibration], explanation)
     yield NOT_IN_IT
     yield NO_PROMISE
 
 
-def _of_timing(plan: Plan, calibration: Calibration, told: Explanation) -> Iterator[str]:
+def _of_timing(plan: Plan, calibration: Calibration, explanation: Explanation) -> Iterator[str]:
     weights = dict.fromkeys(run.environment.weights for run in calibration.runs)
     if any(name.startswith("synthetic") for name in weights):
         yield "Timed with synthetic weights at the model's true shapes, not with a checkpoint."
@@ -61,7 +65,8 @@ def _of_timing(plan: Plan, calibration: Calibration, told: Explanation) -> Itera
         yield f"The timing is {plan.timing_source}, not measured at these shapes and batch."
     if calibration.stack.is_lossy:
         yield f"{calibration.stack.alias} changes the pictures; look at some before renting."
-    if told.cores_needed is None:
+    if explanation.cores_needed is None:
         yield "How many CPU cores a replica needs was not measured for this stack."
     else:
-        yield f"Each replica needs {told.cores_needed} CPU cores; see that the instance has them."
+        needed = counted(explanation.cores_needed, "CPU core")
+        yield f"Each replica needs {needed}; see that the instance has them."

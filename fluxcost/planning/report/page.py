@@ -6,13 +6,13 @@ from importlib.resources import files
 
 from fluxcost.errors import InputError
 from fluxcost.planning.report import tables
+from fluxcost.planning.report.content import HOW_TO_REPEAT, ReportContent
 from fluxcost.planning.report.picture import to_svg
-from fluxcost.planning.report.report import HOW_TO_REPEAT, Report
 
 TEMPLATE = "page.html"
 
 
-def to_html(report: Report) -> str:
+def to_html(report: ReportContent) -> str:
     """Return the page.
 
     Raises:

@@ -11,7 +11,7 @@ from fluxcost.planning.plans import Plan
 from fluxcost.units import counted
 
 if TYPE_CHECKING:
-    from fluxcost.planning.report.report import Report
+    from fluxcost.planning.report.content import ReportContent
 
 WIDTH, ROW = 400, 38
 """Pixels as drawn: about a phone's width, so that scaling down leaves letters readable."""
@@ -23,7 +23,7 @@ TEXT = "currentColor"
 """Letters and lines take the page's color, light or dark."""
 
 
-def to_svg(report: Report) -> str:
+def to_svg(report: ReportContent) -> str:
     """Return dots with their 90 % intervals: the chosen plan, other stacks, other ways to buy.
 
     Raises:
@@ -69,7 +69,7 @@ def to_svg(report: Report) -> str:
     return svg
 
 
-def _rows(report: Report) -> Iterator[dict[str, Any]]:
+def _rows(report: ReportContent) -> Iterator[dict[str, Any]]:
     best = report.best
     yield _row(best, _named(best), "chosen")
     for stack in report.stacks:

@@ -44,14 +44,14 @@ def _reason(best: Plan, other: Plan, against: PlanDiff) -> str:
     wins = percent(against.probability) if against.probability else "none"
     dear = usd(other.total.high)
     if against.total.value > 0:
-        text = f"costs {usd(against.total.value)} more; cheaper in {wins} of the worlds drawn"
+        text = f"costs {usd(against.total.value)} more; cheaper in {wins} of the draws"
     else:
         text = (
             f"costs {usd(-against.total.value)} less in the middle, but may cost {dear} where the "
-            f"chosen plan costs {usd(best.total.high)} at most; cheaper in {wins} of the worlds "
+            f"chosen plan costs {usd(best.total.high)} at most; cheaper in {wins} of the draws "
             "drawn"
         )
-    mine, its = best.slow_end_s, other.slow_end_s
+    mine, its = best.response_upper_s, other.response_upper_s
     if its is None and mine is not None:
         text += "; nobody has timed it"
     elif mine is not None and its is not None and its < mine:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from fluxcost.planning.plans import Plan
-from fluxcost.planning.report.report import Report
+from fluxcost.planning.report.content import ReportContent
 
 COLUMNS = (
     "kind", "option", "mode", "gpu", "gpus", "calibration", "batch", "unit", "total", "total_low",
@@ -19,7 +19,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet run a cell (OWASP, CSV injection)."""
 
 
-def to_csv(report: Report) -> str:
+def to_csv(report: ReportContent) -> str:
     """Return the rows; `answer_s` is the response where requests arrive, else a call."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
@@ -29,7 +29,7 @@ def to_csv(report: Report) -> str:
     return stream.getvalue()
 
 
-def _rows(report: Report) -> Iterator[dict[str, object]]:
+def _rows(report: ReportContent) -> Iterator[dict[str, object]]:
     yield _plan("chosen", report.best, report.best.why)
     for rival in report.rivals:
         yield _plan("alternative", rival.plan, rival.reason)

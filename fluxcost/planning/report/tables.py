@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fluxcost.planning.plans import Plan
-from fluxcost.planning.report.report import Report
+from fluxcost.planning.report.content import ReportContent
 from fluxcost.planning.report.stacks import StackAnswer
 from fluxcost.planning.tables import NOTHING
 from fluxcost.units import interval, percent, usd
@@ -22,7 +22,7 @@ class Table:
     chosen: int | None = None
 
 
-def facts_table(report: Report) -> Table:
+def facts_table(report: ReportContent) -> Table:
     """Return each number of the plan, its source, and the evidence by number."""
     numbers = {line: str(number) for number, line in enumerate(report.evidence, start=1)}
     rows = tuple(
@@ -37,7 +37,7 @@ def facts_table(report: Report) -> Table:
     return Table(("what", "value, 90 % interval", "source", "rests on"), rows)
 
 
-def stacks_table(report: Report) -> Table:
+def stacks_table(report: ReportContent) -> Table:
     """Return what each stack of the chosen GPU makes of the question."""
     found = [_stack(each, report.best) for each in report.stacks]
     chosen = next((at for at, row in enumerate(found) if row[-1] == CHOSEN), None)
@@ -78,7 +78,7 @@ def _answers(plan: Plan) -> str:
     return NOTHING if plan.latency is None else f"a call {interval(plan.latency)}"
 
 
-def rivals_table(report: Report) -> Table:
+def rivals_table(report: ReportContent) -> Table:
     """Return the chosen plan and the best of each other way to buy."""
     best = report.best
     rows = [_rival(best, NOTHING, CHOSEN)]
@@ -106,7 +106,7 @@ def _rival(plan: Plan, more: str, reason: str) -> tuple[str, ...]:
     )
 
 
-def losers_table(report: Report) -> Table:
+def losers_table(report: ReportContent) -> Table:
     """Return each broken rule with the number of candidates and one of them."""
     rows = tuple(
         (
@@ -119,25 +119,25 @@ def losers_table(report: Report) -> Table:
     return Table(("rule", "candidates", "such as"), rows)
 
 
-def levers_table(report: Report) -> Table:
+def levers_table(report: ReportContent) -> Table:
     """Return the changes of the question that make it cheaper."""
     rows = tuple(
         (lever.change, percent(lever.ratio), lever.plan.option, interval(lever.plan.total))
-        for lever in report.told.levers
+        for lever in report.explanation.levers
     )
     return Table(("change", "of what it may cost", "then", "total"), rows)
 
 
-def timings_table(report: Report) -> Table:
+def timings_table(report: ReportContent) -> Table:
     """Return the calibrations behind the plans and stacks shown."""
     return Table(("calibration", "hash", "measured", "machine", "weights"), report.timings)
 
 
-def prices_table(report: Report) -> Table:
+def prices_table(report: ReportContent) -> Table:
     """Return the price rows behind the plans shown."""
     return Table(("price", "true on", "grade", "source"), report.prices)
 
 
-def constraints_table(report: Report) -> Table:
+def constraints_table(report: ReportContent) -> Table:
     """Return what the question forbids."""
     return Table(("constraint", "value", "meaning"), report.constraints)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fluxcost.planning.report import tables
-from fluxcost.planning.report.report import HOW_TO_REPEAT, Report
+from fluxcost.planning.report.content import HOW_TO_REPEAT, ReportContent
 from fluxcost.planning.tables import markdown_text, to_markdown
 
 
-def to_text(report: Report) -> str:
+def to_text(report: ReportContent) -> str:
     """Return the report; names are escaped, so that none becomes a link or a tag."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: ReportContent) -> Iterator[str]:
     yield f"# {markdown_text(report.workload.name)}"
     yield from ("", f"**{markdown_text(report.headline)}**", "", markdown_text(report.best.why))
     yield from ("", markdown_text(report.made_on))
@@ -29,8 +29,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from ("", "## Risks", "")
     yield from (f"- {markdown_text(risk)}" for risk in report.risks)
     yield from ("", "## What would make it cheaper", "")
-    yield f"What would halve the cost? {markdown_text(report.told.halving)}"
-    if report.told.levers:
+    yield f"What would halve the cost? {markdown_text(report.explanation.halving)}"
+    if report.explanation.levers:
         yield from ("", *_table(tables.levers_table(report)))
     yield from ("", "## Evidence", "")
     yield from (

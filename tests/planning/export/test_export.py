@@ -42,7 +42,7 @@ def task(line: dict[str, Any], prices: Catalog = PRICES, **given: Any) -> dict[s
 
 def scaled(line: dict[str, Any], **scaling: Any) -> dict[str, Any]:
     line = copy.deepcopy(line)
-    line["legs"][0]["scaling"] = {"idle_timeout_s": 300.0} | scaling
+    line["components"][0]["scaling"] = {"idle_timeout_s": 300.0} | scaling
     return line
 
 
@@ -148,11 +148,14 @@ def test_what_cannot_be_exported_is_said(made):
         task(made["shop/h200-shop"])
     with pytest.raises(fc.InputError, match="--image is missing"):
         fc.export(made["lambda/h200"], asked(), "kubernetes", catalog=PRICES)
-    hourly = made["lambda/h200"]["legs"][0] | {"mode": "scheduled", "hourly_replicas": [1] * 24}
+    hourly = made["lambda/h200"]["components"][0] | {
+        "mode": "scheduled",
+        "hourly_replicas": [1] * 24,
+    }
     with pytest.raises(fc.InfeasibleError, match="rented by the hours of the workload's profile"):
-        objects(made["lambda/h200"] | {"legs": [hourly]})
-    two = made["lambda/h200"] | {"legs": made["lambda/h200"]["legs"] * 2}
-    with pytest.raises(fc.InfeasibleError, match="has 2 legs"):
+        objects(made["lambda/h200"] | {"components": [hourly]})
+    two = made["lambda/h200"] | {"components": made["lambda/h200"]["components"] * 2}
+    with pytest.raises(fc.InfeasibleError, match="has 2 components"):
         objects(two)
     with pytest.raises(fc.UnknownNameError, match="target 'nomad'"):
         fc.export(made["lambda/h200"], asked(), "nomad")  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ def test_gpus_and_batch_are_the_plan_s(made, name: str):
     application, deployment = exported(line)
     assert deployment["num_replicas"] == line["gpus"]
     assert deployment["ray_actor_options"] == {"num_gpus": 1, "accelerator_type": "H200"}
-    batching = line["legs"][0]["batching"]
+    batching = line["components"][0]["batching"]
     arguments = application["args"]
     assert arguments["max_batch"] == batching["max_batch"] == line["batch"]
     assert arguments["max_wait_s"] == batching["max_wait_s"]
@@ -86,8 +86,8 @@ def test_the_file_names_a_function_that_exists(made):
 
 def test_a_bounded_queue_is_bounded_in_ray(made):
     line = copy.deepcopy(made["lambda/h200"])
-    line["legs"][0]["queue_limit"] = 200
-    line["legs"][0]["batching"] |= {"max_batch": 4}
+    line["components"][0]["queue_limit"] = 200
+    line["components"][0]["batching"] |= {"max_batch": 4}
     in_fives = asked(images_per_request=5)
     _, deployment = exported(line, workload=in_fives)
     # Two calls of 4 images are 2 requests of 5; each replica holds one of the 40 that may wait.
@@ -99,6 +99,6 @@ def test_a_bounded_queue_is_bounded_in_ray(made):
 
 def test_a_plan_that_scales_is_refused(made):
     line = copy.deepcopy(made["lambda/h200"])
-    line["legs"][0]["scaling"] = {"idle_timeout_s": 300.0, "least": 1}
+    line["components"][0]["scaling"] = {"idle_timeout_s": 300.0, "least": 1}
     with pytest.raises(fc.InfeasibleError, match="export it to kubernetes"):
         exported(line)

@@ -178,13 +178,13 @@ def test_an_overflow_plan_tells_of_both_legs():
     cheap = catalog(offer(usd=3.6), tariff(usd=0.0004))
     wanted = asked(arrivals={"requests_per_s": 5.0}, constraints={"allow_untimed": True})
     plans = fc.plan(wanted, cheap, [EAGER], TODAY)
-    mixed = next(each for each in plans if len(each.legs) == 2)
+    mixed = next(each for each in plans if len(each.components) == 2)
     ranked = (mixed, *(each for each in plans if each is not mixed))
-    told = fc.report(wanted, type(plans)(plans.workload, ranked, plans.rejected, plans.recipe))
+    written = fc.report(wanted, type(plans)(plans.workload, ranked, plans.rejected, plans.recipe))
     assert re.match(r"Rent \d+ x h200-sxm at shop/h200, overflow and buy \S+ % of the images from "
-                    r"api/klein, for ", told.headline)  # fmt: skip
-    assert sum(fact.name.startswith("Cost of ") for fact in told.facts) == 2
-    assert any("nobody has measured its latency" in risk for risk in told.risks)
+                    r"api/klein, for ", written.headline)  # fmt: skip
+    assert sum(fact.name.startswith("Cost of ") for fact in written.facts) == 2
+    assert any("nobody has measured its latency" in risk for risk in written.risks)
 
 
 def test_every_constraint_has_a_meaning():
@@ -209,7 +209,7 @@ def test_the_command_writes_each_form_and_refuses_others(tmp_path: Path, capsys)
     options = [part for path in out for part in ("--report", path)]
     shown(capsys, *command(tmp_path, "--analytic", *options))
     assert [path.read_text()[:9] for path in out] == ["<!doctype", "# live\n\n*", "kind,opti"]
-    told = refused(capsys, "plan", tmp_path / "workload.yaml", "--report", "a.pdf")
-    assert told == "report is 'a.pdf'; expected a name in .html, .md, .csv."
-    told = refused(capsys, "plan", tmp_path / "workload.yaml", "--report", "a.md", "--gpus", 2)
-    assert told.startswith("--report tells of the plans of a workload")
+    message = refused(capsys, "plan", tmp_path / "workload.yaml", "--report", "a.pdf")
+    assert message == "report is 'a.pdf'; expected a name in .html, .md, .csv."
+    message = refused(capsys, "plan", tmp_path / "workload.yaml", "--report", "a.md", "--gpus", 2)
+    assert message.startswith("--report tells of the plans of a workload")
