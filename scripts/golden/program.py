@@ -40,7 +40,7 @@ LOG = "images,gpu_s,accepted\n380000,190000,371000\n"
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[Path]:
+def folder() -> Iterator[None]:
     """Work in a new folder of workloads and a bill, so that messages hold no path of ours."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         place = Path(name)
@@ -51,7 +51,7 @@ def folder() -> Iterator[Path]:
         (place / "log.csv").write_text(LOG)
         _, answer, _ = program("plan", "month.yaml", *FEW, "--json")
         (place / "plan.json").write_text(answer)
-        yield place
+        yield
 
 
 def _help() -> str:

@@ -58,8 +58,8 @@ def wrong(book: Book) -> None:
         book.wrong(f"prices: {key}", fc.parse_prices, data, "gpus/shop.yaml")
     _shapes(book)
     _arguments(book)
-    with folder() as place:
-        _files(book, place)
+    with folder():
+        _files(book)
         _commands(book)
 
 
@@ -134,7 +134,7 @@ def _arguments(book: Book) -> None:
             book.wrong(f"{what}: {name} is {bad!r}", function, **good | {name: bad})
 
 
-def _files(book: Book, place: Path) -> None:
+def _files(book: Book) -> None:
     shown: tuple[tuple[str, Callable[[Path], object], str], ...] = (
         ("use", fc.load_use, "office_hours"),
         ("extras", fc.load_extras, "own_machine"),
@@ -163,7 +163,6 @@ def _files(book: Book, place: Path) -> None:
         book.wrong(f"load_calibration of {what}", fc.load_calibration, Path("bad.json"))
     for load in (fc.load_workload, fc.load_calibration, fc.load_scenario, fc.load_catalog):
         book.wrong(f"{load.__name__} of no file", load, Path("none.json"))
-    del place
 
 
 def _commands(book: Book) -> None:
@@ -186,7 +185,7 @@ def _commands(book: Book) -> None:
                      {"--replicas": 1, "--max-batch": 1, "--within": 1.0, "--recovery": 1}),
         "sensitivity": (("job.yaml",), {"--price": "1:2", "--scenarios": 10, "--growth": "0:1"}),
         "prices": ((), {"--at": "x", "--gpu": "x", "--provider": "x", "--prices": "none"}),
-        "validate": ((), {"--against": "x", "--scenario": "x", "--page": "none/x.md"}),
+        "validate": ((), {"--against": "x", "--scenario": "x"}),
         "diff": (("job.yaml",), {"--prices": "none"}),
         "quality": (("none",), {}),
         "audit": (("none.yaml",), {}),
@@ -200,6 +199,7 @@ def _commands(book: Book) -> None:
                     for part in (name, good) if good != ""]  # fmt: skip
             key = f"command: {command}, {option} is {bad!r}"
             _refused(book, key, command, *given, *rest, option, bad)
+    _refused(book, "command: a page in no folder", "validate", "--page", "none/page.md")
     _refused(book, "command: none of that name", "guess")
 
 
