@@ -1,4 +1,4 @@
-"""The bill of a month: GPU time for the images, used in one of the ways GPUs are rented."""
+"""The bill of a month: GPU time for the images, in one purchase mode."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Where a staircase of rent crosses the straight line of an API's bill: every time, in closed form.
+"""Every volume at which stepwise rent crosses the straight line of an API's bill, in closed form.
 
 Rent is billed in steps of g seconds at p USD a second: one billing step of a session, or one more
 instance for a month. With s seconds of overhead and t seconds an image, the k-th step ends after
 (k g - s) / t images. An API at c USD an image is cheaper where a step begins iff
-k < c (g + s) / (g (c - p t)), and dearer where it ends iff k >= c s / (g (c - p t)), so the steps
-on which it is overtaken are a range; between two of them the jump to the next step puts the API
-ahead again. Where c <= p t, never.
+k < c (g + s) / (g (c - p t)), and more expensive where it ends iff k >= c s / (g (c - p t)),
+so the steps on which it is overtaken are a range; between two of them the jump to the next step
+puts the API ahead again. Where c <= p t, never.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a price was on a past day: the newest row of its history that was true by then."""
+"""What a price was on a past day: the newest row of its history valid on that day."""
 
 from __future__ import annotations
 

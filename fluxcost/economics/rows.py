@@ -1,4 +1,4 @@
-"""What every price row says about itself: source, date, grade, status, and how far to trust it."""
+"""What every price row states: source, date, grade, status, and the error of its price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of a price file, for editors that complete and check as one types.
+"""The JSON Schema of a price file, for editors that complete and validate.
 
 What a schema can say it says; the rest (dates that do not contradict each other, ids that begin
 with their provider, prices that are either given or explained) is checked when prices are loaded.

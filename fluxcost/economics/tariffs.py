@@ -57,7 +57,7 @@ class Tariff(PriceRow):
         default=None, description="What a go-between adds to the vendor's price."
     )
     stated_latency_s: Positive | None = Field(
-        default=None, description="Seconds per image as the vendor states; nobody timed it."
+        default=None, description="Seconds per image as the vendor states; not measured."
     )
     requests_per_minute: Positive | None = Field(
         default=None, description="Rate limit as the vendor states; None when not stated."

@@ -1,8 +1,8 @@
-"""How GPUs are used in a month, as a file: the way of renting and what comes with it.
+"""How GPUs are used in a month, as a file: the purchase mode and its settings.
 
-The format is `fluxcost-use`, version 1. `use.kind` names the way; its other fields are those of the
-record of that name. An overflow names another offer, and a cold start is either stated in seconds
-or measured, from a calibration and a stated bandwidth.
+The format is `fluxcost-use`, version 1. `use.kind` names the purchase mode; its other fields are
+those of the record of that name. An overflow names another offer, and a cold start is either stated
+in seconds or measured, from a calibration and a stated bandwidth.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who pays what of a fleet that several workloads share.
+"""Cost allocation: what each workload pays of a shared fleet.
 
 What calls take is paid by those whose images they make. What is left, idle time and GPUs to spare,
 is shared by a rule that the user chooses.

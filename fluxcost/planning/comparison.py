@@ -1,4 +1,4 @@
-"""Ways to make an image side by side: cost, latency, picture, and which of them nothing beats."""
+"""Plans of several models and stacks side by side: cost, latency, quality, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Alternative:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Every way, cheapest first, and what was turned down.
+    """Every alternative, cheapest first, and what was rejected.
 
     Attributes:
         workload: Name.
@@ -117,14 +117,14 @@ class Comparison:
 
     @property
     def front(self) -> tuple[Alternative, ...]:
-        """The ways nothing beats, cheapest first."""
+        """The alternatives on the Pareto front, cheapest first."""
         return tuple(each for each in self.alternatives if each.on_front)
 
     def stacks_on(self, offer: str) -> tuple[Alternative, ...]:
-        """Return the cheapest way of each stack of each model on one offer, dearest first.
+        """Return the cheapest plan of each stack of each model on one offer, most expensive first.
 
         Raises:
-            MissingDataError: The offer is in none of the ways.
+            MissingDataError: The offer is in none of the alternatives.
         """
         cheapest: dict[tuple[str, str | None], Alternative] = {}
         for each in self.alternatives:
@@ -146,7 +146,7 @@ class Comparison:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per way, with value, low and high of each estimate in columns.
+        """Return one row per alternative, with value, low and high of each estimate in columns.
 
         Raises:
             InputError: pandas is not installed.
@@ -163,10 +163,10 @@ def compare(
     metric: Metric | str | None = None,
     qualities: Iterable[Quality] | None = None,
 ) -> Comparison:
-    """Plan workloads, the same but for their model and steps, and set all ways side by side.
+    """Compare the plans of workloads that differ in their model and steps only.
 
-    With a metric, pictures of different models and steps compare by what records say of them; by
-    CLIP's word alone, fewer steps than a model was made for never beat more.
+    With a metric, pictures of different models and steps compare by their records; by CLIP
+    scores alone, fewer steps than a model was made for never beat more.
 
     Args:
         workloads: One for each model and step count to compare.

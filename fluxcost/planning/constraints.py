@@ -62,11 +62,15 @@ def broken_by_tariff(
         return broken
     if workload.objective is not None and not constraints.allow_untimed:
         return Rejected(
-            tariff.id, "objective", "nobody has timed this API; allow_untimed: true accepts that."
+            tariff.id,
+            "objective",
+            "the latency of this API is not measured; allow_untimed: true accepts that.",
         )
     if constraints.max_latency_p95_s is not None:
         return Rejected(
-            tariff.id, "max_latency_p95_s", "nobody has timed this API; leave the limit out."
+            tariff.id,
+            "max_latency_p95_s",
+            "the latency of this API is not measured; leave the limit out.",
         )
     if tariff.most_images_per_s is None:
         return None

@@ -1,4 +1,4 @@
-"""What may turn out otherwise than planned: the ranges that a sensitivity analysis moves within."""
+"""Drivers of a sensitivity analysis: the inputs that may differ from the plan, and their ranges."""
 
 from __future__ import annotations
 

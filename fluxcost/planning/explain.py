@@ -203,7 +203,7 @@ def _changed(workload: Workload, *, steps_are_free: bool) -> Iterator[tuple[str,
 
 
 def _paired(workload: Workload) -> Iterator[tuple[str, Workload]]:
-    """Yield changes that need each other: most pages of APIs, which nobody timed, bear no date."""
+    """Yield changes that need each other: most pages of APIs, which are not timed, bear no date."""
     constraints = workload.constraints
     if not constraints.allow_untimed and not constraints.allow_stale:
         relaxed = constraints.model_copy(update={"allow_untimed": True, "allow_stale": True})
@@ -219,7 +219,7 @@ def _relaxed(constraints: Constraints) -> Iterator[tuple[str, dict[str, Any]]]:
     if not constraints.allow_cached_prompts:
         yield "prompts that come again (allow_cached_prompts)", {"allow_cached_prompts": True}
     if not constraints.allow_untimed:
-        yield "an API whose latency nobody knows (allow_untimed)", {"allow_untimed": True}
+        yield "an API whose latency is not measured (allow_untimed)", {"allow_untimed": True}
     if not constraints.allow_marketplace:
         yield "hosts of a marketplace (allow_marketplace)", {"allow_marketplace": True}
     if not constraints.allow_stale:

@@ -1,4 +1,4 @@
-"""The inverse question: how much can be made for a budget, or with so many GPUs?"""
+"""The largest volume that a budget or a number of GPUs can make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Legs: the parts of a plan, each of them one offer or tariff with a share of the images."""
+"""Components: the parts of a plan, each of them one offer or tariff with a share of the images."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ class Leg:
             InputError: The component buys from an API, or is of more GPUs than can be simulated.
         """
         if self.calibration is None or self.batching is None:
-            raise InputError(f"{self.option} is an API, whose GPUs nobody knows; rent some.")
+            raise InputError(
+                f"{self.option} is an API, whose GPUs are not known; choose a plan that rents GPUs."
+            )
         document = {
             "calibration": self.calibration,
             "replicas": self.replicas,

@@ -34,7 +34,7 @@ def serve(
     depth: Depth,
     seed: int,
 ) -> Iterator[Plan | Rejected]:
-    """Yield the ways to serve a workload's requests, and why the others are none.
+    """Yield the plans that serve a workload's requests, and why the other candidates are rejected.
 
     Raises:
         InputError: The workload has no objective.
@@ -54,7 +54,7 @@ def _by_replicas(
     depth: Depth,
     seed: int,
 ) -> Iterator[Plan | Rejected]:
-    """Yield the ways with replicas of one GPU each, and with APIs."""
+    """Yield the plans with replicas of one GPU each, and with APIs."""
     demand = demanded(workload)
     images = demand.images_per_month
     timings, too_slow = parted(paces_of(demand.mix, workload.constraints, fits))

@@ -1,4 +1,4 @@
-"""What the GPUs of one instance take from each other: CPU, memory and links are shared by a host.
+"""Host contention: the GPUs of one instance share CPU, memory and links.
 
 Instances are sold whole, and a volume keeps all their GPUs at work. Seconds of an image are then
 those of one GPU alone over the efficiency of as many replicas at once. Nothing makes GPUs faster
@@ -67,7 +67,7 @@ def _over(seconds: Draws | float, efficiency: Draws | float) -> Draws | float:
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _efficiency(fit: Fit, shape: Shape, batch: int, count: int) -> Estimate | None:
-    """Return the efficiency of replicas at once; None where nobody knows it."""
+    """Return the efficiency of replicas at once; None where it was not timed."""
     try:
         return fit.replica_efficiency(shape, batch, count)
     except MissingDataError:

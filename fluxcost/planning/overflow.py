@@ -92,6 +92,6 @@ def _joined(offer: Offer, short: Short, api: Plan, images: int, today: dt.date |
             f"{own.why[:-1]}; {percent(share)} of the requests would wait too long and go to "
             f"{api.option} for {usd(rest.value)}."
         ),
-        caveats=(*own.caveats, *api.caveats, f"{api.option}: nobody has measured its latency"),
+        caveats=(*own.caveats, *api.caveats, f"{api.option}: its latency is not measured"),
         components=components,
     )

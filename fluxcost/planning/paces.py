@@ -52,8 +52,8 @@ def paces_of(
 ) -> Iterator[Pace | Rejected]:
     """Yield every timing the constraints allow, and why the others are not.
 
-    A published table is used only for a GPU that nobody has measured: the same GPU's own cells
-    with an interval are the better answer, and the table's rounding must not win by luck.
+    A published table is used only for a GPU without a measured calibration: measured cells with an
+    interval are the better answer, and a table's rounding must not decide the ranking.
     """
     measured: set[str] = set()
     for fitted in sorted(fits, key=lambda each: each.calibration.source.rank):

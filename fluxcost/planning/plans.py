@@ -1,4 +1,4 @@
-"""Plans: ranked ways to make the images, and the ways that were turned down and why."""
+"""Plans: ranked ways to make the images, and the rejected candidates with the reasons."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Plan:
         calibration: Alias of the calibration whose timings it rests on; None for an API.
         batch: Images per call; None for an API.
         hours: Billed hours of each GPU, per job or month; None for an API.
-        latency: Seconds of one call of the slowest shape; None for an API, which nobody timed.
+        latency: Seconds of one call of the slowest shape; None for an API, which is not timed.
         total: USD per job or USD per month.
         usd_per_image: The total over the images.
         images_per_usd: The images over the total.
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def response_upper_s(self) -> float | None:
-        """Upper bound of the response, or of a call where nobody waits; None for an API."""
+        """Upper bound of the response, or of a call where no request waits; None for an API."""
         if self.serving is not None:
             return self.serving.response.high
         return None if self.latency is None else self.latency.high
@@ -131,7 +131,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Rejected:
-    """One way that was turned down.
+    """One candidate that was rejected.
 
     Attributes:
         candidate: The offer, tariff, or calibration and batch.
@@ -156,7 +156,7 @@ class Rejected:
 
 
 def parted(outcomes: Iterable[Accepted | Rejected]) -> tuple[list[Accepted], list[Rejected]]:
-    """Part outcomes into those kept and those rejected, each in order."""
+    """Split outcomes into those kept and those rejected, each in order."""
     kept: list[Accepted] = []
     rejected: list[Rejected] = []
     for outcome in outcomes:

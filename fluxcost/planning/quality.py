@@ -1,8 +1,8 @@
 """A quality floor: which models and step counts may make the pictures, and the plans of each.
 
-A record decides, never a guess. By CLIP's word alone no plan runs a model at fewer steps than it
-was made for: in the published sweep fewer steps score higher, and CLIP does not see what is lost.
-Only people (metric `accepted`) may say that fewer will do.
+The choice rests on quality records. CLIP scores alone never justify fewer steps than a model was
+made for: in the published sweep fewer steps score higher, and CLIP does not detect what is lost.
+Only human ratings (metric `accepted`) do.
 """
 
 from __future__ import annotations

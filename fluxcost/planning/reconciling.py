@@ -1,4 +1,4 @@
-"""The plan's side of a reconciliation: the price, seconds and hours it counted on."""
+"""The planned side of a reconciliation: the price, seconds and hours a plan assumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making plans again from their JSON, and saying what has changed since."""
+"""Replaying plans from their JSON, and listing what has changed since."""
 
 from __future__ import annotations
 

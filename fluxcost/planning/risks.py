@@ -1,4 +1,4 @@
-"""What a sensitivity analysis finds: bills over scenarios, and the bars of a tornado."""
+"""Results of a sensitivity analysis: bills over scenarios, and the bars of a tornado chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a way to rent or buy costs in many scenarios at once.
+"""What a purchase mode costs in many scenarios at once.
 
 The arithmetic is that of a plan, with an array where a plan has one number: the fleet is sized at
 the upper bound of the timing interval, and the bill is drawn.
@@ -66,7 +66,7 @@ class Scenarios:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A way to make the images whose scenarios can be billed.
+    """A rented or bought option whose scenarios can be billed.
 
     Attributes:
         option: Id of the offer or tariff.

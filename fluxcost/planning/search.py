@@ -43,7 +43,7 @@ def plan(
     seed: int = 0,
     qualities: Iterable[Quality] | None = None,
 ) -> Plans:
-    """Return the ways to make a workload's images, lowest upper bound of the cost first.
+    """Return the plans that make a workload's images, lowest upper bound of the cost first.
 
     Requests that arrive one by one are served by fleets that meet the objective in at least 90 of
     100 draws of the timing error.
@@ -107,7 +107,7 @@ def plan_fitted(
 
 def dearness(plan: Plan) -> tuple[float, float, int, int, str]:
     """Return what ranks plans: the cost at its upper bound, the response, then the evidence."""
-    # At the same worst cost, who answers sooner comes first, then what is known better.
+    # Ties go to the lower response, then to the better evidence.
     response_s = plan.serving.response.high if plan.serving else 0.0
     timing = plan.timing_source.rank if plan.timing_source else 0
     return plan.total.high, response_s, timing, plan.price_source.rank, plan.option
@@ -116,7 +116,7 @@ def dearness(plan: Plan) -> tuple[float, float, int, int, str]:
 def _make(
     workload: Workload, catalog: Catalog, fits: Sequence[Fit], today: dt.date | None
 ) -> Iterator[Plan | Rejected]:
-    """Yield the ways to make a volume of images."""
+    """Yield the plans that make a volume of images."""
     terms = Terms.of(workload, today)
     timings, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
     yield from too_slow
@@ -164,7 +164,7 @@ def allowed_offers(
 
 
 def no_timing(offer: Offer, workload: Workload) -> Rejected:
-    """Return why an offer whose GPU nobody timed is turned down."""
+    """Return why an offer whose GPU was not timed is rejected."""
     variants = [key for key in gpu_rates() if key.startswith(f"{offer.gpu}-")]
     spelled = f", or spell it as one of {', '.join(variants)}" if variants else ""
     reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there{spelled}."
@@ -202,7 +202,7 @@ def fits_of(
     One that is given twice, by two names or as two files alike, counts once.
 
     Raises:
-        InputError: A calibration is of another model, or nobody timed or sells the model.
+        InputError: A calibration is of another model, or no calibration or tariff has the model.
     """
     if calibrations is not None:
         given = {each.content_hash: each for each in calibrations}.values()

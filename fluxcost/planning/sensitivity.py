@@ -1,4 +1,4 @@
-"""What if it turns out otherwise: each plan's bill over thousands of scenarios, and what moves it.
+"""Sensitivity analysis: each plan's bill over thousands of scenarios, and what moves it.
 
 A scenario is one of the draws that every estimate is drawn in, and one draw of each driver that
 was given a range. All candidates are billed in the same scenarios, so that they can be compared in
@@ -50,7 +50,7 @@ def sensitivity(
     seed: int = 0,
     today: dt.date | None = None,
 ) -> Sensitivity:
-    """Bill every way to make a workload's images in many scenarios.
+    """Bill every plan that makes a workload's images in many scenarios.
 
     Args:
         workload: By volume or deadline; what is asked and what is forbidden.

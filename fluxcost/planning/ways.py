@@ -1,6 +1,6 @@
-"""Ways to rent for a volume: one job by a deadline, around the clock, or only while there is work.
+"""Purchase modes for a volume: one job by a deadline, always on, or only while there is work.
 
-To add one, say how much it asks of a session, and which billing kinds cannot be bought that way.
+To add one, state how it sizes and bills a rental, and which billing kinds cannot be bought in it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def broken_steadiness(offer: Offer) -> Rejected | None:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to rent.
+    """One purchase mode.
 
     Attributes:
         mode: Its name.
         rent: Sizes and bills it; raises InfeasibleError when time does not suffice.
-        not_for: Billing kinds that cannot be bought this way.
+        not_for: Billing kinds that cannot be bought in this mode.
     """
 
     mode: Mode
@@ -51,7 +51,7 @@ class Way:
 
 
 def ways_for(offer: Offer, workload: Workload) -> tuple[Way, ...]:
-    """Return the ways in which an offer can be rented for a workload."""
+    """Return the purchase modes in which an offer can be rented for a workload."""
     return tuple(purchase for purchase in _ways(workload) if offer.kind not in purchase.not_for)
 
 

@@ -119,7 +119,7 @@ def test_an_api_nobody_timed_is_not_trusted_with_an_objective():
     assert all(line.mode != "api" for line in plans)
     assert rejected(plans, "api/klein") == (
         "objective",
-        "nobody has timed this API; allow_untimed: true accepts that.",
+        "the latency of this API is not measured; allow_untimed: true accepts that.",
     )
 
 

@@ -35,7 +35,7 @@ def test_an_untimed_api_at_a_tenth_is_what_would_halve_the_cost():
     dear = plan(asked, prices, [H200], TODAY).best.total.high
     assert lever.ratio == pytest.approx(lever.plan.total.high / dear)
     assert told.halving == (
-        "an API whose latency nobody knows (allow_untimed): with api/klein it may cost "
+        "an API whose latency is not measured (allow_untimed): with api/klein it may cost "
         f"${lever.plan.total.high:,.2f}, 10 % of what it may cost as asked."
     )
     assert told.why_not_fewer == "1 replica is the least there is."

@@ -49,7 +49,7 @@ def test_its_legs_are_the_bills_of_each():
     assert overflow.total.value == pytest.approx(own.total.value + rest.total.value)
     assert overflow.serving is not None
     assert overflow.serving.probability_met >= 0.9
-    assert any("nobody has measured its latency" in line for line in overflow.caveats)
+    assert any("its latency is not measured" in line for line in overflow.caveats)
     with pytest.raises(InputError, match="has 2 components"):
         _ = overflow.fleet
 

@@ -1,4 +1,4 @@
-"""What an importer finds in a file: rows that can be trusted, and what was refused and why."""
+"""What an importer finds in a file: rows that can be used, and what was refused and why."""
 
 from __future__ import annotations
 

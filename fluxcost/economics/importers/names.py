@@ -1,4 +1,4 @@
-"""From other catalogs' GPU names to GPU keys, by an own table.
+"""GPU keys of the GPU names that other catalogs use.
 
 Their memory fields are not used where the name says it: some hold another unit, some the node's
 total.

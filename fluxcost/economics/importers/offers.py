@@ -1,4 +1,4 @@
-"""One offer out of another catalog's fields, or the reason it cannot be trusted."""
+"""One offer from another catalog's fields, or the reason it is refused."""
 
 from __future__ import annotations
 

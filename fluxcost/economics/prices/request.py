@@ -1,4 +1,4 @@
-"""What a request holds besides its shape, as far as a price may ask for it."""
+"""What an API request holds besides its shape, as far as prices depend on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the place of a price when there is none; never 0."""
+"""Placeholders for a price that is not published; never 0."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ IDLE_TAIL, ROUNDING = "idle tail", "billing step and minimum"
 
 
 class Use(Protocol):
-    """A way to use an offer for a month."""
+    """How an offer is used for a month."""
 
     def spans(self, offer: Offer, gpu_s: Amount, sized_for_s: float) -> tuple[Span, ...]:
         """Return the billed time.

@@ -1,1 +1,1 @@
-"""The report: one answer as a page, a text or a table that can be mailed and repeated."""
+"""The report: one answer as an HTML page, as Markdown or as CSV, with the recipe to repeat it."""

@@ -53,9 +53,9 @@ def _reason(best: Plan, other: Plan, against: PlanDiff) -> str:
         )
     mine, its = best.response_upper_s, other.response_upper_s
     if its is None and mine is not None:
-        text += "; nobody has timed it"
+        text += "; its latency is not measured"
     elif mine is not None and its is not None and its < mine:
-        text += "; it answers sooner"
+        text += "; its latency is lower"
     return text + "."
 
 

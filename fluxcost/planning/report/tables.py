@@ -69,7 +69,7 @@ def _verdict(each: StackAnswer, best: Plan) -> str:
     ratio = each.plan.total.value / best.total.value
     if ratio >= 1:
         return f"{ratio:.2f} times the cost."
-    return f"{ratio:.2f} times the cost in the middle, with a dearer end or a slower answer."
+    return f"{ratio:.2f} times the median cost, with a higher upper bound or a slower answer."
 
 
 def _answers(plan: Plan) -> str:
