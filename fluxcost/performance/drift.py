@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fluxcost.performance.fit_store import KeptFit
 from fluxcost.performance.groups import STAGES, Group, Spans, Stage, cell_spans
 from fluxcost.performance.kriging import Array
 from fluxcost.performance.measured.cell import Cell
@@ -47,21 +48,34 @@ class Drift:
         groups: Cells with samples, of one run each.
         call_drift: The drift within long calls, which is no noise.
         soaks: Hundreds of calls of one shape, in the order taken.
+        kept: Where parts of the fit that this is of are kept; None keeps nothing.
     """
 
     def __init__(
-        self, groups: Sequence[Group], call_drift: Pause, soaks: Sequence[Soak] = ()
+        self,
+        groups: Sequence[Group],
+        call_drift: Pause,
+        soaks: Sequence[Soak] = (),
+        kept: KeptFit | None = None,
     ) -> None:
         self.pause = call_drift
         self.repeats = (*soaks_repeat(soaks), *encodings_repeat(groups))
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])
         self.factors: dict[Stage, float] = {}
-        self._cell: dict[Stage, Array] = {}
+        found = (kept or KeptFit()).arrays("drift", lambda: self._found(groups))
+        self.factors = {stage: float(found[f"{stage}.factor"]) for stage in STAGES}
+        self._cell = {stage: found[f"{stage}.cells"] for stage in STAGES}
+
+    def _found(self, groups: Sequence[Group]) -> dict[str, Array]:
+        """Return the factor of each stage, and the error of a cell's median in each group."""
+        found: dict[str, Array] = {}
         for stage in STAGES:
             self.factors[stage] = self._factor(groups, stage)
             rows = [self._own(group, stage) for group in groups]
-            self._cell[stage] = np.array([np.sqrt(np.mean(row**2)) for row in rows])
+            found[f"{stage}.factor"] = np.array(self.factors[stage])
+            found[f"{stage}.cells"] = np.array([np.sqrt(np.mean(row**2)) for row in rows])
+        return found
 
     def group(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's pooled median of a stage."""

@@ -83,10 +83,13 @@ class Parts:
     def times(self) -> CallTimes:
         """The fitted stages."""
         rates = working_rates(self.calibration)
-        kept = KeptFit(
-            fit_key(self._content_hash, self.architecture.model_dump_json(), repr(rates))
-        )
-        return CallTimes(self.cells, self.architecture, rates, self.drift, self.key, kept)
+        return CallTimes(self.cells, self.architecture, rates, self.drift, self.key, self._kept)
+
+    @functools.cached_property
+    def _kept(self) -> KeptFit:
+        """Where parts of this fit are kept on disk."""
+        rates = repr(working_rates(self.calibration))
+        return KeptFit(fit_key(self._content_hash, self.architecture.model_dump_json(), rates))
 
     @functools.cached_property
     def edit_times(self) -> EditTimes:
@@ -117,7 +120,8 @@ class Parts:
     @functools.cached_property
     def drift(self) -> Drift:
         """Within-run drift and sampling error of the cells' medians."""
-        return Drift(groups_by_start(self.cells), Pause(self.cells), self.calibration.soaks)
+        groups = groups_by_start(self.cells)
+        return Drift(groups, Pause(self.cells), self.calibration.soaks, self._kept)
 
     def moment(self, shape: Shape, batch: int) -> float:
         """Return the relative within-run drift of a call; 0 without repeats."""
