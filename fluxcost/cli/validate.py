@@ -173,12 +173,12 @@ def _asked(report: fc.ValidationReport) -> str:
 
 
 def _show_unseen(found: Unseen) -> None:
-    if found.known_start:
+    if found.known_run:
         show_text("Cells that no fit sees, of a start the fit knows:")
-        _show_report(found.known_start)
-    if found.new_start:
+        _show_report(found.known_run)
+    if found.new_run:
         show_text("Cells that no fit sees, of a start the fit does not know:")
-        _show_report(found.new_start)
+        _show_report(found.new_run)
     for edge in found.edges:
         show_text(_edge_line(edge))
 

@@ -145,8 +145,8 @@ def _unseen(found: Validation) -> list[str]:
     if found.unseen is None:
         return ["- No held-out cells are recorded for this stack yet."]
     scored = (
-        ("a run in the fit", found.unseen.known_start),
-        ("a run not in the fit", found.unseen.new_start),
+        ("a run in the fit", found.unseen.known_run),
+        ("a run not in the fit", found.unseen.new_run),
     )
     rows = [_row(name, report) for name, report in scored if report is not None]
     table = to_markdown(("held-out cells, in no fit", *_HEADINGS), rows)

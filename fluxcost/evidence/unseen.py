@@ -22,10 +22,10 @@ from fluxcost.records import Record
 class Unseen(Record):
     """A fit scored on cells and memory limits of a held-out record."""
 
-    known_start: ValidationReport | None = Field(
+    known_run: ValidationReport | None = Field(
         default=None, description="Cells of runs of which other cells are in the fit."
     )
-    new_start: ValidationReport | None = Field(
+    new_run: ValidationReport | None = Field(
         default=None, description="Cells of runs that are not in the fit, or are left out of it."
     )
     edges: tuple[EdgeReport, ...] = ()
@@ -55,10 +55,10 @@ def score_unseen(fitted: Fit, unseen: Calibration) -> Unseen:
             new.add(fit(others, architecture=fitted.architecture), own)
     described = describe(calibration, unseen)
     return Unseen(
-        known_start=known.report(calibration, against=described, same_run=True)
+        known_run=known.report(calibration, against=described, same_run=True)
         if known.asked
         else None,
-        new_start=new.report(calibration, against=described) if new.asked else None,
+        new_run=new.report(calibration, against=described) if new.asked else None,
         edges=_edges(fitted, unseen),
     )
 

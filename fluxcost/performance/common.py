@@ -27,7 +27,7 @@ both shipped eager calibrations of two runs (tests/evidence/test_shipped.py).
 """
 
 PRIOR_STARTS = 2.0
-"""Weight of `START_SIGMAS`, in degrees of freedom: what they rest on."""
+"""Weight of `RUN_SIGMAS`, in degrees of freedom: what they rest on."""
 
 UNSTAGED_SIGMA = 0.035
 """The same for a whole call where no stage was timed, so that nobody knows what part waits.
@@ -98,7 +98,7 @@ class Common:
 def start_squares(cells: list[Cell], waits: Callable[[Cell], Waits]) -> Array:
     """Return the sum of the squared run effects, shape (2,).
 
-    They are posterior means of the squares given the cells that runs share, with `START_SIGMAS` as
+    They are posterior means of the squares given the cells that runs share, with `RUN_SIGMAS` as
     prior: runs that share no cells, or whose cells scatter too much, keep the prior.
     """
     by_label: dict[str, list[Cell]] = defaultdict(list)

@@ -58,7 +58,7 @@ class Drift:
         soaks: Sequence[Soak] = (),
         kept: KeptFit | None = None,
     ) -> None:
-        self.pause = call_drift
+        self.call_drift = call_drift
         self.repeats = (*soaks_repeat(soaks), *encodings_repeat(groups))
         self._pixels = np.array([float(group.pixels) for group in groups])
         self._batch = np.array([float(group.batch) for group in groups])
@@ -105,7 +105,7 @@ class Drift:
         """Return the relative error of a cell's whole call, put together from its stages."""
         errors: dict[str, float] = {}
         for stage in STAGES:
-            spans = cell_spans(cell, stage, self.pause)
+            spans = cell_spans(cell, stage, self.call_drift)
             if spans.seconds.size:
                 times = cell.steps - 1 if stage == "later_step" else 1
                 error = self.factors[stage] * spans.sigma * times * spans.median
@@ -121,7 +121,7 @@ class Drift:
 
     def _taken(self, group: Group, stage: Stage) -> list[Spans]:
         """Return the spans of each cell that took a stage."""
-        rows = [cell_spans(cell, stage, self.pause) for cell in group.cells]
+        rows = [cell_spans(cell, stage, self.call_drift) for cell in group.cells]
         return [spans for spans in rows if spans.seconds.size]
 
     def _factor(self, groups: Sequence[Group], stage: Stage) -> float:

@@ -122,7 +122,12 @@ def _taken_apart(fitted: Kriged) -> Iterator[tuple[str, npt.NDArray[Any]]]:
             yield name, array
     solution = fitted.solution
     yield "parameters", solution.parameters
-    yield "scales", np.array([solution.scales.misfit, solution.scales.own, solution.scales.range])
+    yield (
+        "scales",
+        np.array(
+            [solution.scales.discrepancy, solution.scales.nugget, solution.scales.length_scale]
+        ),
+    )
 
 
 def _rebuilt(physics: Physics, arrays: Arrays, stage: str) -> Kriged:

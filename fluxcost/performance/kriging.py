@@ -103,8 +103,8 @@ class Solution:
     """What the search of a fit found.
 
     Attributes:
-        parameters: Theta, then the effects of the starts.
-        scales: Size of the correction.
+        parameters: Theta, then the run effects.
+        scales: Of the Gaussian process.
     """
 
     parameters: Array
@@ -147,7 +147,7 @@ class Kriged:
     Args:
         physics: The formula.
         observations: What was measured; may be empty, which leaves the prior.
-        scales: Size of the correction, instead of the likely one.
+        scales: Of the Gaussian process, instead of those found by leaving points out.
         solution: What the search would find, where it is known.
     """
 

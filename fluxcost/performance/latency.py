@@ -75,18 +75,18 @@ class CallTimes:
         self._cells = cells
         self._groups = groups_by_start(cells)
         self.key, self._kept = key, kept
-        self.start: str | None = None
-        self._starts: Starts | None = None
+        self.run: str | None = None
+        self._run_effects: Starts | None = None
         self._architecture = architecture
         physics = _formulas(architecture, rates)
-        self.drift, self._pause = drift, drift.pause
+        self.drift, self._call_drift = drift, drift.call_drift
         self.fits = kept_stages(kept, "stages", physics, self._observe)
         self.waiting = Waiting(self.fits, drift.repeats)
-        self.starts = tuple(dict.fromkeys(cell.run for cell in cells))
-        if len(self.starts) > 1:
-            # What waits for the CPU is moved with it, and only a fit tells what waits: so two.
-            self._starts = Starts(self.starts, self.waiting)
-            self.fits = kept_stages(kept, "stages_by_start", physics, self._observe)
+        self.runs = tuple(dict.fromkeys(cell.run for cell in cells))
+        if len(self.runs) > 1:
+            # Run effects scale with launch-bound shares, which only a first fit gives: hence two.
+            self._run_effects = Starts(self.runs, self.waiting)
+            self.fits = kept_stages(kept, "stages_by_run", physics, self._observe)
             self.waiting = Waiting(self.fits, drift.repeats)
         self._scatter = Scatter(cells, architecture)
         self.most_work = max(architecture.tokens(c.shape) * c.batch for c in cells)
@@ -98,7 +98,7 @@ class CallTimes:
         """
         _ = self.honesty, self._middle  # the same for every run: found once, not by each copy
         other = copy.copy(self)
-        other.start = run
+        other.run = run
         for made in ("_bounds", "_surfaces"):
             vars(other).pop(made, None)
         return other
@@ -128,7 +128,7 @@ class CallTimes:
     def seconds(self, pixels: int, batch: int, steps: int) -> float:
         """Return the median seconds of a whole call, stage by stage."""
         alone = self._alone(pixels, batch, steps)
-        return alone + self._pause.after(alone)
+        return alone + self._call_drift.after(alone)
 
     def within_call_drift_s(self, pixels: int, batch: int, steps: int) -> float:
         """Return the seconds that a long call loses to drift within it."""
@@ -136,7 +136,7 @@ class CallTimes:
 
     def drift_after(self, seconds: float) -> float:
         """Return the drift within a call whose stages take these seconds."""
-        return self._pause.after(seconds)
+        return self._call_drift.after(seconds)
 
     def _alone(self, pixels: int, batch: int, steps: int) -> float:
         counts = stage_counts(steps)
@@ -192,9 +192,9 @@ class CallTimes:
 
     def _moves(self, stage: Stage, pixels: Array, batch: Array) -> Array | None:
         """Return how far the run asked for moves a stage at points; None for the average run."""
-        if self._starts is None or self.start is None:
+        if self._run_effects is None or self.run is None:
             return None
-        return self._starts.moves(stage, pixels, batch, [self.start] * pixels.size)
+        return self._run_effects.moves(stage, pixels, batch, [self.run] * pixels.size)
 
     def _unseen_launch(self, stage: Stage, seconds: float) -> float:
         """Return the relative error of a stage's seconds where its launch time was not observed."""
@@ -229,13 +229,13 @@ class CallTimes:
     def _observe(self, stage: Stage) -> Observations:
         """Return the median of a stage in each group and run that took it, with its error."""
         observed = self._observed(stage)
-        medians = [np.median(group.spans(stage, self._pause)) for group in observed]
+        medians = [np.median(group.spans(stage, self._call_drift)) for group in observed]
         pixels = np.array([self._filled(stage, group.pixels, group.batch) for group in observed])
         batch = np.array([float(group.batch) for group in observed])
         keys = {key: at for at, key in enumerate(dict.fromkeys(group.key for group in observed))}
         moves = None
-        if self._starts is not None:
-            moves = self._starts.moves(stage, pixels, batch, [group.run for group in observed])
+        if self._run_effects is not None:
+            moves = self._run_effects.moves(stage, pixels, batch, [group.run for group in observed])
         return Observations(
             pixels=pixels,
             batch=batch,
@@ -247,7 +247,7 @@ class CallTimes:
 
     def _observed(self, stage: Stage) -> list[Group]:
         """Return the groups, of one run each, that took a stage."""
-        return [group for group in self._groups if group.spans(stage, self._pause).size]
+        return [group for group in self._groups if group.spans(stage, self._call_drift).size]
 
     def _noise(self, group: Group, stage: Stage) -> float:
         """Return the relative error of a group's median of a stage.
@@ -257,20 +257,20 @@ class CallTimes:
         and drift within a run must not pass for a between-run effect.
         """
         error = max(self.drift.group(group, stage), LEAST_NOISE)
-        if self._starts is None:
+        if self._run_effects is None:
             return error
-        moment = self._starts.moment(stage, group.pixels, group.batch)
+        moment = self._run_effects.moment(stage, group.pixels, group.batch)
         return max(error, moment / math.sqrt(len(group.cells)))
 
     @functools.cached_property
     def _bounds(self) -> dict[Statistic, Bounds]:
         """The times of the cells of the runs asked for, between which answers are held."""
-        own = [cell for cell in self._cells if self.start in {None, cell.run}]
+        own = [cell for cell in self._cells if self.run in {None, cell.run}]
         return {statistic: _bounds(own, statistic) for statistic in ORDERED}
 
     @functools.cached_property
     def _surfaces(self) -> dict[Stage, Surface]:
-        effects, run = self._starts, self.start
+        effects, run = self._run_effects, self.run
         if effects is None or run is None:
             return self._middle
 
@@ -348,7 +348,7 @@ class CallTimes:
         moment = self.moment(cell.shape.pixels, cell.batch, cell.steps)
         drift = max(self.drift.call(cell), moment)
         variance = sum(sigma**2 for sigma in families.values()) + drift**2
-        total += self._pause.after(total)
+        total += self._call_drift.after(total)
         return float(np.log(total / np.median(cell.samples.wall_s)) ** 2 / variance)
 
 

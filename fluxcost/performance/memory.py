@@ -112,7 +112,7 @@ class PeakMemory:
         peaks = [max(read(cell) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
         self._physics = MemoryPhysics(vae)
-        self._kriged = Kriged(
+        self._process = Kriged(
             self._physics,
             Observations(
                 pixels=np.array([float(group.pixels) for group in groups]),
@@ -138,7 +138,7 @@ class PeakMemory:
         fitted = self.gib(pixels, batch)
         if not self._by_layer:
             return fitted
-        return min(fitted, self._physics.least_gib(self._kriged.theta, pixels, batch))
+        return min(fitted, self._physics.least_gib(self._process.theta, pixels, batch))
 
     def measured(self, shape: Shape, batch: int) -> float | None:
         """Return the peak of this size and batch if it was measured; steps do not matter."""
@@ -177,12 +177,14 @@ class PeakMemory:
     def gib(self, pixels: int, batch: int) -> float:
         """Return the peak in GiB."""
         return float(
-            np.exp(self._kriged.log_seconds(np.array([float(pixels)]), np.array([float(batch)]))[0])
+            np.exp(
+                self._process.log_seconds(np.array([float(pixels)]), np.array([float(batch)]))[0]
+            )
         )
 
     def sigmas(self, pixels: int, batch: int) -> dict[str, float]:
         """Return the relative errors of the peak by error source."""
-        part = self._kriged.predict(pixels, batch)
+        part = self._process.predict(pixels, batch)
         shared = {
             f"{self._key}/memory/parameter {index}": float(sigma)
             for index, sigma in enumerate(part.shared)

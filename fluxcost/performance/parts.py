@@ -51,7 +51,7 @@ class Parts:
         self.key = self._content_hash[:12] if times is None else times.key
         self.cells = fitted_cells(calibration)
         self.edits = edit_cells(calibration)
-        self.exact = index_cells(calibration, times.start if times is not None else None)
+        self.exact = index_cells(calibration, times.run if times is not None else None)
         self._same_run = same_run
         if times is not None:
             self.times, self.drift = times, times.drift

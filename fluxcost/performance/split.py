@@ -22,7 +22,7 @@ from fluxcost.workload import Shape
 
 
 class AnyFit(Protocol):
-    """Answers about calls on one GPU (`Fit`), or on several (`SplitFit`)."""
+    """Answers about calls on one GPU (`Fit`), or on several (`ContextParallelFit`)."""
 
     calibration: Calibration
     key: str

@@ -2,7 +2,7 @@
 
 Each run has a machine whose CPU and GPU are a little faster or slower than average. It moves the
 launch-bound share of a stage by one effect and the rest by another: two effects a run and stage,
-with standard deviations `START_SIGMAS`. Without them, runs that measured different cells would be
+with standard deviations `RUN_SIGMAS`. Without them, runs that measured different cells would be
 mistaken for a difference between the cells.
 """
 

@@ -26,7 +26,7 @@ class Surface:
     largest value at or below it. Measured sizes and small batches are lattice points themselves.
 
     Args:
-        kriged: The stage.
+        process: The stage.
         most_pixels: Of an image, at the lattice's end.
         most_batch: Images, at the lattice's other end.
         fitted: Log seconds of the stage at the lattice's points, where they are known.
@@ -34,19 +34,19 @@ class Surface:
 
     def __init__(
         self,
-        kriged: Kriged,
+        process: Kriged,
         most_pixels: float,
         most_batch: float,
         fitted: Array | None = None,
     ) -> None:
-        seen = kriged.observations
+        seen = process.observations
         self._pixels = _axis(LEAST_PIXELS, most_pixels, PIXEL_STEPS_PER_OCTAVE, seen.pixels)
         whole = np.arange(1.0, min(most_batch, 32.0) + 1)
         self._batch = _axis(1.0, most_batch, BATCH_STEPS_PER_OCTAVE, whole)
         pixels, batch = np.meshgrid(self._pixels, self._batch, indexing="ij")
-        self._kriged = kriged
+        self._process = process
         self._points = np.exp(pixels.ravel()), np.exp(batch.ravel())
-        self.fitted = kriged.log_seconds(*self._points) if fitted is None else fitted
+        self.fitted = process.log_seconds(*self._points) if fitted is None else fitted
         self._log_seconds = self._rising(self.fitted)
 
     def moved(self, moves: Callable[[Array, Array], Array]) -> Self:
@@ -56,7 +56,7 @@ class Surface:
             moves: How far the run effects move points given as pixels and batch.
         """
         other = copy.copy(self)
-        shift = self._kriged.shift(moves(*self._points))
+        shift = self._process.shift(moves(*self._points))
         other._log_seconds = self._rising(self.fitted + shift)  # noqa: SLF001 - a copy of this
         return other
 

@@ -44,7 +44,7 @@ def serve_together(
 ) -> Iterator[Plan | Rejected]:
     """Yield the fleets kept around the clock whose images are made by several GPUs each.
 
-    Only shapes, steps and batches that were timed so are planned; see `SplitFit`.
+    Only shapes, steps and batches that were timed so are planned; see `ContextParallelFit`.
     """
     demand = demanded(workload)
     splits = [

@@ -104,8 +104,8 @@ def _covariance(fitted: Fit, points: Sequence[Point], shares: dict[str, Array]) 
     pixels = np.array([float(point.shape.pixels) for point in points])
     batch = np.array([float(point.batch) for point in points])
     total = np.zeros((len(points), len(points)))
-    for stage, kriged in fitted.times.fits.items():
-        total += np.outer(shares[stage], shares[stage]) * kriged.covariance(pixels, batch)
+    for stage, process in fitted.times.fits.items():
+        total += np.outer(shares[stage], shares[stage]) * process.covariance(pixels, batch)
     return total
 
 

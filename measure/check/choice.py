@@ -45,8 +45,8 @@ def telling_points(fitted: Fit, protocol: Protocol, count: int) -> tuple[Point, 
     pixels = np.array([float(point.shape.pixels) for point in points])
     batch = np.array([float(point.batch) for point in points])
     unsure = np.zeros((len(points), len(points)))
-    for stage, kriged in fitted.times.fits.items():
-        slopes = MOVED * shares[stage][:, None] * kriged.slopes(pixels, batch)
+    for stage, process in fitted.times.fits.items():
+        slopes = MOVED * shares[stage][:, None] * process.slopes(pixels, batch)
         unsure += slopes @ slopes.T
     noise = np.array([cell_noise(fitted, point) for point in points]) ** 2
     seconds = np.array([seconds_of_cell(call_s, protocol) for call_s in calls_s])

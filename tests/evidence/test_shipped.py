@@ -243,8 +243,8 @@ def test_cells_no_fit_ever_saw_are_predicted_as_those_left_out(
     unseen = held_out_record(fitted.calibration)
     assert unseen is not None
     found = score_unseen(fitted, unseen)
-    assert (found.known_start is None) == (known is None)
-    for report, bounds in ((found.known_start, known), (found.new_start, new)):
+    assert (found.known_run is None) == (known is None)
+    for report, bounds in ((found.known_run, known), (found.new_run, new)):
         if report is not None and bounds is not None:
             assert len(report.cells) >= 12
             assert report.median_error <= bounds[0]

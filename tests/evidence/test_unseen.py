@@ -43,7 +43,7 @@ def both_starts() -> Calibration:
 
 def test_cells_of_a_known_start_and_of_another_are_reported_apart():
     found = score_unseen(fit(make_calibration()), both_starts())
-    known, new = found.known_start, found.new_start
+    known, new = found.known_run, found.new_run
     assert known is not None
     assert new is not None
     assert (known.same_run, new.same_run) == (True, False)
@@ -65,14 +65,14 @@ def test_a_start_that_is_known_is_also_asked_of_a_fit_without_it():
     )
     found = score_unseen(fit(two), unseen())
     alone = score_unseen(fit(only_runs(two, {ELSEWHERE})), unseen())
-    assert found.known_start is not None
-    assert found.known_start.same_run
-    assert alone.known_start is None
-    assert found.new_start is not None
-    assert alone.new_start is not None
-    assert found.new_start.cells == alone.new_start.cells
-    assert found.new_start.bias > 0.1  # the other's steps take a fifth longer
-    assert abs(found.known_start.bias) < 0.015  # and the fit knows by how much
+    assert found.known_run is not None
+    assert found.known_run.same_run
+    assert alone.known_run is None
+    assert found.new_run is not None
+    assert alone.new_run is not None
+    assert found.new_run.cells == alone.new_run.cells
+    assert found.new_run.bias > 0.1  # the other's steps take a fifth longer
+    assert abs(found.known_run.bias) < 0.015  # and the fit knows by how much
 
 
 def test_a_calibration_that_holds_unseen_cells_is_refused():

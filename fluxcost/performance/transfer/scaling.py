@@ -146,8 +146,8 @@ class Scaling:
         """Return the time asked for over the time measured."""
         if stage == "host":
             return draws.launch_ratio
-        kriged = self._fits[stage]
-        launch, power = kriged.theta[0], float(np.exp(kriged.theta[1]))
+        process = self._fits[stage]
+        launch, power = process.theta[0], float(np.exp(process.theta[1]))
         own = self._own_work(stage, self._asked.measured, shape, batch)
         moved = self._moved_work(stage, shape, batch, draws)
         launches = launch + np.log(draws.launch_ratio * _kernels(self._asked, stage))
@@ -170,15 +170,15 @@ class Scaling:
 
         Denoising is the formula with the model's own counts; text and decoding follow their FLOPs.
         """
-        kriged = self._fits[stage]
-        theta = kriged.theta.copy()
+        process = self._fits[stage]
+        theta = process.theta.copy()
         theta[0] = NO_LAUNCH
         at = np.array([float(shape.pixels)]), np.array([float(batch)])
         if FAMILIES[stage] == "denoise":
             return float(np.exp(DenoisePhysics(model, self._rates).log_seconds(theta, *at)[0]))
         count = _FLOP[stage]
         more = count(model, shape, batch) / count(self._asked.measured, shape, batch)
-        return more * float(np.exp(kriged.physics.log_seconds(theta, *at)[0]))
+        return more * float(np.exp(process.physics.log_seconds(theta, *at)[0]))
 
 
 _FLOP: dict[Stage, Callable[[Architecture, Shape, int], float]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fluxcost.planning.explain import Explanation
 from fluxcost.json_answers import json_text
+from fluxcost.planning.explain import Explanation
 from fluxcost.planning.legs import Leg
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.report.answer import Fact
