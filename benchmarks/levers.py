@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from fluxcost.errors import UnknownNameError
-from measure.stacks import Recipe, compiled, compiled_bf16, recipe
+from measure.stacks import StackRecipe, compiled, compiled_bf16, recipe
 from measure.stacks.cuda_graphs import Graphs
-from measure.stacks.recipe import Release
+from measure.stacks.stack_recipe import Release
 
 Backend = str | Callable[..., Any]
 """What torch.compile takes: a name, or a function of a graph and example inputs."""
@@ -78,7 +78,7 @@ LEVERS = {
 }
 
 
-def stack_of(name: str, device: torch.device) -> tuple[Recipe, Lever | None]:
+def stack_of(name: str, device: torch.device) -> tuple[StackRecipe, Lever | None]:
     """Return the recipe of a stack, or of compiled-bf16 with a lever, and the lever.
 
     Raises:

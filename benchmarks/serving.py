@@ -33,11 +33,15 @@ import numpy as np
 
 from fluxcost.capacity.fleet import Batching
 from fluxcost.documents import write_atomically
-from fluxcost.shape import Shape, parse_shape
-from measure.endpoint.client import Target, send
-from measure.endpoint.load import WARM_CALLS, call_in_turn, send_on_schedule
-from measure.endpoint.report import percentiles_of
-from measure.endpoint.schedule import drawn
+from fluxcost.workload.shape import Shape, parse_shape
+from measure.endpoint.client import ImagesEndpoint, send
+from measure.endpoint.endpoint_report import percentiles_of
+from measure.endpoint.load_generation import (
+    WARM_CALLS,
+    call_one_by_one,
+    drawn_schedule,
+    send_on_schedule,
+)
 
 QUEUE_LIMIT = 16
 LOADS = (0.7,)
@@ -74,10 +78,10 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    from measure.blueprint import load_blueprint
-    from measure.runner import device_of
-    from measure.serving.maker import PipelineMaker, Warmed, open_maker
-    from measure.serving.offered import Offered
+    from measure.campaign_runner import device_of
+    from measure.pipelines.blueprint import load_blueprint
+    from measure.serving.image_requests import ServedModel
+    from measure.serving.replica_pool import PipelineReplica, WarmUpPlan, open_replica
     from measure.serving.server import run
     from measure.stacks import recipe
 
@@ -88,13 +92,13 @@ def _measure(options: argparse.Namespace) -> None:
     blueprint = load_blueprint(options.model)
     sizes = tuple(sorted({1, options.max_batch}))
     in_process: dict[int, list[float]] = {}
-    made: list[PipelineMaker] = []
+    made: list[PipelineReplica] = []
 
-    def build() -> PipelineMaker:
+    def build() -> PipelineReplica:
         """Build in the first server's thread, which is where calls are made; keep for the next."""
         if not made:
             made.append(
-                open_maker(blueprint, chosen, device, None, 0, Warmed(sizes, (shape,), _say))
+                open_replica(blueprint, chosen, device, None, 0, WarmUpPlan(sizes, (shape,), _say))
             )
             for size in sizes:
                 in_process[size] = _time_bare(made[0], shape, size, options.seconds / 2)
@@ -106,7 +110,7 @@ def _measure(options: argparse.Namespace) -> None:
 
     policies = []
     for max_batch in sizes:
-        offered = Offered(
+        offered = ServedModel(
             blueprint.document.name,
             chosen.stack,
             Batching(max_batch=max_batch),
@@ -146,12 +150,12 @@ def _measure(options: argparse.Namespace) -> None:
 
 def _time_bare(maker: Any, shape: Shape, size: int, seconds: float) -> list[float]:  # noqa: ANN401 - imported where it is needed
     from measure.prompts import PROMPTS
-    from measure.serving.maker import Wanted
+    from measure.serving.replica_pool import ImageInput
 
     walls: list[float] = []
     until_s = time.perf_counter() + seconds
     while time.perf_counter() < until_s or len(walls) < 5:
-        wanted = [Wanted((PROMPTS * size)[index], len(walls) + index) for index in range(size)]
+        wanted = [ImageInput((PROMPTS * size)[index], len(walls) + index) for index in range(size)]
         started_s = time.perf_counter()
         maker.make(shape, wanted)
         walls.append(round(time.perf_counter() - started_s, 6))
@@ -218,16 +222,18 @@ def _free_port() -> int:
 
 async def _ask(options: argparse.Namespace) -> None:
     shape = parse_shape(options.shape)
-    target = Target(options.client)
+    target = ImagesEndpoint(options.client)
     call_s = 1 / options.capacity
     async with target.client() as client:
-        alone = await call_in_turn(
+        alone = await call_one_by_one(
             client, target, shape, max(10, int(options.seconds / call_s / 2))
         )
         loads = []
         for factor in (*LOADS, OVERLOAD):
             rate = factor * options.capacity
-            schedule = drawn("poisson", rate, max(20, int(rate * options.seconds)), (shape,), 0)
+            schedule = drawn_schedule(
+                "poisson", rate, max(20, int(rate * options.seconds)), (shape,), 0
+            )
             sent = await send_on_schedule(client, target, schedule)
             load = sent.load("benchmark", target)
             loads.append(
@@ -253,7 +259,9 @@ async def _ask(options: argparse.Namespace) -> None:
     write_atomically(options.out, json.dumps(answers))
 
 
-async def _kill_a_client(client: httpx.AsyncClient, target: Target, shape: Shape) -> dict[str, Any]:
+async def _kill_a_client(
+    client: httpx.AsyncClient, target: ImagesEndpoint, shape: Shape
+) -> dict[str, Any]:
     """Break off one of some requests while it is made; the others must get their pictures."""
     async with target.client() as other:
         doomed = asyncio.create_task(send(other, target, shape, 0))
@@ -267,7 +275,7 @@ async def _kill_a_client(client: httpx.AsyncClient, target: Target, shape: Shape
 
 
 async def _stop_in_mid_call(
-    client: httpx.AsyncClient, target: Target, shape: Shape, pid: int
+    client: httpx.AsyncClient, target: ImagesEndpoint, shape: Shape, pid: int
 ) -> dict[str, Any]:
     """Signal the server with requests being made and waiting, and send more at once."""
     before = [asyncio.create_task(send(client, target, shape, i)) for i in range(BURST)]

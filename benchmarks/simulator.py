@@ -19,10 +19,10 @@ import numpy as np
 import simpy
 
 from fluxcost.capacity.arrivals import Stream, poisson
-from fluxcost.capacity.engine import run_once
 from fluxcost.capacity.fleet import Batching
-from fluxcost.capacity.servers import Rules
-from fluxcost.capacity.service import Service, resampled
+from fluxcost.capacity.service_times import ServiceTimes, resampled
+from fluxcost.capacity.simulator.engine import run_once
+from fluxcost.capacity.simulator.servers import Rules
 
 ROUNDS = 5
 REPLICAS = 8
@@ -52,7 +52,7 @@ def dice() -> random.Random:
 def ours_in_order(requests: int) -> Answer:
     """Serve first come first served."""
     call_s = np.array([[CALL_S[0][0]]])
-    service = Service(call_s, call_s, resampled(RATIOS))
+    service = ServiceTimes(call_s, call_s, resampled(RATIOS))
     run = run_once(Stream(RATE_IN_ORDER), requests, service, Rules(REPLICAS), seed=1)
     return tuple(run.percentile_s(percentile) for percentile in (50, 95, 99))
 
@@ -60,7 +60,7 @@ def ours_in_order(requests: int) -> Answer:
 def ours_in_batches(requests: int) -> Answer:
     """Serve two shapes with dynamic batching."""
     call_s = np.array(CALL_S)
-    service = Service(call_s, call_s, resampled(RATIOS))
+    service = ServiceTimes(call_s, call_s, resampled(RATIOS))
     rules = Rules(REPLICAS, Batching(max_batch=MAX_BATCH), priorities=(0, 0))
     stream = Stream(RATE_IN_BATCHES, poisson, (0.5, 0.5))
     run = run_once(stream, requests, service, rules, seed=1)

@@ -12,10 +12,10 @@ import time
 import numpy as np
 
 from fluxcost.capacity.arrivals import Stream, poisson
-from fluxcost.capacity.engine import run_once
 from fluxcost.capacity.fleet import Batching
-from fluxcost.capacity.servers import Rules
-from fluxcost.capacity.service import Service, resampled
+from fluxcost.capacity.service_times import ServiceTimes, resampled
+from fluxcost.capacity.simulator.engine import run_once
+from fluxcost.capacity.simulator.servers import Rules
 
 RATIOS = np.random.default_rng(0).normal(1.0, 0.02, 200)
 RULES = {
@@ -27,7 +27,7 @@ RULES = {
 def main(millions: int) -> None:
     """Print the peak of resident memory after a run of a million and of many."""
     call_s = np.array([[0.6 + 0.4 * size for size in range(1, 9)]] * 2)
-    service = Service(call_s, call_s, resampled(RATIOS))
+    service = ServiceTimes(call_s, call_s, resampled(RATIOS))
     for name, rules in RULES.items():
         for count in (1, millions):
             started_s = time.process_time()

@@ -22,20 +22,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.levers import Lever, stack_of
-from fluxcost.performance.architecture import Transformer
-from fluxcost.performance.measured.ceilings import Ceilings
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.unet import Unet
-from fluxcost.workload import Shape
-from measure.bench import Bench, Sample, open_bench, open_instruments
-from measure.blueprint import load_blueprint
+from fluxcost.performance.architecture import Transformer, Unet
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.measuring_run import Ceilings
+from fluxcost.workload.shape import Shape
+from measure.bench import Bench, TimedCall, open_bench, open_instruments
 from measure.campaign import start_run
+from measure.campaign_runner import device_of
 from measure.environment import describe_gpu
-from measure.journal import SYNTHETIC, Header, Journal, Row
+from measure.journal import SYNTHETIC, Journal, JournalHeader, JournalRow
+from measure.pipelines.blueprint import load_blueprint
 from measure.probes.ceilings import measure_ceilings
-from measure.probes.pipelined import can_pipeline, measure_pipelined
-from measure.protocol import WarmUp, in_columns, warm_up
-from measure.runner import device_of
+from measure.probes.sustained_speed import can_pipeline, measure_pipelined
+from measure.protocol import WarmUp, sample_columns, warm_up
 from measure.suites import Point, Protocol
 from measure.telemetry import Instruments
 
@@ -67,7 +66,7 @@ def main() -> None:
         for point in options.without_a_pause:
             if can_pipeline(each.bench.recipe.stack):
                 record = measure_pipelined(each.bench, point, protocol, each.run)
-                each.journal.append(Row(pipelined=record))
+                each.journal.append(JournalRow(pipelined=record))
                 print(f"{each.name}, {point}: {record.images_per_s:.3f}/s")
     for each in entrants:
         each.journal.calibration().save(options.out / f"{each.name}.json")
@@ -109,7 +108,7 @@ def _enter(options: argparse.Namespace, name: str, instruments: Instruments) -> 
     model, _, stack = name.rpartition("/")
     blueprint = load_blueprint(model or options.model)
     chosen, lever = stack_of(stack, device)
-    header = Header(
+    header = JournalHeader(
         gpu=describe_gpu(device),
         model=blueprint.document.name,
         architecture_hash=blueprint.hash,
@@ -133,7 +132,7 @@ def _ceilings(entrants: Sequence[Entrant]) -> None:
             known[denoiser] = measure_ceilings(
                 each.bench.clock, architecture, each.bench.recipe.dtype
             )
-        each.journal.append(Row(ceilings=known[denoiser], of_run=each.run))
+        each.journal.append(JournalRow(ceilings=known[denoiser], of_run=each.run))
 
 
 def _warm(entrant: Entrant, point: Point, protocol: Protocol) -> WarmUp:
@@ -145,14 +144,14 @@ def _in_turn(entrants: Sequence[Entrant], point: Point, protocol: Protocol, call
     """Time a point on every stack, a call of each in turn, and append one cell a stack."""
     warm = [_warm(each, point, protocol) for each in entrants]
     before = [each.bench.instruments.snapshot() for each in entrants]
-    taken: list[list[Sample]] = [[] for _ in entrants]
+    taken: list[list[TimedCall]] = [[] for _ in entrants]
     for number in range(calls):
         for place in range(len(entrants)):
             turn = (number + place) % len(entrants)
             taken[turn].append(entrants[turn].bench.time_call(point))
     for each, warmed, state, samples in zip(entrants, warm, before, taken, strict=True):
         each.journal.append(
-            Row(
+            JournalRow(
                 cell=Cell(
                     width=point.shape.width,
                     height=point.shape.height,
@@ -162,7 +161,7 @@ def _in_turn(entrants: Sequence[Entrant], point: Point, protocol: Protocol, call
                     suites=("in-turn",),
                     warmup_s=tuple(round(call_s, 6) for call_s in warmed.calls_s),
                     stable=warmed.stable,
-                    samples=in_columns(samples),
+                    samples=sample_columns(samples),
                     before=state,
                     after=each.bench.instruments.snapshot(),
                 )

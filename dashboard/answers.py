@@ -160,18 +160,18 @@ def simulation(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulatio
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Sizing the fleet")
 def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
     """Return the fewest replicas that meet the workload's objective, and how they serve it."""
-    return fc.smallest_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
+    return fc.size_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
 
 
-def load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
+def load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadSweep:
     """Return how a fleet slows down as it fills up: the same, whatever the workload's own rate."""
     arrivals = workload.arrivals and workload.arrivals.model_copy(update={"requests_per_s": 1.0})
     return _load_curve(workload.model_copy(update={"arrivals": arrivals}), fleet, own)
 
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
-def _load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadCurve:
-    return fc.load_curve(workload, fleet, calibration=fit(fleet.calibration, own))
+def _load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadSweep:
+    return fc.load_sweep(workload, fleet, calibration=fit(fleet.calibration, own))
 
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Sizing hour by hour")

@@ -27,7 +27,7 @@ COVERED, MISSED = "inside the interval", "outside it"
 
 
 @dataclass(frozen=True)
-class Question:
+class CalibrationQuestion:
     """What the controls say."""
 
     calibration: str
@@ -47,7 +47,7 @@ def page() -> None:
         _answer(asked, uploads.own())
 
 
-def _question() -> Question:
+def _question() -> CalibrationQuestion:
     with st.sidebar:
         uploads.ask(
             "calibrations",
@@ -59,10 +59,10 @@ def _question() -> Question:
         name = controls.calibration(uploads.own())
         size_and_steps = controls.size_and_steps()
         batch = controls.count("Images a call (batch)", "batch", default=1, least=1)
-    return Question(name, fc.Shape(*size_and_steps), batch)
+    return CalibrationQuestion(name, fc.Shape(*size_and_steps), batch)
 
 
-def _answer(asked: Question, own: Own) -> None:
+def _answer(asked: CalibrationQuestion, own: Own) -> None:
     calibration = answers.calibrations(own)[asked.calibration]
     st.markdown(show.plain(_what(calibration)))
     if asked.calibration.startswith(answers.YOURS) and answers.is_only_yours(
@@ -104,7 +104,7 @@ def _what(calibration: fc.Calibration) -> str:
     )
 
 
-def _call(asked: Question, own: Own) -> dict[str, object]:
+def _call(asked: CalibrationQuestion, own: Own) -> dict[str, object]:
     fit = answers.fit(asked.calibration, own)
     st.subheader(show.plain(f"One call: {asked.shape}, batch {asked.batch}"))
     latency = fit.latency(asked.shape, asked.batch)
@@ -183,7 +183,9 @@ def _size_chart(*, has_measured: bool) -> alt.LayerChart:
     return charts.over(*layers)
 
 
-def _stages(asked: Question, calibration: fc.Calibration, own: Own) -> list[dict[str, object]]:
+def _stages(
+    asked: CalibrationQuestion, calibration: fc.Calibration, own: Own
+) -> list[dict[str, object]]:
     st.subheader("Where the time of measured calls goes")
     cells = {
         (cell.shape, cell.batch)

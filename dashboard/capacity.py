@@ -22,7 +22,7 @@ RATE = "requests_per_s"
 
 
 @dataclass(frozen=True)
-class Question:
+class CapacityQuestion:
     """What the controls say."""
 
     workload: fc.Workload
@@ -45,7 +45,7 @@ def page() -> None:
         _answer(asked, today, own)
 
 
-def _question(today: dt.date, own: Own) -> Question:
+def _question(today: dt.date, own: Own) -> CapacityQuestion:
     with st.sidebar:
         arrivals = controls.arrivals()
         objective = controls.objective()
@@ -64,7 +64,7 @@ def _question(today: dt.date, own: Own) -> Question:
         **objective,
     }
     fleet = {"calibration": name, "replicas": number or 1, "batching": batching}
-    return Question(
+    return CapacityQuestion(
         fc.Workload.parse(workload, "this page"),
         fc.Fleet.parse(fleet, "this page"),
         number is None,
@@ -73,7 +73,7 @@ def _question(today: dt.date, own: Own) -> Question:
     )
 
 
-def _answer(asked: Question, today: dt.date, own: Own) -> None:
+def _answer(asked: CapacityQuestion, today: dt.date, own: Own) -> None:
     # What sized a fleet has simulated it: its numbers are those that the count was chosen by.
     ask = answers.smallest if asked.is_sized else answers.simulation
     found = ask(asked.workload, asked.fleet, own)
@@ -96,7 +96,7 @@ def _answer(asked: Question, today: dt.date, own: Own) -> None:
     downloads.offer("capacity", "capacity", document, lambda: frame, charts.picture(chart), program)
 
 
-def _numbers(asked: Question, found: fc.Simulation, rent: fc.Estimate) -> None:
+def _numbers(asked: CapacityQuestion, found: fc.Simulation, rent: fc.Estimate) -> None:
     name, gpus = _named(asked.workload), found.fleet.replicas
     objective = asked.workload.objective
     fleet, response, busy, money = st.columns(4)
@@ -130,7 +130,7 @@ def _named(workload: fc.Workload) -> str:
     return f"p{workload.objective.rank:g}" if workload.objective else "p95"
 
 
-def _frame(curve: fc.LoadCurve) -> pd.DataFrame:
+def _frame(curve: fc.LoadSweep) -> pd.DataFrame:
     rows = []
     for point in curve.points:
         found = point.simulation
@@ -142,7 +142,7 @@ def _frame(curve: fc.LoadCurve) -> pd.DataFrame:
 
 
 def _load(
-    frame: pd.DataFrame, chart: charts.Drawing, curve: fc.LoadCurve, workload: fc.Workload
+    frame: pd.DataFrame, chart: charts.Drawing, curve: fc.LoadSweep, workload: fc.Workload
 ) -> None:
     gpus = curve.fleet.replicas
     st.subheader(f"Response against load, {gpus} GPU{'' if gpus == 1 else 's'}")
@@ -167,7 +167,7 @@ def _load(
 
 
 def _response_chart(
-    frame: pd.DataFrame, curve: fc.LoadCurve, workload: fc.Workload
+    frame: pd.DataFrame, curve: fc.LoadSweep, workload: fc.Workload
 ) -> charts.Drawing:
     name = _named(workload)
     series = {*PERCENTILES, name}
@@ -231,7 +231,7 @@ def _busy_chart() -> alt.LayerChart:
     return charts.over(line, base.mark_circle(color=charts.BLUE, size=50))
 
 
-def _day(asked: Question, own: Own) -> fc.HourlyFleets:
+def _day(asked: CapacityQuestion, own: Own) -> fc.HourlyFleets:
     st.subheader("A day, and the fleet that follows it")
     hourly = _weights(asked.day)
     arrivals = asked.workload.model_dump(exclude_defaults=True)["arrivals"]

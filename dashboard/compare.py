@@ -35,14 +35,14 @@ def page() -> None:
 
 
 @dataclass(frozen=True)
-class Question:
+class ComparisonQuestion:
     """What the controls say."""
 
     workloads: tuple[fc.Workload, ...]
     metric: str | None
 
 
-def _question(today: dt.date, own: Own) -> Question:
+def _question(today: dt.date, own: Own) -> ComparisonQuestion:
     with st.sidebar:
         models = controls.models(today, own)
         metric = controls.metric(own)
@@ -68,7 +68,7 @@ def _question(today: dt.date, own: Own) -> Question:
         for model in models
         for steps in dict.fromkeys((stated, *_judged_steps(model, metric, own)))
     ]
-    return Question(tuple(workloads), metric)
+    return ComparisonQuestion(tuple(workloads), metric)
 
 
 def _judged_steps(model: str, metric: str | None, own: Own) -> list[int]:
@@ -79,7 +79,7 @@ def _judged_steps(model: str, metric: str | None, own: Own) -> list[int]:
     return sorted({steps for record in records for steps in record.judged_steps(metric)})
 
 
-def _answer(asked: Question, today: dt.date, own: Own) -> None:
+def _answer(asked: ComparisonQuestion, today: dt.date, own: Own) -> None:
     if not asked.workloads:
         raise fc.InputError("no model is chosen; choose at least one in the panel on the left.")
     found = answers.comparison(asked.workloads, asked.metric, today, own)

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 import fluxcost as fc
-from fluxcost.units import interval
+from fluxcost.estimate import interval
 
 from . import answers, controls, downloads, show, uploads
 from .uploads import Own

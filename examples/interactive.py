@@ -26,7 +26,7 @@ def main(today: dt.date | None = None) -> float:
     print(f"{best.option}: {best.why}")
     if best.serving is not None:
         print(f"One fewer: {best.serving.why_not_fewer}")
-    curve = fc.load_curve(workload, best.fleet)
+    curve = fc.load_sweep(workload, best.fleet)
     if curve.most_per_s is not None:
         print(f"The same GPUs keep the promise up to {curve.most_per_s:.1f} requests a second.")
     print(f"Answer: {best.gpus} x {best.gpu}, {best.total:,.0f} USD a month.")

@@ -16,12 +16,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from fluxcost.text import printable
-
-if TYPE_CHECKING:
-    from fluxcost.estimate import Estimate
 
 LONGEST = 1200
 """Characters of a message; of a longer one, which quotes what nobody can read, both ends stay."""
@@ -75,11 +71,3 @@ class MissingDataError(FluxcostError):
 
 class InfeasibleError(FluxcostError):
     """The request cannot be met: does not fit in memory, or no plan meets the constraints."""
-
-
-class UntrustworthyError(FluxcostError):
-    """An estimate exists but is too uncertain to decide with; `estimate` carries it."""
-
-    def __init__(self, message: str, estimate: Estimate) -> None:
-        self.estimate = estimate
-        super().__init__(message)

@@ -1,10 +1,15 @@
-"""Estimate: the only way a derived number travels.
+"""Every error fluxcost raises on purpose.
 
-An estimate is a value with seeded draws around it. Draws are aligned by position: draw 17 of every
-estimate belongs to the same imagined world. Each error source (the timing noise of one cell, the
-misfit of one stage, the spread between machines) has a key, and `standard_normal(key)` always
-returns the same draws for the same key. So two estimates that share an error source move together
-in every world, and a ratio, difference or break-even of them gets a true interval.
+FluxcostError
+├── InputError              the caller gave something that cannot be used
+│   ├── DocumentError       a file that cannot be read, parsed or trusted
+│   │   └── FormatVersionError   written by a newer fluxcost
+│   └── UnknownNameError    no such offer, tariff, calibration, model (carries the nearest names)
+├── MissingDataError        nothing measured or priced answers this question
+├── InfeasibleError         the question has an answer and it is "it cannot be done"
+└── UntrustworthyError      an estimate exists but is too uncertain to decide with (carries it)
+
+Messages are one sentence: the field, the value received, what was expected, what to do.
 """
 
 from __future__ import annotations
@@ -19,8 +24,25 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from fluxcost.errors import InputError
-from fluxcost.units import interval
+from fluxcost.errors import FluxcostError, InputError
+from fluxcost.units import _number, quantity
+
+
+class UntrustworthyError(FluxcostError):
+    """An estimate exists but is too uncertain to decide with; `estimate` carries it."""
+
+    def __init__(self, message: str, estimate: Estimate) -> None:
+        self.estimate = estimate
+        super().__init__(message)
+
+
+def interval(estimate: Estimate) -> str:
+    """Return such as '508 ms (497 ms to 520 ms)'; the bare value where no width shows."""
+    unit = estimate.unit
+    low, high = _number(estimate.low, unit), _number(estimate.high, unit)
+    value = quantity(estimate.value, unit)
+    return value if low == high else f"{value} ({low} to {high})"
+
 
 DRAWS = 2000
 """Draws per estimate; the standard error of a 5 % quantile is then about 0.05 sigma."""

@@ -6,10 +6,6 @@ Three significant digits, or two decimals of a dollar: more would claim a precis
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from fluxcost.estimate import Estimate
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -55,14 +51,6 @@ def quantity(value: float, unit: str) -> str:
     if unit == "1":
         return significant(value)
     return _number(value, unit) + (unit.removeprefix("USD") if _is_usd(unit) else f" {unit}")
-
-
-def interval(estimate: Estimate) -> str:
-    """Return such as '508 ms (497 ms to 520 ms)'; the bare value where no width shows."""
-    unit = estimate.unit
-    low, high = _number(estimate.low, unit), _number(estimate.high, unit)
-    value = quantity(estimate.value, unit)
-    return value if low == high else f"{value} ({low} to {high})"
 
 
 def _number(value: float, unit: str) -> str:

@@ -1,30 +1,45 @@
-"""The bench: one pipeline on one device, ready to be called and timed."""
+"""The bench: one pipeline on one device, ready to be called and timed.
+
+The content of reference images does not affect time: they are resized, encoded and
+appended as tokens like any other.
+"""
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
-from fluxcost.workload import Shape
-from measure.blueprint import Blueprint
-from measure.clock import Clock
+from fluxcost.workload.shape import Shape
+from measure.pipelines.blueprint import Blueprint
 from measure.pipelines.families import build, call_arguments, load
-from measure.pipelines.weights import check_activations, watched_activations
+from measure.pipelines.synthetic_weights import check_activations, watched_activations
 from measure.prompts import PROMPTS
-from measure.references import references
-from measure.spans import CallSpans, SpanRecorder
-from measure.stacks import Recipe
-from measure.stacks.recipe import Release, keep_nothing
+from measure.stacks import StackRecipe
+from measure.stacks.stack_recipe import Release, keep_nothing
+from measure.stage_timing import CallSpans, Clock, SpanRecorder
 from measure.suites import Point
 from measure.telemetry import Instruments, NullTelemetry, NvmlTelemetry
 
 
+@functools.lru_cache(maxsize=8)
+def noise_references(shape: Shape) -> tuple[Image.Image, ...]:
+    """Return the reference images of a shape, none for text to image."""
+    generator = np.random.default_rng(shape.reference_images)
+    size = (shape.height, shape.width, 3)
+    return tuple(
+        Image.fromarray(generator.integers(0, 256, size, dtype=np.uint8))
+        for _ in range(shape.reference_images)
+    )
+
+
 @dataclass(frozen=True)
-class Sample:
+class TimedCall:
     """One timed call."""
 
     wall_s: float
@@ -36,7 +51,7 @@ class Bench:
     """A pipeline on a device with its clock, instruments and span recorder."""
 
     blueprint: Blueprint
-    recipe: Recipe
+    recipe: StackRecipe
     pipeline: Any
     clock: Clock
     instruments: Instruments
@@ -51,7 +66,7 @@ class Bench:
         """The device the pipeline is on."""
         return self.clock.device
 
-    def time_call(self, point: Point) -> Sample:
+    def time_call(self, point: Point) -> TimedCall:
         """Make one batch of images and time it from idle device to idle device.
 
         Raises:
@@ -67,7 +82,7 @@ class Bench:
             start_s = self.clock.now_s()
             self.generate(point, output_type="pil")
             wall_s = self.clock.now_s() - start_s
-            return Sample(wall_s, recorder.read(point.shape.steps, point.shape.reference_images))
+            return TimedCall(wall_s, recorder.read(point.shape.steps, point.shape.reference_images))
 
     def generate(self, point: Point, output_type: str) -> Any:  # noqa: ANN401 - diffusers is untyped
         """Run the pipeline once; every call takes the next prompts and a seed of its own."""
@@ -89,7 +104,7 @@ class Bench:
         generator: torch.Generator | list[torch.Generator],
         output_type: str,
     ) -> Any:  # noqa: ANN401 - diffusers is untyped
-        given = {"image": list(references(shape))} if shape.reference_images else {}
+        given = {"image": list(noise_references(shape))} if shape.reference_images else {}
         return self.pipeline(
             **given,
             prompt=list(prompts),  # Z-Image's writes its chat template into the list
@@ -131,7 +146,7 @@ def open_instruments(device: torch.device, *, among_own: bool = False) -> Instru
 
 def open_bench(
     blueprint: Blueprint,
-    recipe: Recipe,
+    recipe: StackRecipe,
     device: torch.device,
     instruments: Instruments,
     weights: str | None,

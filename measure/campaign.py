@@ -12,22 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fluxcost.errors import InputError
-from fluxcost.performance.measured.run import Run
+from fluxcost.performance.calibration.measuring_run import MeasuringRun
 from measure.bench import Bench
 from measure.environment import describe_environment
-from measure.journal import SYNTHETIC, Journal, Row
+from measure.journal import SYNTHETIC, Journal, JournalRow
 from measure.probes.ceilings import measure_ceilings
 from measure.probes.memory_edge import measure_memory_edge
-from measure.probes.pipelined import can_pipeline, measure_pipelined
 from measure.probes.sameness import measure_sameness
-from measure.probes.soak import measure_soak
+from measure.probes.sustained_speed import can_pipeline, measure_pipelined, measure_soak
 from measure.probes.weight_scale import measure_weight_scales
 from measure.protocol import measure_cell
 from measure.suites import Point, Protocol, Quadruple, Size, Suite, point, points_by_suite
 
 
 @dataclass(frozen=True)
-class Task:
+class CampaignTask:
     """One thing to measure: what it is called, how much work it is, and how it is done."""
 
     label: str
@@ -36,7 +35,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CampaignPlan:
     """The cells and probes of some suites, each once.
 
     Raises:
@@ -101,7 +100,9 @@ class Plan:
         return wanted
 
 
-def pending_points(plan: Plan, journal: Journal) -> list[tuple[int, Point, tuple[str, ...]]]:
+def pending_points(
+    plan: CampaignPlan, journal: Journal
+) -> list[tuple[int, Point, tuple[str, ...]]]:
     """Return the points of the plan that the journal does not hold yet."""
     return [
         entry
@@ -110,13 +111,13 @@ def pending_points(plan: Plan, journal: Journal) -> list[tuple[int, Point, tuple
     ]
 
 
-def pending_soaks(plan: Plan, journal: Journal) -> list[Point]:
+def pending_soaks(plan: CampaignPlan, journal: Journal) -> list[Point]:
     """Return the points the journal has no soak of."""
     done = {(s.width, s.height, s.steps, s.batch) for row in journal.rows if (s := row.soak)}
     return [each for each in plan.soak_points() if _key(each) not in done]
 
 
-def pending_pipelined(plan: Plan, journal: Journal) -> list[Point]:
+def pending_pipelined(plan: CampaignPlan, journal: Journal) -> list[Point]:
     """Return the points without an unbroken run of calls yet, on a stack that can make one."""
     if not can_pipeline(journal.header.stack):
         return []
@@ -124,34 +125,34 @@ def pending_pipelined(plan: Plan, journal: Journal) -> list[Point]:
     return [each for each in plan.pipelined_points() if _key(each) not in done]
 
 
-def pending_edges(plan: Plan, journal: Journal) -> list[tuple[Size, bool]]:
+def pending_edges(plan: CampaignPlan, journal: Journal) -> list[tuple[Size, bool]]:
     """Return the sizes the journal has no memory edge of, and whether each is held out."""
     done = {(edge.width, edge.height) for row in journal.rows if (edge := row.memory_edge)}
     return [(size, kept) for size, kept in plan.edge_sizes().items() if size not in done]
 
 
-def pending_weight_scale(plan: Plan, journal: Journal) -> Point | None:
+def pending_weight_scale(plan: CampaignPlan, journal: Journal) -> Point | None:
     """Return where weight scales are still to be measured; a checkpoint is left as it is."""
     if journal.header.weights != SYNTHETIC or any(row.weight_scales for row in journal.rows):
         return None
     return plan.first_probe_point("weight_scale")
 
 
-def pending_cold_start(plan: Plan, journal: Journal) -> Point | None:
+def pending_cold_start(plan: CampaignPlan, journal: Journal) -> Point | None:
     """Return the point of the first call, while the journal has no cold start."""
     if any(row.cold_start for row in journal.rows):
         return None
     return plan.first_probe_point("cold_start")
 
 
-def pending_sameness(plan: Plan, journal: Journal) -> Point | None:
+def pending_sameness(plan: CampaignPlan, journal: Journal) -> Point | None:
     """Return where the stack's picture is still to be compared; only synthetic weights can be."""
     if journal.header.weights != SYNTHETIC or any(row.sameness for row in journal.rows):
         return None
     return plan.first_probe_point("sameness")
 
 
-def is_complete(plan: Plan, journal: Journal) -> bool:
+def is_complete(plan: CampaignPlan, journal: Journal) -> bool:
     """Say whether the journal holds everything the plan asks for."""
     return not (
         pending_points(plan, journal)
@@ -164,16 +165,16 @@ def is_complete(plan: Plan, journal: Journal) -> bool:
     )
 
 
-def start_run(bench: Bench, journal: Journal) -> Run:
+def start_run(bench: Bench, journal: Journal) -> MeasuringRun:
     """Record this run of the program and return it."""
     run = describe_run(bench)
-    journal.append(Row(run=run))
+    journal.append(JournalRow(run=run))
     return run
 
 
-def describe_run(bench: Bench) -> Run:
+def describe_run(bench: Bench) -> MeasuringRun:
     """Return a run that starts now on this machine, with an id of its own."""
-    return Run(
+    return MeasuringRun(
         id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         started_at=datetime.now(UTC),
         environment=describe_environment(bench.device, bench.instruments, bench.weights),
@@ -183,7 +184,7 @@ def describe_run(bench: Bench) -> Run:
 class Campaign:
     """The tasks of a plan on a bench; running them all completes the journal."""
 
-    def __init__(self, plan: Plan, bench: Bench, journal: Journal) -> None:
+    def __init__(self, plan: CampaignPlan, bench: Bench, journal: Journal) -> None:
         """Record the start of a run and check the weights by one small picture."""
         self.plan = plan
         self.bench = bench
@@ -191,7 +192,7 @@ class Campaign:
         self.run = start_run(bench, journal)
         bench.check(min(each for _, each, _ in plan.ordered_points()))
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[CampaignTask]:
         """Yield what is left: sameness, ceilings, cells, long runs, memory edges, weight scales.
 
         Sameness comes first: a stack that draws another picture is not worth timing. Weight scales
@@ -201,7 +202,7 @@ class Campaign:
         yield from self._sameness()
         yield from self._ceilings()
         for order, each, names in pending_points(self.plan, self.journal):
-            yield Task(str(each), each.pixel_steps, self._cell(order, each, names))
+            yield CampaignTask(str(each), each.pixel_steps, self._cell(order, each, names))
         yield from self._soaks()
         yield from self._pipelined()
         yield from self._memory_edges()
@@ -214,77 +215,77 @@ class Campaign:
             cell = measure_cell(
                 self.bench, each, protocol, run=self.run.id, order=order, suites=names
             )
-            self.journal.append(Row(cell=cell, held_out=self.plan.is_held_out(names)))
+            self.journal.append(JournalRow(cell=cell, held_out=self.plan.is_held_out(names)))
 
         return execute
 
-    def _sameness(self) -> Iterator[Task]:
+    def _sameness(self) -> Iterator[CampaignTask]:
         where = pending_sameness(self.plan, self.journal)
         if where is None:
             return
 
         def execute() -> None:
             record = measure_sameness(self.bench, where, self.run.id)
-            self.journal.append(Row(sameness=record))
+            self.journal.append(JournalRow(sameness=record))
 
-        yield Task("sameness", 0, execute)
+        yield CampaignTask("sameness", 0, execute)
 
-    def _ceilings(self) -> Iterator[Task]:
+    def _ceilings(self) -> Iterator[CampaignTask]:
         def execute() -> None:
             bench = self.bench
             ceilings = measure_ceilings(
                 bench.clock, bench.blueprint.architecture, bench.recipe.dtype
             )
-            self.journal.append(Row(ceilings=ceilings, of_run=self.run.id))
+            self.journal.append(JournalRow(ceilings=ceilings, of_run=self.run.id))
 
         if any(suite.probes.ceilings for suite in self.plan.suites):
-            yield Task("ceilings", 0, execute)
+            yield CampaignTask("ceilings", 0, execute)
 
-    def _soaks(self) -> Iterator[Task]:
+    def _soaks(self) -> Iterator[CampaignTask]:
         def soak(each: Point) -> Callable[[], None]:
             def execute() -> None:
                 record = measure_soak(self.bench, each, self.plan.protocol, self.run.id)
-                self.journal.append(Row(soak=record))
+                self.journal.append(JournalRow(soak=record))
 
             return execute
 
         for each in pending_soaks(self.plan, self.journal):
-            yield Task(f"soak at {each}", 0, soak(each))
+            yield CampaignTask(f"soak at {each}", 0, soak(each))
 
-    def _pipelined(self) -> Iterator[Task]:
+    def _pipelined(self) -> Iterator[CampaignTask]:
         def pipeline(each: Point) -> Callable[[], None]:
             def execute() -> None:
                 record = measure_pipelined(self.bench, each, self.plan.protocol, self.run.id)
-                self.journal.append(Row(pipelined=record))
+                self.journal.append(JournalRow(pipelined=record))
 
             return execute
 
         for each in pending_pipelined(self.plan, self.journal):
-            yield Task(f"pipelined at {each}", 0, pipeline(each))
+            yield CampaignTask(f"pipelined at {each}", 0, pipeline(each))
 
-    def _memory_edges(self) -> Iterator[Task]:
+    def _memory_edges(self) -> Iterator[CampaignTask]:
         def seek(size: Size, *, held_out: bool) -> Callable[[], None]:
             def execute() -> None:
                 self.bench.instruments.refuse_company()
                 edge = measure_memory_edge(self.bench, size, self.run.id)
-                self.journal.append(Row(memory_edge=edge, held_out=held_out))
+                self.journal.append(JournalRow(memory_edge=edge, held_out=held_out))
 
             return execute
 
         for size, held_out in pending_edges(self.plan, self.journal):
             label = f"largest batch of {size[0]}x{size[1]}"
-            yield Task(label, 0, seek(size, held_out=held_out))
+            yield CampaignTask(label, 0, seek(size, held_out=held_out))
 
-    def _weight_scales(self) -> Iterator[Task]:
+    def _weight_scales(self) -> Iterator[CampaignTask]:
         where = pending_weight_scale(self.plan, self.journal)
         if where is None:
             return
 
         def execute() -> None:
             records = measure_weight_scales(self.bench, where, self.plan.protocol, self.run.id)
-            self.journal.append(Row(weight_scales=tuple(records)))
+            self.journal.append(JournalRow(weight_scales=tuple(records)))
 
-        yield Task("weight scales", 0, execute)
+        yield CampaignTask("weight scales", 0, execute)
 
 
 def _key(each: Point) -> tuple[int, int, int, int]:

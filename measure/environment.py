@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from fluxcost.performance.measured.identity import GpuIdentity
-from fluxcost.performance.measured.run import Environment
+from fluxcost.performance.calibration.measuring_run import Environment, GpuIdentity
 from measure.telemetry import GIB, Instruments
 
 _KEYS = {

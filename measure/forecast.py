@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.schema import Calibration
 from measure.suites import Point, Protocol, pixel_steps
 
 KNOWN_AT_LEAST = 3

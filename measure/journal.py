@@ -8,29 +8,36 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fluxcost.errors import DocumentError
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.cold_start import ColdStart
-from fluxcost.performance.measured.adaptive_stop import AdaptiveStop
-from fluxcost.performance.measured.ceilings import Ceilings
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.identity import GpuIdentity, Stack
-from fluxcost.performance.measured.memory_edge import MemoryEdge
-from fluxcost.performance.measured.probes import Pipelined, Soak, WeightScale
-from fluxcost.performance.measured.replicas import Encoding, Replica
-from fluxcost.performance.measured.run import Run
-from fluxcost.performance.measured.sameness import Sameness
-from fluxcost.performance.measured.together import Link, SplitImage
+from fluxcost.performance.calibration.extra_measurements import (
+    AdaptiveStop,
+    ContextParallelImage,
+    Encoding,
+    GpuLink,
+    MemoryEdge,
+    Pipelined,
+    Replica,
+    Sameness,
+    Soak,
+    WeightScale,
+)
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.measuring_run import (
+    Ceilings,
+    ColdStartRecord,
+    GpuIdentity,
+    MeasuringRun,
+    Stack,
+)
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.records import FirstVersion, Name, Record
-from fluxcost.workload import Shape
-from measure.lines import NAME, Lines, LinesHeader
-
-__all__ = ["NAME", "SYNTHETIC", "Header", "Journal", "Row", "join_rows", "read_journal"]
+from fluxcost.workload.shape import Shape
+from measure.json_lines import JsonLinesFile, JsonLinesHeader
 
 SYNTHETIC = "synthetic"
 """Weights of a header without a checkpoint."""
 
 
-class Header(LinesHeader):
+class JournalHeader(JsonLinesHeader):
     """What a journal measures: every row after it shares this."""
 
     format: Literal["fluxcost-journal"] = "fluxcost-journal"
@@ -55,12 +62,12 @@ class Header(LinesHeader):
         }
 
 
-class Row(Record):
+class JournalRow(Record):
     """One line after the header: exactly one thing, and what is said of it."""
 
-    run: Run | None = None
+    run: MeasuringRun | None = None
     ceilings: Ceilings | None = None
-    cold_start: ColdStart | None = None
+    cold_start: ColdStartRecord | None = None
     cell: Cell | None = None
     soak: Soak | None = None
     pipelined: Pipelined | None = None
@@ -68,8 +75,8 @@ class Row(Record):
     sameness: Sameness | None = None
     replica: Replica | None = None
     encoding: Encoding | None = None
-    link: Link | None = None
-    split_image: SplitImage | None = None
+    link: GpuLink | None = None
+    split_image: ContextParallelImage | None = None
     memory_edge: MemoryEdge | None = None
     adaptive_stop: AdaptiveStop | None = None
     held_out: bool = Field(
@@ -78,11 +85,11 @@ class Row(Record):
     of_run: Name | None = Field(default=None, description="Run of ceilings and cold start.")
 
 
-class Journal(Lines[Header, Row]):
+class Journal(JsonLinesFile[JournalHeader, JournalRow]):
     """The header and rows of a campaign, and the open, locked file they go to."""
 
-    header_type = Header
-    row_type = Row
+    header_type = JournalHeader
+    row_type = JournalRow
 
     @property
     def cells(self) -> dict[tuple[Shape, int], Cell]:
@@ -128,7 +135,7 @@ def read_journal(path: Path) -> Calibration:
     return join_rows(*read_rows(path), f"the journal {path}")
 
 
-def read_rows(path: Path) -> tuple[Header, list[Row]]:
+def read_rows(path: Path) -> tuple[JournalHeader, list[JournalRow]]:
     """Read a journal's header and whole rows, whether there is a cell among them or not.
 
     Raises:
@@ -140,7 +147,7 @@ def read_rows(path: Path) -> tuple[Header, list[Row]]:
     return found
 
 
-def join_held_out(header: Header, rows: list[Row], where: str) -> Calibration:
+def join_held_out(header: JournalHeader, rows: list[JournalRow], where: str) -> Calibration:
     """Join the cells and memory edges that are held out into a record, with the runs they are of.
 
     Raises:
@@ -153,17 +160,17 @@ def join_held_out(header: Header, rows: list[Row], where: str) -> Calibration:
     return join_rows(header, runs + ceilings + kept, where)
 
 
-def join_rows(header: Header, rows: list[Row], where: str) -> Calibration:
+def join_rows(header: JournalHeader, rows: list[JournalRow], where: str) -> Calibration:
     """Join rows into a calibration, without what is held out.
 
     Raises:
         InputError: There is no cell among them.
     """
     identity = {"gpu": header.gpu, "model": header.model, "stack": header.stack}
-    return Calibration.parse(identity | collected(rows), where)
+    return Calibration.parse(identity | calibration_fields(rows), where)
 
 
-def collected(rows: list[Row]) -> dict[str, list[Any]]:
+def calibration_fields(rows: list[JournalRow]) -> dict[str, list[Any]]:
     """Return what rows hold, without what is held out, by a calibration's names for it."""
     rows = [row for row in rows if not row.held_out]
     runs = [row.run for row in rows if row.run]
@@ -183,7 +190,7 @@ def collected(rows: list[Row]) -> dict[str, list[Any]]:
     }
 
 
-def _with_probes(run: Run, rows: list[Row]) -> Run:
+def _with_probes(run: MeasuringRun, rows: list[JournalRow]) -> MeasuringRun:
     update: dict[str, Any] = {}
     for row in rows:
         if row.of_run == run.id:

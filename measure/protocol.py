@@ -17,10 +17,8 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.readings import Energy, Memory, Telemetry
-from fluxcost.performance.measured.samples import Samples
-from measure.bench import Bench, Sample
+from fluxcost.performance.calibration.measured_cell import Cell, Energy, Memory, Samples, Telemetry
+from measure.bench import Bench, TimedCall
 from measure.suites import Point, Protocol
 from measure.telemetry import GIB
 
@@ -50,7 +48,7 @@ def measure_cell(
         **head,
         warmup_s=tuple(_rounded(each) for each in warmup.calls_s),
         stable=warmup.stable,
-        samples=in_columns(taken.samples),
+        samples=sample_columns(taken.samples),
         memory=_memory(bench),
         energy=taken.energy,
         before=before,
@@ -72,7 +70,7 @@ def try_call(bench: Bench, point: Point, *, run: str) -> Cell:
     except Exception as error:  # whatever a call raises is this cell's result
         return Cell(**head, **_why_not(error), before=before)
     return Cell(
-        **head, stable=False, samples=in_columns([sample]), memory=_memory(bench), before=before
+        **head, stable=False, samples=sample_columns([sample]), memory=_memory(bench), before=before
     )
 
 
@@ -113,17 +111,17 @@ def is_stable(calls_s: list[float], window: int, tolerance: float) -> bool:
 
 
 @dataclass
-class Taken:
+class TimedSamples:
     """Samples of a warm cell, with the device's state after each and the energy of the window."""
 
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[TimedCall] = field(default_factory=list)
     telemetry: list[Telemetry] = field(default_factory=list)
     energy: Energy | None = None
 
 
-def take_samples(bench: Bench, point: Point, protocol: Protocol) -> Taken:
+def take_samples(bench: Bench, point: Point, protocol: Protocol) -> TimedSamples:
     """Time calls back to back until there are enough of them and they lasted long enough."""
-    taken = Taken()
+    taken = TimedSamples()
     bench.clock.now_s()
     start_j = bench.instruments.energy_j()
     start_s = time.perf_counter()
@@ -137,7 +135,7 @@ def take_samples(bench: Bench, point: Point, protocol: Protocol) -> Taken:
     return taken
 
 
-def _enough(samples: list[Sample], protocol: Protocol) -> bool:
+def _enough(samples: list[TimedCall], protocol: Protocol) -> bool:
     if len(samples) < protocol.min_samples_slow:
         return False
     slow = statistics.median(sample.wall_s for sample in samples) > protocol.slow_call_s
@@ -146,7 +144,7 @@ def _enough(samples: list[Sample], protocol: Protocol) -> bool:
     return sum(sample.wall_s for sample in samples) >= protocol.min_duration_s
 
 
-def in_columns(samples: list[Sample]) -> Samples:
+def sample_columns(samples: list[TimedCall]) -> Samples:
     """Turn samples into columns, to the microsecond the clocks are good for."""
     return Samples(
         wall_s=tuple(_rounded(each.wall_s) for each in samples),

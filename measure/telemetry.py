@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from fluxcost.performance.measured.readings import Telemetry
+from fluxcost.performance.calibration.measured_cell import Telemetry
 from measure.errors import MeasurementError
 
 GIB = 2**30

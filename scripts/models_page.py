@@ -8,8 +8,8 @@ networks without memory (device meta), so the page needs the extra `measure` and
 from __future__ import annotations
 
 import fluxcost as fc
-from fluxcost.performance.calibration import read_calibration
-from fluxcost.performance.library import shipped_calibrations
+from fluxcost.performance.calibration.library import shipped_calibrations
+from fluxcost.performance.calibration.schema import read_calibration
 from scripts.docs.running import ROOT
 from scripts.models.beside_sdxl import times_faster
 from scripts.models.compared import COMPILED, EAGER, GPU, KLEIN, MODELS, SDXL, STACKS, alias_of

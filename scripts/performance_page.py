@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import fluxcost as fc
-from fluxcost.performance.calibration import Calibration, read_calibration
-from fluxcost.performance.cold_start import ColdStart
-from fluxcost.performance.measured.cell import Cell
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.measuring_run import ColdStartRecord
+from fluxcost.performance.calibration.schema import Calibration, read_calibration
 from fluxcost.planning.comparison import any_stack
 
 ROOT = Path(__file__).parent.parent
@@ -193,17 +193,17 @@ def _workload() -> list[str]:
     return lines
 
 
-def _cold_starts() -> dict[str, ColdStart]:
+def _cold_starts() -> dict[str, ColdStartRecord]:
     """Return the cold start of each journal of `python -m measure cold-start` that is kept."""
-    found: dict[str, ColdStart] = {}
+    found: dict[str, ColdStartRecord] = {}
     for path in sorted((RECORDS / "cold-start").glob("*.jsonl")):
         for line in path.read_text("utf-8").splitlines():
             if (value := json.loads(line).get("cold_start")) is not None:
-                found[path.stem] = ColdStart.parse(value, str(path))
+                found[path.stem] = ColdStartRecord.parse(value, str(path))
     return found
 
 
-def cold_starts(found: Mapping[str, ColdStart]) -> list[str]:
+def cold_starts(found: Mapping[str, ColdStartRecord]) -> list[str]:
     """Return the part of the page on starts from nothing, by stack."""
     lines = [
         "## Cold start\n",
@@ -226,7 +226,7 @@ def cold_starts(found: Mapping[str, ColdStart]) -> list[str]:
     return lines
 
 
-def _kernels_of_any_shape(apart: ColdStart, together: ColdStart) -> list[str]:
+def _kernels_of_any_shape(apart: ColdStartRecord, together: ColdStartRecord) -> list[str]:
     """Return from how many shapes on compiling once starts faster, and what calls lose."""
     lines = [
         f"Two ways to compile: for each shape (`{PER_SHAPE}`), or once for any shape",

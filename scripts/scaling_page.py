@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import fluxcost as fc
-from measure.replicas.report import open_fleets
+from measure.replicas.scaling_report import open_fleets
 from scripts.scaling.article import article
 from scripts.scaling.cores import cores, threads
 from scripts.scaling.encoding import encoding

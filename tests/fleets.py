@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.replicas import Replica
-from fluxcost.performance.measured.samples import Samples
+from fluxcost.performance.calibration.extra_measurements import Replica
+from fluxcost.performance.calibration.measured_cell import Samples
+from fluxcost.performance.calibration.schema import Calibration
 from tests.synthetic import make_calibration
 
 POINTS = ((512, 512), (1024, 1024))

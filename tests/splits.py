@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.together import Link, SplitImage
+from fluxcost.performance.calibration.extra_measurements import ContextParallelImage, GpuLink
+from fluxcost.performance.calibration.schema import Calibration
 from tests.synthetic import Machine, make_calibration
 
 CALLS = 12
@@ -37,7 +37,7 @@ def split_calibration(
 
     alone_s = {size: Machine().wall_s(size[0] * size[1], 4, 1) for size in sizes}
     splits = tuple(
-        SplitImage(
+        ContextParallelImage(
             run="run-1",
             width=size[0],
             height=size[1],
@@ -54,7 +54,7 @@ def split_calibration(
     )
     pairs = ((0, 1), (1, 0))
     links = [
-        Link(run="run-1", source=a, target=b, peer_access=True, nvlink=True, gb_per_s=394.0)
+        GpuLink(run="run-1", source=a, target=b, peer_access=True, nvlink=True, gb_per_s=394.0)
         for a, b in pairs
     ]
     made = make_calibration(gpu=gpu)

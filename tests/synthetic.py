@@ -14,14 +14,21 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.cold_start import ColdStart, FirstCalls, Found, Start
-from fluxcost.performance.measured.ceilings import AttentionCeiling, Ceilings, MatmulCeiling
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.identity import GpuIdentity, Stack
-from fluxcost.performance.measured.readings import Energy, Memory
-from fluxcost.performance.measured.run import Environment, Run
-from fluxcost.performance.measured.samples import Samples
+from fluxcost.performance.calibration.measured_cell import Cell, Energy, Memory, Samples
+from fluxcost.performance.calibration.measuring_run import (
+    AttentionCeiling,
+    CacheState,
+    Ceilings,
+    ColdStartRecord,
+    Environment,
+    FirstCalls,
+    GpuIdentity,
+    MatmulCeiling,
+    MeasuringRun,
+    ProcessStart,
+    Stack,
+)
+from fluxcost.performance.calibration.schema import Calibration
 
 EDITS = tuple((side, side, 4, 1, count) for side in (512, 1024) for count in (1, 2))
 """Width, height, steps, batch and reference images of the cells of an edit."""
@@ -144,9 +151,9 @@ def make_calibration(
 def cold_started(calibration: Calibration, first_call_s: float, filled_s: float) -> Calibration:
     """Return the calibration with a run whose replica loads in 20 s before its first call."""
 
-    def start(found: Found, call_s: float) -> Start:
+    def start(found: CacheState, call_s: float) -> ProcessStart:
         calls = FirstCalls(width=1024, height=1024, steps=4, batch=1, wall_s=(call_s, 0.5))
-        return Start(
+        return ProcessStart(
             page_cache=found,
             compile_cache=found,
             import_s=7.0,
@@ -156,7 +163,7 @@ def cold_started(calibration: Calibration, first_call_s: float, filled_s: float)
             compile_cache_mib=50.0,
         )
 
-    cold = ColdStart(
+    cold = ColdStartRecord(
         build_s=20.0,
         file_gib=14.9,
         load_cold_cache_s=12.0,
@@ -234,8 +241,8 @@ def _edit(
     )
 
 
-def _run() -> Run:
-    return Run(
+def _run() -> MeasuringRun:
+    return MeasuringRun(
         id="run-1",
         started_at=datetime(2026, 11, 22, tzinfo=UTC),
         environment=Environment(

@@ -17,7 +17,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from fluxcost.planning.export.gpus import NAMES
+from fluxcost.planning.export.deployment import NAMES
 from fluxcost.planning.export.skypilot import CLOUDS
 from measure.cli import app
 

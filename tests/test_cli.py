@@ -8,11 +8,11 @@ import pytest
 
 import fluxcost as fc
 from fluxcost.cli import app, simulate
-from fluxcost.economics.volume import Sessions
+from fluxcost.economics.break_even.volumes import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
-from tests.evidence.scenarios.made import made
 from tests.splits import split_calibration
 from tests.synthetic import LOSSY, Machine, make_calibration
+from tests.validation.scenarios.made import made
 
 SHAPE = fc.Shape(1024, 1024, 4)
 

@@ -2,8 +2,8 @@
 
 import json
 
-from fluxcost.limits import Constraints, Objective
-from fluxcost.workload import Workload
+from fluxcost.workload.constraints import Constraints, Objective
+from fluxcost.workload.workload import Workload
 from tests.commands import shown
 
 

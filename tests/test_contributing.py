@@ -12,12 +12,12 @@ import typer
 import fluxcost as fc
 from measure import stacks
 from measure.bench import open_bench
-from measure.blueprint import load_blueprint
 from measure.cli import app
+from measure.pipelines.blueprint import load_blueprint
 from measure.suites import load_suite
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
-from tests.measure.test_stacks import POINT
+from tests.measure.stacks.test_stacks import POINT
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_its_stack_makes_the_eager_picture():
     assert float((eager - drawn).abs().max()) <= 4 * torch.finfo(torch.bfloat16).eps
 
 
-def picture(made: stacks.Recipe) -> torch.Tensor:
+def picture(made: stacks.StackRecipe) -> torch.Tensor:
     bench = open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
     drawn: torch.Tensor = bench.generate(POINT, output_type="pt").float()
     return drawn

@@ -19,8 +19,8 @@ from PIL import Image
 from fluxcost.cli.app import app as fluxcost_app
 from fluxcost.cli.app import run
 from measure.cli import app as measure_app
-from measure.serving.ask import parse_ask
-from tests.measure.serving.served import Painter, color, serving
+from measure.serving.image_requests import parse_image_request
+from tests.measure.serving.stub_server import Painter, color, serving
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "examples" / "deploy"
@@ -83,7 +83,7 @@ def test_its_servers_and_timings_start_as_written(command: str):
 
 def test_its_request_is_one_the_server_takes():
     (command,) = [shlex.split(each) for each in COMMANDS if each.startswith("curl")]
-    assert parse_ask(command[command.index("-d") + 1].encode()).size == "512x512"
+    assert parse_image_request(command[command.index("-d") + 1].encode()).size == "512x512"
 
 
 def test_the_container_copies_what_is_built_and_starts_a_server():

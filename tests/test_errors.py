@@ -3,8 +3,8 @@ import inspect
 import pytest
 
 from fluxcost import errors
-from fluxcost.errors import FluxcostError, UnknownNameError, UntrustworthyError
-from fluxcost.estimate import Estimate, Source
+from fluxcost.errors import FluxcostError, UnknownNameError
+from fluxcost.estimate import Estimate, Source, UntrustworthyError
 
 
 def test_every_error_is_in_the_tree_at_the_top_of_the_file():

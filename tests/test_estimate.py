@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcost import units
+from fluxcost import estimate
 from fluxcost.errors import InputError
 from fluxcost.estimate import DRAWS, LEVEL, Estimate, Source, derive, standard_normal
 
@@ -41,7 +41,7 @@ def test_a_format_is_that_of_the_value_and_both_ends():
 
 def test_its_text_is_what_tables_show_and_the_evidence_stays_in_its_repr():
     cost = Estimate.spread(46.23, {"price": 0.1}, "USD/month", Source.PUBLISHED, "a page")
-    assert f"{cost}" == str(cost) == units.interval(cost)
+    assert f"{cost}" == str(cost) == estimate.interval(cost)
     assert str(cost).startswith("$46.23/month ($")
     assert "a page" in repr(cost)
     assert str(Estimate.exact(0.25, "1", Source.ASSUMED, "typed")) == "0.250"

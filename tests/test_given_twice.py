@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fluxcost.cli.quality import with_shipped
-from fluxcost.economics.month_files import read_month
+from fluxcost.economics.reconcile import read_month
 from fluxcost.errors import InputError
-from fluxcost.performance.quality.library import shipped_qualities
+from fluxcost.performance.quality.quality_lookup import shipped_qualities
 from tests.commands import Files, shown_json
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.measured_cell import Samples
+from fluxcost.performance.calibration.measuring_run import Stack
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.library import load_calibration
-from fluxcost.performance.measured.identity import Stack
-from fluxcost.performance.measured.samples import Samples
 from scripts.models.beside_sdxl import times_faster
 from scripts.models.compared import COMPILED, EAGER
 from scripts.models.comparison import comparison

@@ -3,8 +3,8 @@
 import runpy
 from pathlib import Path
 
-from fluxcost.performance.calibration import read_calibration
-from fluxcost.performance.cold_start import ColdStart, FirstCalls, Start
+from fluxcost.performance.calibration.measuring_run import ColdStartRecord, FirstCalls, ProcessStart
+from fluxcost.performance.calibration.schema import read_calibration
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "performance_page.py"))
@@ -14,12 +14,12 @@ def test_the_page_is_written_from_the_records_that_ship():
     assert SCRIPT["PAGE"].read_text("utf-8") == SCRIPT["page"]()
 
 
-def started(*calls: tuple[float, float]) -> ColdStart:
+def started(*calls: tuple[float, float]) -> ColdStartRecord:
     shapes = tuple(
         FirstCalls(width=64 * k, height=64, steps=1, batch=1, wall_s=each)
         for k, each in enumerate(calls, 1)
     )
-    start = Start(
+    start = ProcessStart(
         page_cache="empty",
         compile_cache="empty",
         import_s=7.0,
@@ -28,7 +28,7 @@ def started(*calls: tuple[float, float]) -> ColdStart:
         calls=shapes,
         compile_cache_mib=40.0,
     )
-    return ColdStart(build_s=19.5, first_call_s=calls[0][0], starts=(start,))
+    return ColdStartRecord(build_s=19.5, first_call_s=calls[0][0], starts=(start,))
 
 
 def test_kernels_that_take_any_shape_are_ready_sooner_from_so_many_shapes():

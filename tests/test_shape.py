@@ -3,7 +3,7 @@
 import pytest
 
 from fluxcost.errors import InputError
-from fluxcost.shape import Shape, parse_shape
+from fluxcost.workload.shape import Shape, parse_shape
 
 
 @pytest.mark.parametrize("text", ["1344x768x4", "1344X768x4", " 1344x768x4 "])

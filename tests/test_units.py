@@ -1,6 +1,6 @@
 import pytest
 
-from fluxcost import units
+from fluxcost import estimate, units
 from fluxcost.estimate import Estimate, Source
 
 
@@ -62,8 +62,8 @@ def test_percent():
 )
 def test_an_interval_names_its_unit_once(unit: str, text: str):
     noisy = Estimate.spread(2.0, {"noise": 0.0475}, unit, Source.MEASURED, "a cell")
-    assert units.interval(noisy) == text
+    assert estimate.interval(noisy) == text
 
 
 def test_an_interval_without_width_is_its_value():
-    assert units.interval(Estimate.exact(2.0, "s", Source.MEASURED, "a cell")) == "2.00 s"
+    assert estimate.interval(Estimate.exact(2.0, "s", Source.MEASURED, "a cell")) == "2.00 s"

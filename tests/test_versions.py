@@ -8,8 +8,8 @@ import yaml
 
 from fluxcost import load_extras, load_quality, load_use, load_workload
 from fluxcost.errors import DocumentError, FormatVersionError
-from fluxcost.evidence.claims.documents import read_audit_file
 from fluxcost.performance.architecture import load_architecture
+from fluxcost.validation.claims.audit_file import read_audit_file
 
 
 @pytest.mark.parametrize("version", ["true", "1.0", "0", "-1", "'1'", "null", "[1]"])

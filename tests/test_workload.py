@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
-from fluxcost.workload import Shape, Workload, load_workload, parse_workload
+from fluxcost.workload.shape import Shape
+from fluxcost.workload.workload import Workload, load_workload, parse_workload
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.yaml"))
 

@@ -29,11 +29,11 @@ from benchmarks.reliability.killing import (
     require,
     seconds_of,
 )
-from fluxcost.performance.calibration import read_calibration
-from measure.blueprint import load_blueprint
+from fluxcost.performance.calibration.schema import read_calibration
 from measure.cli import app as measure
-from measure.journal import NAME
-from measure.pipelines.flux2_klein import assemble
+from measure.journal import JOURNAL_FILE
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.flux import assemble
 from measure.suites import load_suite
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ def _run(out: Path) -> None:
 
 
 def _check_resumed(out: Path, whole: dict[str, Any]) -> None:
-    path = out / NAME
+    path = out / JOURNAL_FILE
     before = _whole_lines(path)
     seconds_of(lambda: _run(out))
     after = _whole_lines(path)
@@ -115,17 +115,17 @@ def _refuse_a_second(out: Path, whole: dict[str, Any]) -> None:
     """Hold a campaign after its first cell, and try to run another on its journal."""
     first = fork(lambda: _run(out))
     until_s = time.monotonic() + PATIENCE_S
-    while not _cells(_whole_lines(out / NAME)) and time.monotonic() < until_s:
+    while not _cells(_whole_lines(out / JOURNAL_FILE)) and time.monotonic() < until_s:
         time.sleep(0.01)
     os.kill(first, signal.SIGSTOP)
-    held = (out / NAME).read_bytes()
+    held = (out / JOURNAL_FILE).read_bytes()
     options = ["--suite", str(SUITE), "--model", str(MODEL), "--device", "cpu", "--out", str(out)]
     command = [sys.executable, "-m", "measure", "run", *options]
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     said = second.stderr.strip().splitlines()
     refused = second.returncode == 2 and len(said) == 1 and "in use by another campaign" in said[0]
     require(holds=refused, what=f"a second campaign was not refused: {second.stderr}")
-    require(holds=(out / NAME).read_bytes() == held, what="the second campaign wrote to it")
+    require(holds=(out / JOURNAL_FILE).read_bytes() == held, what="the second campaign wrote to it")
     os.kill(first, signal.SIGCONT)
     require(holds=ended_well(first), what="the first campaign was killed")
     require(holds=_untimed(out) == whole, what="the second campaign disturbed the first")
@@ -149,7 +149,8 @@ def _untimed(out: Path) -> dict[str, Any]:
     """Return the one calibration of a folder without timings and without what names a start."""
     (path,) = out.glob("calibration-*.json")
     require(
-        holds=not leftovers(out, {NAME, path.name}), what=f"{out} holds more than its two files"
+        holds=not leftovers(out, {JOURNAL_FILE, path.name}),
+        what=f"{out} holds more than its two files",
     )
     document: dict[str, Any] = read_calibration(path).to_dict()
     runs = document.pop("runs")

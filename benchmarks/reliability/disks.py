@@ -19,8 +19,8 @@ from benchmarks.reliability.journal_kills import CELLS, HEADER, a_row
 from benchmarks.reliability.killing import require
 from fluxcost.documents import write_atomically
 from fluxcost.errors import DocumentError
-from measure.journal import NAME, Journal
-from measure.serving.log import RequestLog
+from measure.journal import JOURNAL_FILE, Journal
+from measure.serving.request_log import RequestLog
 
 SMALL = 64 * 2**10
 LARGE = 4 * 2**20
@@ -186,7 +186,9 @@ def _fill_journal(disk: Disk) -> None:
     finally:
         journal.close()
     require(holds=0 < done < CELLS, what=f"{done} of {CELLS} rows fitted: the disk never filled up")
-    require(holds=(disk.folder / NAME).read_bytes().endswith(b"\n"), what="a torn row is left")
+    require(
+        holds=(disk.folder / JOURNAL_FILE).read_bytes().endswith(b"\n"), what="a torn row is left"
+    )
     disk.resize(LARGE)
     again = Journal.open(disk.folder, HEADER)
     require(holds=again.rows == rows[:done], what="rows written before the disk was full are gone")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.reliability.killing import Moments, is_killed, require, seconds_of
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.identity import GpuIdentity, Stack
-from fluxcost.performance.measured.samples import Samples
-from measure.journal import NAME, SYNTHETIC, Header, Journal, Row
+from fluxcost.performance.calibration.measured_cell import Cell, Samples
+from fluxcost.performance.calibration.measuring_run import GpuIdentity, Stack
+from measure.journal import SYNTHETIC, Journal, JournalHeader, JournalRow
+from measure.json_lines import JOURNAL_FILE
 
-HEADER = Header(
+HEADER = JournalHeader(
     gpu=GpuIdentity(key="cpu", name="a CPU", memory_gib=8.0),
     model="tiny",
     architecture_hash="abc",
@@ -61,7 +61,7 @@ def kill_journals(kills: int, seed: int, every: int = 1) -> JournalFigures:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whenever = Moments(seconds_of(lambda: _write(folder / "whole", rows)), draw)
-        whole = (folder / "whole" / NAME).read_bytes()
+        whole = (folder / "whole" / JOURNAL_FILE).read_bytes()
         done = torn = journals = 0
         while done < kills:
             one = folder / f"{journals}"
@@ -71,9 +71,9 @@ def kill_journals(kills: int, seed: int, every: int = 1) -> JournalFigures:
         return JournalFigures(done, journals, torn, _cut_everywhere(folder / "cut", every))
 
 
-def _kill(folder: Path, rows: list[Row], whole: bytes, kills: int, whenever: Moments) -> int:
+def _kill(folder: Path, rows: list[JournalRow], whole: bytes, kills: int, whenever: Moments) -> int:
     """Write one journal, killed so often on the way; return how many kills tore a row."""
-    path = folder / NAME
+    path = folder / JOURNAL_FILE
     long_row = whole.rindex(b"\n", 0, -1) + 1
     in_long_row = Moments(LONG_S, whenever.draw)
 
@@ -99,7 +99,7 @@ def _kill(folder: Path, rows: list[Row], whole: bytes, kills: int, whenever: Mom
     return torn
 
 
-def _write(folder: Path, rows: list[Row]) -> None:
+def _write(folder: Path, rows: list[JournalRow]) -> None:
     """Write what the journal does not hold yet, as a campaign does."""
     journal = Journal.open(folder, HEADER)
     done = {cell.steps for cell in journal.cells.values()}
@@ -123,7 +123,7 @@ def _check_prefix(path: Path, whole: bytes) -> bool:
 def _cut_everywhere(folder: Path, every: int) -> int:
     rows = [a_row(number, 1) for number in range(3)]
     _write(folder, rows)
-    path = folder / NAME
+    path = folder / JOURNAL_FILE
     whole = path.read_bytes()
     cuts = range(0, len(whole), every)
     for length in cuts:
@@ -133,7 +133,7 @@ def _cut_everywhere(folder: Path, every: int) -> int:
     return len(cuts)
 
 
-def a_row(number: int, calls: int) -> Row:
+def a_row(number: int, calls: int) -> JournalRow:
     """Return a row whose cell has a step for its number, and so many calls."""
     steps = number + 1
     samples = Samples(
@@ -143,4 +143,4 @@ def a_row(number: int, calls: int) -> Row:
         vae_decode_s=(0.1,) * calls,
     )
     cell = Cell(width=64, height=64, steps=steps, batch=1, run="r", samples=samples)
-    return Row(cell=cell)
+    return JournalRow(cell=cell)

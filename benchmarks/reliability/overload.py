@@ -26,10 +26,10 @@ import psutil
 
 from benchmarks.reliability.killing import BrokenPromiseError, require
 from fluxcost.units import percent
-from fluxcost.workload import Shape
-from measure.endpoint.client import GENERATIONS, NO_ANSWER, Target
-from measure.endpoint.schedule import drawn
-from tests.measure.serving.test_command import START_S, Process
+from fluxcost.workload.shape import Shape
+from measure.endpoint.client import GENERATIONS, NO_ANSWER, ImagesEndpoint
+from measure.endpoint.load_generation import drawn_schedule
+from tests.measure.serving.test_serve_command import START_S, Process
 
 SHAPE = Shape(64, 64, 4)
 MAX_BATCH, QUEUE_LIMIT = 4, 16
@@ -82,7 +82,7 @@ class Asker:
     async def at(self, requests_per_s: float, seconds: float) -> list[Answer]:
         """Send at a mean rate, however many are unanswered; return what came of these."""
         requests = max(1, round(requests_per_s * seconds))
-        due_s = drawn("poisson", requests_per_s, requests, (self._shape,), seed=0).due_s
+        due_s = drawn_schedule("poisson", requests_per_s, requests, (self._shape,), seed=0).due_s
         began_s = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             tasks = []
@@ -162,7 +162,7 @@ class Held:
 async def hold(url: str, pid: int, factor: float, seconds: float) -> Held:
     """Ask a server for some seconds for so many times what it can make, and for half around it."""
     calm_s = min(30.0, seconds / 2)
-    async with Target(url).client() as client:
+    async with ImagesEndpoint(url).client() as client:
         asker = Asker(client, SHAPE)
         await asker.in_turn(ASKERS, calm_s)
         capacity = await asker.in_turn(ASKERS, calm_s)

@@ -19,11 +19,11 @@ import yaml
 import fluxcost as fc
 from benchmarks.reliability.extremes import refuse_not_finite
 from fluxcost.capacity.trace import read_trace
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.identity import GpuIdentity
+from fluxcost.performance.calibration.measuring_run import GpuIdentity
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.text import unprintable
-from measure.importers.choice import Told, Tool, read_timings
-from measure.importers.record import Ran
+from measure.importers.import_tool import ImportOptions, Tool, read_timings
+from measure.importers.imported_record import ImportedRun
 from measure.journal import read_journal
 from tests.dashboard.hostile import ROW
 from tests.measure.importers.test_aiperf import PAYLOAD, request
@@ -32,7 +32,9 @@ from tests.synthetic import make_calibration
 
 ROOT = Path(__file__).parents[2]
 SQUARE = fc.Shape(1024, 1024, 4)
-RAN = Ran(GpuIdentity(key="h100-sxm", name="an H100", memory_gib=79.2), "flux2-klein-4b", "mine")
+RAN = ImportedRun(
+    GpuIdentity(key="h100-sxm", name="an H100", memory_gib=79.2), "flux2-klein-4b", "mine"
+)
 COUNTS = "width", "height", "steps"
 
 
@@ -212,7 +214,7 @@ def _trace(name: str) -> Callable[[bytes, Path], None]:
     return read
 
 
-def _import(tool: Tool, name: str, told: Told) -> Callable[[bytes, Path], None]:
+def _import(tool: Tool, name: str, told: ImportOptions) -> Callable[[bytes, Path], None]:
     def read(data: bytes, folder: Path) -> None:
         if tool is Tool.AIPERF:
             _put(folder, "inputs.json", dump_json(ASKED))
@@ -225,7 +227,7 @@ def _import(tool: Tool, name: str, told: Told) -> Callable[[bytes, Path], None]:
 def _inputs(data: bytes, folder: Path) -> None:
     _put(folder, "inputs.json", data)
     path = _put(folder, "profile_export.jsonl", dump_lines([request(n, 520.0) for n in range(3)]))
-    read_timings(Tool.AIPERF, path, RAN, Told(steps=4))
+    read_timings(Tool.AIPERF, path, RAN, ImportOptions(steps=4))
 
 
 def _journal(data: bytes, folder: Path) -> None:
@@ -319,18 +321,18 @@ READERS = {
     for reader in (
         Reader(
             "calibration", (_good_calibration(),), dump_sealed, json.loads, _calibration, PARSE,
-            ("fluxcost/performance/calibration.py", *MEASURED,
+            ("fluxcost/performance/calibration/schema.py", *MEASURED,
              "fluxcost/documents.py", "fluxcost/records.py"),
         ),
         Reader(
             "prices", _price_files(), dump_yaml, load_yaml, _prices, PARSE,
             ("fluxcost/economics/catalog.py", "fluxcost/economics/offers.py",
-             "fluxcost/economics/rows.py", "fluxcost/economics/terms.py",
+             "fluxcost/economics/price_row.py", "fluxcost/economics/terms.py",
              "fluxcost/economics/tariffs.py", "fluxcost/documents.py"),
         ),
         Reader(
             "workload", _workloads(), dump_yaml, load_yaml, _workload, PARSE,
-            ("fluxcost/workload.py", "fluxcost/documents.py"),
+            ("fluxcost/workload/workload.py", "fluxcost/documents.py"),
         ),
         Reader(
             "trace CSV", (TRACE, MOMENTS), dump_csv, load_csv, _trace("t.csv"),
@@ -338,17 +340,17 @@ READERS = {
         ),
         Reader(
             "trace Parquet", (NUMBERS,), dump_parquet, load_parquet, _trace("t.parquet"),
-            ("fluxcost.capacity.parquet:_refuse_kind",),
-            ("fluxcost/capacity/trace.py", "fluxcost/capacity/parquet.py"),
+            ("fluxcost.capacity.trace:_refuse_kind",),
+            ("fluxcost/capacity/trace.py", "fluxcost/capacity/trace.py"),
         ),
         Reader(
-            "import csv", (CALLS,), dump_csv, load_csv, _import(Tool.CSV, "c.csv", Told()),
+            "import csv", (CALLS,), dump_csv, load_csv, _import(Tool.CSV, "c.csv", ImportOptions()),
             ("measure.importers.calls_csv:_row",),
             (f"{IMPORTERS}calls_csv.py", f"{IMPORTERS}record.py"),
         ),
         Reader(
             "import aiperf", ([request(n, 520.0) for n in range(3)],), dump_lines, load_lines,
-            _import(Tool.AIPERF, "profile_export.jsonl", Told(steps=4)), PARSE,
+            _import(Tool.AIPERF, "profile_export.jsonl", ImportOptions(steps=4)), PARSE,
             (f"{IMPORTERS}aiperf.py", f"{IMPORTERS}record.py"),
         ),
         Reader(
@@ -358,12 +360,12 @@ READERS = {
         ),
         Reader(
             "import sglang", (FIGURES,), dump_json, json.loads,
-            _import(Tool.SGLANG, "bench.json", Told(1024, 1024, 4)), PARSE,
+            _import(Tool.SGLANG, "bench.json", ImportOptions(1024, 1024, 4)), PARSE,
             (f"{IMPORTERS}sglang.py",),
         ),
         Reader(
             "journal", (_journal_rows(),), dump_lines, load_lines, _journal, PARSE,
-            ("measure/lines.py", "measure/journal.py"),
+            ("measure/json_lines.py", "measure/journal.py"),
         ),
         Reader(
             "upload", UPLOADS, dump_json, json.loads, _upload, PARSE,

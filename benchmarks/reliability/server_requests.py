@@ -13,10 +13,10 @@ from PIL import Image
 
 from benchmarks.reliability.readers import Reader, dump_json, refuse_spoiled
 from fluxcost.capacity.fleet import Batching
-from measure.serving.app import GENERATIONS, make_app
-from measure.serving.offered import Offered
-from measure.serving.service import Service, State
-from tests.measure.serving.served import SHAPE, STACK, Painter
+from measure.serving.http_app import GENERATIONS, make_app
+from measure.serving.image_requests import ServedModel
+from measure.serving.image_service import ImageService, State
+from tests.measure.serving.stub_server import SHAPE, STACK, Painter
 
 ANSWERS = {200, 400, 404, 405, 413, 429}
 
@@ -34,15 +34,17 @@ class _Served:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         batching = Batching(max_batch=4, max_wait_s=0.0)
-        offered = Offered("painter", STACK, batching, queue_limit=64, default=SHAPE, shapes=None)
-        service = Service(offered, (lambda: _Quick(),), None, lambda _: None)  # noqa: PLW0108
+        offered = ServedModel(
+            "painter", STACK, batching, queue_limit=64, default=SHAPE, shapes=None
+        )
+        service = ImageService(offered, (lambda: _Quick(),), None, lambda _: None)  # noqa: PLW0108
         service.start(self.loop, lambda: None)
         app = make_app(service, lambda: None)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
         self.loop.run_until_complete(self._ready(service))
 
-    async def _ready(self, service: Service) -> None:
+    async def _ready(self, service: ImageService) -> None:
         while service.state is not State.READY:
             await asyncio.sleep(0.001)
 
@@ -102,5 +104,5 @@ _SEEDS = tuple(
 )
 SERVER = Reader(
     "server request", _SEEDS, dump_json, json.loads, _send, ("fluxcost.records:Record.parse",),
-    ("measure/serving/ask.py", "measure/serving/app.py", "measure/serving/offered.py"),
+    ("measure/serving/image_requests.py", "measure/serving/http_app.py"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fluxcost.performance.kriging import Array
+from fluxcost.stats import Array
 
 CHUNK = 32_768
 """Requests drawn at a time; their arrays fit the processor's cache."""
@@ -24,7 +24,7 @@ Gaps = Callable[[Random, int], Array]
 """Draws gaps between requests whose mean is 1."""
 
 
-class Arrivals(Protocol):
+class ArrivalProcess(Protocol):
     """A source of requests: their times in order, and the line each waits in."""
 
     def chunks(self, random: Random, requests: int) -> Iterator[Chunk]:
@@ -184,7 +184,7 @@ class Merged:
 
 
 @dataclass(frozen=True, eq=False)
-class Replay:
+class RecordedArrivals:
     """Recorded requests, each at its own time, all of them in every run."""
 
     times_s: Array

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fluxcost.errors import MissingDataError
-from fluxcost.performance.calibration import Calibration
-from fluxcost.workload import CompileCache, Workload
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.workload.workload import CompileCache, Workload
 
 
 def measured_cold_start_s(calibration: Calibration, compile_cache: CompileCache = "empty") -> float:

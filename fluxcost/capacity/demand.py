@@ -7,12 +7,12 @@ from pathlib import Path
 
 from fluxcost.capacity.arrivals import (
     SECONDS_PER_HOUR,
-    Arrivals,
+    ArrivalProcess,
     AtOnce,
     Gaps,
     Merged,
     Profile,
-    Replay,
+    RecordedArrivals,
     Stream,
     constant,
     gamma,
@@ -20,15 +20,16 @@ from fluxcost.capacity.arrivals import (
 )
 from fluxcost.capacity.trace import read_trace
 from fluxcost.errors import InputError
-from fluxcost.workload import SECONDS_PER_MONTH, Shape, Workload
-from fluxcost.workload import Arrivals as Stated
+from fluxcost.workload.shape import Shape
+from fluxcost.workload.workload import SECONDS_PER_MONTH, Workload
+from fluxcost.workload.workload import Arrivals as Stated
 
 SHORTEST_HOUR_CALLS = 300
 """Least calls an hour of a shortened profile lasts, so that queues settle within it."""
 
 
 @dataclass(frozen=True)
-class Line:
+class RequestClass:
     """Requests that ask for the same; they are counted together.
 
     Attributes:
@@ -55,9 +56,9 @@ class Demand:
         requests: Requests in all, where that is certain: a trace or a job; else None.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[RequestClass, ...]
     rate_per_s: float | None
-    arrivals: Arrivals
+    arrivals: ArrivalProcess
     requests: int | None
 
     @property
@@ -86,7 +87,7 @@ class Demand:
             return round(self.requests * self.images)
         return max(1, round(self.rate_per_s * self.images * SECONDS_PER_MONTH))
 
-    def planned_requests(self, requests: int, call_s: float) -> tuple[Arrivals, int]:
+    def planned_requests(self, requests: int, call_s: float) -> tuple[ArrivalProcess, int]:
         """Return the arrivals of a run of about so many requests, and how many they are.
 
         A profile is seen in whole periods; where a period holds more requests than asked for, its
@@ -120,7 +121,9 @@ def demand_of(workload: Workload) -> Demand:
     shapes = sorted(workload.shapes, key=lambda each: (each.shape, each.priority, each.weight))
     total = sum(share.weight for share in shapes)
     images = workload.images_per_request
-    lines = tuple(Line(each.shape, each.priority, each.weight / total, images) for each in shapes)
+    lines = tuple(
+        RequestClass(each.shape, each.priority, each.weight / total, images) for each in shapes
+    )
     shares = tuple(line.share for line in lines)
     if workload.deadline is not None:
         return Demand(lines, None, AtOnce(shares), workload.deadline.images)
@@ -162,9 +165,9 @@ def _gaps(stated: Stated) -> Gaps:
 def _replayed(path: Path, images: int) -> Demand:
     trace = read_trace(path)
     lines = tuple(
-        Line(shape, 0, share, images)
+        RequestClass(shape, 0, share, images)
         for shape, share in zip(trace.shapes, trace.shares, strict=True)
     )
     count = trace.times_s.size
     rate = (count - 1) / float(trace.times_s[-1])
-    return Demand(lines, rate, Replay(trace.times_s, trace.lines), count)
+    return Demand(lines, rate, RecordedArrivals(trace.times_s, trace.lines), count)

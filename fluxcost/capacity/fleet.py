@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from fluxcost.errors import InfeasibleError
 from fluxcost.records import Name, NonNegative, Positive, Record
-from fluxcost.workload import CompileCache
+from fluxcost.workload.workload import CompileCache
 
 MOST_REPLICAS = 4096
 
 Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS, strict=True)]
 
 
-Together = Literal["shape", "tokens"]
+BatchCompatibility = Literal["shape", "tokens"]
 """What the images of a call have in common."""
 
 
@@ -30,7 +32,7 @@ class Batching(Record):
         default=0.0, description="Longest a request is held back for company, seconds."
     )
 
-    together: Together = Field(
+    together: BatchCompatibility = Field(
         default="shape",
         description="What images of a call have in common: their shape, or only pixels, steps and "
         "reference images (`tokens`), which needs a server that packs them.",
@@ -127,3 +129,36 @@ class Fleet(Record):
         if self.scaling is not None and self.reserve:
             raise ValueError("no reserve beside scaling: raise scaling.least instead")
         return self
+
+
+def fewest_replicas(enough: Callable[[int], bool], lowest: int, guess: int) -> int:
+    """Return the least count that is enough, looked for around a guess.
+
+    Raises:
+        InfeasibleError: Not even `MOST_REPLICAS` are.
+    """
+    known: dict[int, bool] = {lowest - 1: False}
+
+    def ask(count: int) -> bool:
+        if count not in known:
+            known[count] = enough(count)
+        return known[count]
+
+    step, low, high = 1, lowest - 1, guess
+    while not (high <= MOST_REPLICAS and ask(high)):
+        if high >= MOST_REPLICAS:
+            raise InfeasibleError(
+                f"more than {MOST_REPLICAS} replicas are needed; split the workload."
+            )
+        low, high, step = high, min(high + step, MOST_REPLICAS), 2 * step
+    step = 1
+    while high - step > low and ask(high - step):
+        high, step = high - step, 2 * step
+    low = max(low, high - step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if ask(middle):
+            high = middle
+        else:
+            low = middle
+    return high

@@ -10,22 +10,22 @@ import numpy as np
 
 from fluxcost.capacity.cold_start import measured_cold_start_s, startup_s
 from fluxcost.capacity.demand import demand_of
-from fluxcost.capacity.engine import Run
 from fluxcost.capacity.fleet import Fleet
-from fluxcost.capacity.histogram import percentile_of
-from fluxcost.capacity.service import service_of
-from fluxcost.capacity.simulation import LineResult, Simulation
-from fluxcost.capacity.trial import REQUESTS, Trial
-from fluxcost.capacity.verdict import longest_queue, verdict_of
-from fluxcost.capacity.worlds import Worlds
-from fluxcost.counts import refuse_outside
+from fluxcost.capacity.results import RequestClassResult, Simulation
+from fluxcost.capacity.service_times import service_times
+from fluxcost.capacity.simulator.engine import REQUESTS, SimulatedRun, Trial
+from fluxcost.capacity.simulator.histogram import percentile_of
+from fluxcost.capacity.simulator.monte_carlo import TimingDraws
+from fluxcost.capacity.stability import longest_queue, stability_of
+from fluxcost.checks import refuse_outside
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.context_parallel import AnyFit
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.library import load_calibration
-from fluxcost.performance.split import AnyFit
-from fluxcost.workload import Objective, Workload
+from fluxcost.workload.constraints import Objective
+from fluxcost.workload.workload import Workload
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 """Percentiles of response time that every answer gives, beside the objective's own."""
@@ -88,10 +88,10 @@ def simulate(
     demand = demand_of(workload)
     if demand.requests is not None:
         refuse_outside(f"{workload.name}: the number of images", demand.requests, 1, MOST_REQUESTS)
-    service = service_of(fitted, demand.mix, fleet.batching.max_batch)
+    service = service_times(fitted, demand.mix, fleet.batching.max_batch)
     ready_s = startup_s(workload, fitted.calibration)[0] if workload.deadline else 0.0
     trial = Trial(demand, service, fleet, seed, requests, ready_s)
-    return answered(workload, trial, replications, within_s)
+    return simulate_trial(workload, trial, replications, within_s)
 
 
 def with_cold_start(fleet: Fleet, calibration: Calibration) -> Fleet:
@@ -136,7 +136,7 @@ def _shipped_fit(name: str) -> Fit:
     return fit(load_calibration(name))
 
 
-def answered(
+def simulate_trial(
     workload: Workload,
     trial: Trial,
     replications: int = REPLICATIONS,
@@ -149,8 +149,8 @@ def answered(
     """
     _refuse_calls_that_never_end(trial)
     runs = [trial.run(index) for index in range(replications)]
-    verdict, reason, load = verdict_of(trial, runs)
-    draws = Worlds(trial, runs)
+    verdict, reason, load = stability_of(trial, runs)
+    draws = TimingDraws(trial, runs)
     objective = _objective(workload)
     if within_s is None and objective is not None:
         within_s = objective.within_s
@@ -197,10 +197,12 @@ def _refuse_calls_that_never_end(trial: Trial) -> None:
         )
 
 
-def _goodput(draws: Worlds, within_s: float | None) -> Estimate | None:
+def _goodput(draws: TimingDraws, within_s: float | None) -> Estimate | None:
     if within_s is None:
         return None
-    return draws.share(functools.partial(Run.share_within, seconds=within_s), f"in {within_s:g}")
+    return draws.share(
+        functools.partial(SimulatedRun.share_within, seconds=within_s), f"in {within_s:g}"
+    )
 
 
 def _objective(workload: Workload) -> Objective | None:
@@ -209,17 +211,17 @@ def _objective(workload: Workload) -> Objective | None:
     return Objective(percentile=JOB_PERCENTILE, within_s=workload.deadline.hours * 3600)
 
 
-def utilization(run: Run) -> float:
+def utilization(run: SimulatedRun) -> float:
     """Return the share of rented replica time that calls took."""
     return min(1.0, run.busy_s / run.rented_s)
 
 
-def rented(run: Run) -> float:
+def rented(run: SimulatedRun) -> float:
     """Return the mean number of replicas kept."""
     return run.rented_s / max(run.span_s + run.left_s, 1e-9)
 
 
-def _queue(trial: Trial, run: Run) -> float:
+def _queue(trial: Trial, run: SimulatedRun) -> float:
     """Return the mean images waiting, by Little's law."""
     waited_s = run.wait_s * (run.arrived - run.lost) * trial.demand.images
     return waited_s / max(run.span_s + run.left_s, 1e-9)
@@ -229,10 +231,12 @@ def _name(percentile: float) -> str:
     return f"p{percentile:g}"
 
 
-def _lines(trial: Trial, runs: list[Run], asked: list[float]) -> tuple[LineResult, ...]:
+def _lines(
+    trial: Trial, runs: list[SimulatedRun], asked: list[float]
+) -> tuple[RequestClassResult, ...]:
     counts = np.sum([run.histograms for run in runs], axis=0)
     return tuple(
-        LineResult(
+        RequestClassResult(
             shape=str(line.shape),
             priority=line.priority,
             requests=int(counts[index].sum()),

@@ -10,9 +10,9 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
-from fluxcost.evidence.claims.report import CheckResult, ClaimResult, Outcome
+from fluxcost.validation.claims.audit_report import CheckOutcome, CheckResult, ClaimResult
 
-MARKS = {Outcome.AGREES: "yes", Outcome.DISAGREES: "no", Outcome.NO_ANSWER: "?"}
+MARKS = {CheckOutcome.AGREES: "yes", CheckOutcome.DISAGREES: "no", CheckOutcome.NO_ANSWER: "?"}
 
 
 def audit(

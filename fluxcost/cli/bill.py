@@ -11,8 +11,9 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
 from fluxcost.documents import refuse_unwritable, write_atomically
-from fluxcost.shape import parse_shape
-from fluxcost.units import interval, significant, usd
+from fluxcost.estimate import interval
+from fluxcost.units import significant, usd
+from fluxcost.workload.shape import parse_shape
 
 
 def bill(

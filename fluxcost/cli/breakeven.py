@@ -9,11 +9,11 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.economics.breakeven import BreakEven
-from fluxcost.economics.verdict import SINGLE
+from fluxcost.economics.break_even.break_even import ONE_VOLUME, BreakEven
 from fluxcost.errors import InputError
-from fluxcost.shape import parse_shape
-from fluxcost.units import interval, percent
+from fluxcost.estimate import interval
+from fluxcost.units import percent
+from fluxcost.workload.shape import parse_shape
 
 MOST_SHOWN = 9
 """Crossings in the table; the rest are in the JSON."""
@@ -61,14 +61,14 @@ def breakeven(
     )
     switch = None
     if horizon is not None:
-        switch = fc.switch_month(
+        switch = fc.month_to_switch(
             fitted, rented, api, asked, horizon=horizon, batch=batch, utilization=utilization
         )
     if json:
         more = {} if switch is None else {"switch": switch.to_dict()}
         show_json("breakeven", result.to_dict() | more)
         return
-    only = len(result.crossings) < 2 and result.verdict in SINGLE
+    only = len(result.crossings) < 2 and result.verdict in ONE_VOLUME
     volume = {"images a month": interval(result.images_per_month)} if only else {}
     show_fields(
         {

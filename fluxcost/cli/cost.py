@@ -12,8 +12,9 @@ from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
 from fluxcost.command_line import refuse_beside, refuse_without
 from fluxcost.errors import InputError
-from fluxcost.shape import parse_shape
-from fluxcost.units import interval, percent
+from fluxcost.estimate import interval
+from fluxcost.units import percent
+from fluxcost.workload.shape import parse_shape
 
 
 def cost(

@@ -9,7 +9,8 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.units import interval, usd
+from fluxcost.estimate import interval
+from fluxcost.units import usd
 
 
 def diff(

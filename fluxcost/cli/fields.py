@@ -7,7 +7,7 @@ from typing import Any
 
 from fluxcost.cli import options
 from fluxcost.cli.output import show_schema, show_table, show_text
-from fluxcost.workload import FORMAT, VERSION, Workload
+from fluxcost.workload.workload import FORMAT, VERSION, Workload
 
 Schema = Mapping[str, Any]
 Parts = Mapping[str, Schema]

@@ -11,8 +11,9 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.shape import parse_shape
-from fluxcost.units import interval, percent
+from fluxcost.estimate import interval
+from fluxcost.units import percent
+from fluxcost.workload.shape import parse_shape
 
 
 class Statistic(StrEnum):
@@ -56,7 +57,7 @@ def latency(
     )
 
 
-def _gain(timed: fc.Fit | fc.SplitFit, shape: fc.Shape, batch: int) -> dict[str, str]:
+def _gain(timed: fc.Fit | fc.ContextParallelFit, shape: fc.Shape, batch: int) -> dict[str, str]:
     """Return what several GPUs gain on one image, and at what price; nothing for one GPU."""
     if isinstance(timed, fc.Fit):
         return {}

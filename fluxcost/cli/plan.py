@@ -25,8 +25,8 @@ from fluxcost.cli.plan_answers import (
 from fluxcost.cli.quality import Records, with_shipped
 from fluxcost.command_line import refuse_beside, refuse_without
 from fluxcost.documents import refuse_unwritable
+from fluxcost.planning.plans import plan_rows
 from fluxcost.planning.report.report import check_form
-from fluxcost.planning.tables import plan_rows
 from fluxcost.units import counted, usd
 
 UNREAD = {

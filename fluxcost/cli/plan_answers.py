@@ -7,15 +7,17 @@ from enum import StrEnum
 from pathlib import Path
 
 import fluxcost as fc
-from fluxcost.capacity.serving import Served
+from fluxcost.capacity.results import Served
 from fluxcost.cli.output import show_json, show_table, show_text
-from fluxcost.planning.allocation import Allocation
+from fluxcost.estimate import interval
 from fluxcost.planning.comparison import any_stack
+from fluxcost.planning.cost_allocation import Allocation
 from fluxcost.planning.explain import Explanation
-from fluxcost.planning.largest import Largest
+from fluxcost.planning.largest_volume import LargestVolume
+from fluxcost.planning.plans import plan_rows
 from fluxcost.planning.replay import Replay
-from fluxcost.planning.tables import NOTHING, plan_rows
-from fluxcost.units import interval, percent, significant, usd
+from fluxcost.planning.text_table import NOTHING
+from fluxcost.units import percent, significant, usd
 
 SPARE = ("images/$", "batch", "a call", "hours", "priced", "timing", "stack")
 """Columns that a narrow terminal does without, first to go first."""
@@ -162,7 +164,7 @@ def show_replay(found: Replay, path: Path, *, json: bool) -> None:
         raise fc.InfeasibleError(f"{path} is not reproduced: {count} changes since it was written.")
 
 
-def show_largest(found: Largest, *, json: bool) -> None:
+def show_largest(found: LargestVolume, *, json: bool) -> None:
     """Print the largest volume for a budget or a number of GPUs, and its plan."""
     if json:
         show_json("largest-volume", found.to_dict())

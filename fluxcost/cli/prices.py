@@ -13,11 +13,10 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_schema, show_table, show_text
 from fluxcost.command_line import refuse_beside, refuse_without
-from fluxcost.economics.importers.found import Found, day_of
-from fluxcost.economics.importers.live import refresh_prices
-from fluxcost.economics.importers.writing import import_prices
-from fluxcost.economics.rows import today_utc
-from fluxcost.economics.schema import price_file_schema
+from fluxcost.economics.importers.imported_rows import ImportResult, day_of
+from fluxcost.economics.importers.price_import import import_prices, refresh_prices
+from fluxcost.economics.price_files import price_file_schema
+from fluxcost.economics.price_row import today_utc
 from fluxcost.errors import FluxcostError, InputError, MissingDataError, UnknownNameError
 from fluxcost.units import usd
 
@@ -167,7 +166,7 @@ def _refresh(provider: str | None, out: Path | None, *, json: bool) -> None:
     _show_found(refresh_prices(out, () if provider is None else (provider,)), out, json=json)
 
 
-def _show_found(found: Found, out: Path, *, json: bool) -> None:
+def _show_found(found: ImportResult, out: Path, *, json: bool) -> None:
     if json:
         counts = {provider: len(rows) for provider, rows in found.rows.items()}
         answer = {"imported": counts, "refused": found.reasons, "folder": str(out)}

@@ -12,9 +12,9 @@ from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.documents import files_in, is_folder
 from fluxcost.errors import InputError
-from fluxcost.performance.quality.figures import figures
-from fluxcost.performance.quality.library import SUFFIXES
-from fluxcost.performance.quality.metrics import MEANINGS
+from fluxcost.performance.quality.quality_figures import figures
+from fluxcost.performance.quality.quality_lookup import SUFFIXES
+from fluxcost.performance.quality.quality_metrics import MEANINGS
 
 Records = Annotated[
     list[str] | None,

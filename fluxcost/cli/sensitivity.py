@@ -11,8 +11,8 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.errors import InputError
-from fluxcost.planning.risks import Bar, OptionRisk
-from fluxcost.planning.sensitivity import SCENARIOS
+from fluxcost.planning.sensitivity.analysis import SCENARIOS
+from fluxcost.planning.sensitivity.tornado import OptionRisk, TornadoBar
 from fluxcost.units import percent, usd
 
 
@@ -70,11 +70,11 @@ def sensitivity(
     show_text(result.sentence)
 
 
-def _range(name: str, text: str) -> fc.Range:
+def _range(name: str, text: str) -> fc.Interval:
     ends = text.split(":")
     try:
         low, high = (float(end) for end in ends)
-        return fc.Range(low, high)
+        return fc.Interval(low, high)
     except (ValueError, InputError):
         raise InputError(
             f"--{name} is {text!r}; expected LOW:HIGH, LOW at most HIGH, such as 0.8:1.3."
@@ -94,7 +94,7 @@ def _row(option: OptionRisk) -> dict[str, str]:
     }
 
 
-def _bar(bar: Bar) -> dict[str, str]:
+def _bar(bar: TornadoBar) -> dict[str, str]:
     low, high = ("cannot" if end is None else usd(end) for end in (bar.low_usd, bar.high_usd))
     return {
         "driver": bar.driver,

@@ -12,7 +12,8 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json, show_table, show_text
 from fluxcost.command_line import refuse_beside, refuse_without
-from fluxcost.units import interval, percent, seconds, significant
+from fluxcost.estimate import interval
+from fluxcost.units import percent, seconds, significant
 
 SECONDS_PER_HOUR = 3600
 

@@ -9,8 +9,9 @@ import typer
 import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_fields, show_json
-from fluxcost.shape import parse_shape
-from fluxcost.units import interval, percent
+from fluxcost.estimate import interval
+from fluxcost.units import percent
+from fluxcost.workload.shape import parse_shape
 
 
 def transfer(

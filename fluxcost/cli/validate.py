@@ -12,17 +12,19 @@ from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_table, show_text
 from fluxcost.documents import refuse_unwritable, write_atomically
 from fluxcost.errors import InputError, MissingDataError
-from fluxcost.evidence.batch_bound import BoundRegret
-from fluxcost.evidence.batch_choice import BatchRegret
-from fluxcost.evidence.folds import HeldOut
-from fluxcost.evidence.memory_edge import EdgeReport
-from fluxcost.evidence.page import accuracy_page
-from fluxcost.evidence.report import Against, CellError
-from fluxcost.evidence.resources import ResourceReport
-from fluxcost.evidence.scenarios.report import Band, Compared, Prediction, RunReport
-from fluxcost.evidence.unseen import Unseen
-from fluxcost.evidence.validation import Validation
 from fluxcost.units import percent, quantity, seconds
+from fluxcost.validation.accuracy_page import accuracy_page
+from fluxcost.validation.batch_choice import BatchRegret, BoundRegret
+from fluxcost.validation.cells import CellError, OtherRecord
+from fluxcost.validation.fit_validation import HeldOutScores, Validation
+from fluxcost.validation.folds import HeldOut
+from fluxcost.validation.memory_and_energy import EdgeReport, ResourceReport
+from fluxcost.validation.scenarios.scenario_validation import (
+    Band,
+    ComparedQuantity,
+    RunPrediction,
+    RunReport,
+)
 
 
 def validate(
@@ -172,7 +174,7 @@ def _asked(report: fc.ValidationReport) -> str:
     return f"against {report.against.calibration} ({report.against.content_hash[:12]})"
 
 
-def _show_unseen(found: Unseen) -> None:
+def _show_unseen(found: HeldOutScores) -> None:
     if found.known_run:
         show_text("Cells that no fit sees, of a start the fit knows:")
         _show_report(found.known_run)
@@ -200,7 +202,7 @@ def _edge_line(edge: EdgeReport) -> str:
     )
 
 
-def _show_differences(against: Against) -> None:
+def _show_differences(against: OtherRecord) -> None:
     for difference in against.differences:
         show_text(f"different {difference.name}: {difference.here}; there {difference.there}")
     if against.alike:
@@ -277,12 +279,12 @@ def _validate_scenario(name: str, calibration: str | None, *, json: bool) -> Non
         show_text(f"skipped {skipped.what}: {skipped.reason}")
 
 
-def _numbers_row(run: RunReport, prediction: Prediction) -> dict[str, str]:
+def _numbers_row(run: RunReport, prediction: RunPrediction) -> dict[str, str]:
     numbers = {each.quantity: _number(each) for each in prediction.compared}
     return {"run": run.run, "call times": prediction.timings, **numbers}
 
 
-def _number(compared: Compared) -> str:
+def _number(compared: ComparedQuantity) -> str:
     """Return such as '1.02 s (1.00 s) +2.0 %'."""
     predicted, measured = (
         percent(value) if compared.unit == "1" else quantity(value, compared.unit)
@@ -291,7 +293,7 @@ def _number(compared: Compared) -> str:
     return f"{predicted} ({measured}) {100 * compared.error:+.1f} %"
 
 
-def _band_row(run: RunReport, prediction: Prediction) -> dict[str, str]:
+def _band_row(run: RunReport, prediction: RunPrediction) -> dict[str, str]:
     measured = next(each for each in prediction.compared if each.quantity == "p99").measured
     bands = {f"{each.arrivals} arrivals, 90 %": _band(each) for each in prediction.bands}
     return {

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from fluxcost.documents import YAML_SUFFIXES, decoded, files_in, parse_yaml, read_yaml
 from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.rows import PriceRow, Slug
+from fluxcost.economics.price_row import PriceRow, Slug
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import DocumentError, InputError, UnknownNameError
 from fluxcost.records import Name, Record

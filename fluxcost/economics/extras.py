@@ -1,25 +1,49 @@
-"""What an image costs beside the model's GPU time, as far as its maker states it.
+"""What an image costs beside the model's GPU time, as far as the user states it.
 
-A file of it (format `fluxcost-extras`, version 1) says how many calls fail and how many images are
-thrown away, which stages follow the model, what is stored and sent, who looks after it all, and
-which machine it runs on where that is one's own. All of it may be left out; nothing is assumed.
+A file (format `fluxcost-extras`, version 1) states how many calls fail and how many images are
+discarded, the stages that follow the model, storage and traffic, the engineers' time, and the
+machine where it is an owned one. Every field is optional; nothing is assumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
 from fluxcost.documents import read_yaml, refuse_other_format
-from fluxcost.economics.costlines import CostLine
 from fluxcost.economics.offers import SECONDS_PER_HOUR
 from fluxcost.economics.owned import OwnedMachine
 from fluxcost.economics.terms import Usd
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.records import Name, NonNegative, Positive, Record
+
+
+@dataclass(frozen=True, eq=False)
+class CostLine:
+    """One part of a cost.
+
+    Attributes:
+        name: What is paid for.
+        usd_per_image: USD per image.
+    """
+
+    name: str
+    usd_per_image: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the line as plain values."""
+        return {"name": self.name, "usd_per_image": self.usd_per_image.to_dict()}
+
+
+def total_of(lines: Sequence[CostLine]) -> Estimate:
+    """Return the sum of at least one line, draw by draw."""
+    amounts = (line.usd_per_image for line in lines)
+    return derive(lambda *usd: sum(usd), *amounts, unit="USD/image")
+
 
 FORMAT: Literal["fluxcost-extras"] = "fluxcost-extras"
 VERSION = 1
@@ -44,7 +68,7 @@ class Stage(Record):
     )
 
 
-class Traffic(Record):
+class Egress(Record):
     """The price of sending."""
 
     usd: Usd = Field(description="USD for each `per`.")
@@ -93,7 +117,7 @@ class Extras(Record):
     usd_per_core_hour: Usd | None = Field(
         default=None, description="USD per core and hour; needed where a stage takes cores."
     )
-    traffic: Traffic | None = Field(default=None, description="Needed where a stage sends.")
+    traffic: Egress | None = Field(default=None, description="Needed where a stage sends.")
     storage: Storage | None = None
     engineering: Engineering | None = None
     machine: OwnedMachine | None = Field(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from fluxcost.economics.rows import DateKind, PriceRow, Status
+from fluxcost.economics.price_row import DateKind, PriceRow, Status
 
 Row = TypeVar("Row", bound=PriceRow)
 

@@ -14,21 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from fluxcost.counts import MOST_IMAGES, refuse_outside
-from fluxcost.economics.billing import HOURS_PER_MONTH, ROUNDING_SLACK
+from fluxcost.checks import MOST_IMAGES, refuse_outside
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
     refuse_other_gpu,
     refuse_spot,
 )
-from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, Offer
+from fluxcost.economics.rental import ROUNDING_SLACK
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.region import check_batch
 from fluxcost.units import percent, usd
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 MOST_MONTHS = 120
 MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
@@ -105,7 +105,7 @@ def _name(month: int | None) -> str:
     return "stay" if month is None else str(month)
 
 
-def switch_month(
+def month_to_switch(
     fit: Timed,
     offer: Offer,
     tariff: Tariff,

@@ -9,14 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from fluxcost.economics.rows import PriceRow, Slug
-from fluxcost.economics.terms import (
-    Commitment,
-    InternalCurrency,
-    Part,
-    Sample,
-    Usd,
-)
+from fluxcost.economics.price_row import PriceRow, Slug
+from fluxcost.economics.terms import Commitment, InternalCurrency, Part, PriceSample, Usd
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.records import Count, Name, Positive, Record
@@ -160,7 +154,7 @@ class Offer(PriceRow):
         default=None,
         description="The term that is bought whole: a reservation's, or a capacity block's.",
     )
-    sample: Sample | None = Field(
+    sample: PriceSample | None = Field(
         default=None, description="What the price summarizes, where it is a statistic."
     )
     not_included: tuple[Name, ...] = Field(
@@ -285,3 +279,7 @@ class Offer(PriceRow):
         if self.billing.granularity_s is None:
             more.append("billing step not found; taken as the unit of the quote")
         return super().caveats(today) + tuple(f"{self.id}: {text}" for text in more)
+
+
+HOURS_PER_MONTH = 730
+"""Hours of a month: 365 days over 12."""

@@ -7,17 +7,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
+from fluxcost.economics.price_row import PriceRow, Slug
 from fluxcost.economics.prices import Price
-from fluxcost.economics.prices.flat import SizeName
-from fluxcost.economics.prices.request import PLAIN, Request
-from fluxcost.economics.prices.subscription import SubscriptionGpuTime
-from fluxcost.economics.prices.unpriced import ClaimedRange, Unpublished
-from fluxcost.economics.rows import PriceRow, Slug
+from fluxcost.economics.prices.api_request import PLAIN_REQUEST, ApiRequest
+from fluxcost.economics.prices.per_image import (
+    ClaimedRange,
+    SizeName,
+    SubscriptionGpuTime,
+    Unpublished,
+)
 from fluxcost.economics.terms import FreeQuota, GatewayFee, Usd
 from fluxcost.errors import InputError, MissingDataError, UnknownNameError
 from fluxcost.estimate import Estimate
 from fluxcost.records import Count, Name, Positive
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 SECONDS_PER_MINUTE = 60
 
@@ -79,7 +82,7 @@ class Tariff(PriceRow):
     )
 
     def usd_per_image(
-        self, shape: Shape, today: dt.date | None = None, request: Request = PLAIN
+        self, shape: Shape, today: dt.date | None = None, request: ApiRequest = PLAIN_REQUEST
     ) -> Estimate:
         """Return USD for one image of a shape; its interval is how far the price may have moved.
 
@@ -146,7 +149,7 @@ class Tariff(PriceRow):
         """Return whether a plan may buy from it: current, and with a published price."""
         return self.is_current(today) and not isinstance(self.price, Unpublished | ClaimedRange)
 
-    def _add_ons_usd(self, request: Request) -> float:
+    def _add_ons_usd(self, request: ApiRequest) -> float:
         for name in request.add_ons:
             if name not in self.add_ons:
                 raise UnknownNameError(f"add-on of {self.id}", name, self.add_ons)

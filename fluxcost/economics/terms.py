@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from fluxcost.errors import InputError
 from fluxcost.records import Count, Name, NonNegative, Positive, Record
 
 GB_PER_GIB = 2**30 / 1e9
@@ -114,7 +116,7 @@ class FreeQuota(Record):
     every: Literal["day", "month"] = Field(description="When it starts anew; none is kept.")
 
 
-class Sample(Record):
+class PriceSample(Record):
     """What a price summarizes where it is a statistic of several offers."""
 
     statistic: Literal["median", "mean", "lowest", "highest"]
@@ -140,3 +142,56 @@ class GatewayFee(Record):
     charged_on: Literal["top-up", "call"] = Field(
         description="top-up: on the money paid in, spent or not; call: on what is used."
     )
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What an instance takes beside its GPUs.
+
+    Attributes:
+        cpu: Cores.
+        memory_gib: GiB of host memory.
+        storage_gib: GiB of disk.
+        traffic_gib: GiB sent out in the month, by all instances together.
+    """
+
+    cpu: float = 0.0
+    memory_gib: float = 0.0
+    storage_gib: float = 0.0
+    traffic_gib: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise InputError(f"{name} is {value!r}; expected 0 or more.")
+
+    def of(self, part: Part) -> float:
+        """Return how much of a part an instance takes, in cores or GiB."""
+        return {
+            "cpu": self.cpu,
+            "memory": self.memory_gib,
+            "storage": self.storage_gib,
+            "traffic": self.traffic_gib,
+        }[part.of]
+
+
+@dataclass(frozen=True)
+class AccountTerms:
+    """What the buyer says about the account.
+
+    Attributes:
+        resources: What an instance takes beside its GPUs.
+        account_plan: Which of the row's monthly plans is paid; None where none is.
+        tax_share: Tax on top of prices that exclude it, such as 0.19.
+    """
+
+    resources: Resources = Resources()
+    account_plan: str | None = None
+    tax_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tax_share <= 1:
+            raise InputError(f"tax_share is {self.tax_share!r}; expected a share of 0 to 1.")
+
+
+NO_ACCOUNT_TERMS = AccountTerms()

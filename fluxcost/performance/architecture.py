@@ -1,8 +1,8 @@
-"""What a model is made of: the architecture file, and the tokens a shape becomes.
+"""The work of a UNet denoiser, as in Stable Diffusion XL: convolutions and attention at levels.
 
-Format `fluxcost-architecture`, version 1: the configuration values of diffusers and transformers
-under their own names. Only the values that decide arithmetic and bytes are read here; the rest
-(scheduler, position encoding, normalization constants) is for the program that builds the model.
+Level l works on latents of 8 x 2^l pixels a side (diffusers, UNet2DConditionModel). A level with
+transformer depth d runs d blocks after each of its residual blocks: self-attention over the level's
+positions, attention from them to the prompt's tokens, and a gated feed-forward.
 """
 
 from __future__ import annotations
@@ -11,20 +11,56 @@ import functools
 import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from fluxcost.documents import YAML_SUFFIXES, read_yaml, refuse_other_version
-from fluxcost.errors import (
-    DocumentError,
-    InputError,
-    MissingDataError,
-    UnknownNameError,
-)
-from fluxcost.performance.unet import Unet
+from fluxcost.errors import DocumentError, InputError, MissingDataError, UnknownNameError
 from fluxcost.records import Count, Name, Positive, Record
-from fluxcost.shape import MULTIPLE_PX, Shape
+from fluxcost.workload.shape import MULTIPLE_PX, Shape
+
+LATENT_PX = 64
+"""Pixels of a latent position: the VAE shrinks each side by 8 (diffusers, AutoencoderKL)."""
+
+FEED_FORWARD = 4
+"""Width of a transformer block's feed-forward over its own (diffusers, GEGLU)."""
+
+
+class Unet(Record):
+    """A UNet's configuration values that decide arithmetic and bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    in_channels: Count
+    out_channels: Count
+    block_out_channels: tuple[Count, ...] = Field(min_length=2)
+    layers_per_block: Count
+    transformer_layers_per_block: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        description="Depth of each level; 0 where it has no attention."
+    )
+    cross_attention_dim: Count = Field(description="Width of the prompt embedding.")
+    addition_time_embed_dim: Count
+    projection_class_embeddings_input_dim: Count
+    attention_head_dim: tuple[Count, ...] = Field(
+        description="Heads of each level, under the name diffusers gives them."
+    )
+
+    @property
+    def width(self) -> int:
+        """Channels of the deepest level."""
+        return self.block_out_channels[-1]
+
+    @property
+    def num_attention_heads(self) -> int:
+        """Heads of the deepest level."""
+        return self.attention_head_dim[-1]
+
+    @property
+    def mlp_ratio(self) -> float:
+        """Width of a feed-forward over that of its block."""
+        return float(FEED_FORWARD)
+
 
 FORMAT: Literal["fluxcost-architecture"] = "fluxcost-architecture"
 VERSION = 1
@@ -36,13 +72,13 @@ PIXELS_PER_TOKEN = 256
 """The VAE shrinks each side by 8 and 2x2 latents make one token (diffusers, Flux2 pipelines)."""
 
 
-class _Part(Record):
+class _ConfigPart(Record):
     """A part of the configuration, of which fields that cost no time are skipped."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Transformer(_Part):
+class Transformer(_ConfigPart):
     """The denoiser: double-stream blocks, then single-stream blocks, all without bias.
 
     Where there are refiners, the image's tokens go through some blocks alone and the prompt's
@@ -111,7 +147,7 @@ class Transformer(_Part):
         return 3 if self.gated_mlp else 2
 
 
-class TextEncoder(_Part):
+class TextEncoder(_ConfigPart):
     """A language model read at some of its layers, each with a gated feed-forward."""
 
     hidden_size: Count
@@ -133,7 +169,7 @@ class TextEncoder(_Part):
     )
 
 
-class Vae(_Part):
+class Vae(_ConfigPart):
     """The image encoder's and decoder's channels, from the image inwards."""
 
     block_out_channels: tuple[Count, ...] = Field(min_length=1)
@@ -152,7 +188,7 @@ class Vae(_Part):
         return self.decoder_block_out_channels or self.block_out_channels
 
 
-class Pipeline(_Part):
+class Pipeline(_ConfigPart):
     """What the pipeline does around the networks."""
 
     max_sequence_length: Count = Field(description="Text tokens, padded.")
@@ -184,7 +220,7 @@ class Pipeline(_Part):
         return 1 if self.guidance_in_batch else self.forwards_per_step
 
 
-class Architecture(_Part):
+class Architecture(_ConfigPart):
     """A model's configuration, as far as arithmetic and bytes need it."""
 
     format: Literal["fluxcost-architecture"]

@@ -14,14 +14,13 @@ import numpy as np
 
 from fluxcost.errors import MissingDataError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.groups import stage_counts
-from fluxcost.performance.kriging import Array
-from fluxcost.performance.latency import CallTimes
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.samples import Samples
+from fluxcost.performance.calibration.measured_cell import Cell, Samples
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.call_time import CallTimes
+from fluxcost.performance.observations import stage_counts
 from fluxcost.performance.sampling import Statistic
-from fluxcost.workload import Shape
+from fluxcost.stats import Array
+from fluxcost.workload.shape import Shape
 
 PRIOR_SIGMA = 0.05
 """Relative error of an edit's latency before a measured edit says more; weighs as one cell."""

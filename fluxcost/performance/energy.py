@@ -9,11 +9,11 @@ import numpy as np
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.kriging import Array
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.work import denoise_step, text_encode
-from fluxcost.workload import Shape
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.flops import denoise_step, text_encode
+from fluxcost.stats import Array
+from fluxcost.workload.shape import Shape
 
 COUNTER_REFRESH_S = 0.1
 """The board refreshes its energy counter about every 0.1 s (zeus, energy monitor), which is the

@@ -10,22 +10,26 @@ import numpy as np
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.call_latency import CallLatency
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.call_time import CallTimes
+from fluxcost.performance.context_parallel import ContextParallelFit
 from fluxcost.performance.editing import EditTimes, refuse_unmeasured_edit
 from fluxcost.performance.energy import CallEnergy, counted_energy
-from fluxcost.performance.floor import Floor, floor_of
-from fluxcost.performance.kriging import Array
-from fluxcost.performance.latency import CallTimes
+from fluxcost.performance.fit_parts import (
+    CallLatency,
+    FitParts,
+    SharedErrors,
+    StageName,
+    exact_stages,
+    fitted_stages,
+)
 from fluxcost.performance.memory import PeakMemory
-from fluxcost.performance.parts import Parts
-from fluxcost.performance.region import Region, check_batch, trusted
-from fluxcost.performance.replicas import check_replicas
+from fluxcost.performance.region import Region, check_batch, saturating_batch, trusted
+from fluxcost.performance.roofline import Floor, floor_of
 from fluxcost.performance.sampling import Statistic, check_statistic
-from fluxcost.performance.saturation import saturating_batch
-from fluxcost.performance.split import SplitFit
-from fluxcost.performance.stages import Shared, StageName, exact_stages, fitted_stages
-from fluxcost.workload import Shape
+from fluxcost.performance.scaling_law import check_replicas
+from fluxcost.stats import Array
+from fluxcost.workload.shape import Shape
 
 
 def fit(
@@ -72,7 +76,7 @@ class Fit:
         same_run: bool = False,
         times: CallTimes | None = None,
     ) -> None:
-        self._parts = Parts(calibration, architecture, same_run=same_run, times=times)
+        self._parts = FitParts(calibration, architecture, same_run=same_run, times=times)
         self._calls = CallLatency(self._parts)
         self.calibration, self.key = calibration, self._parts.key
 
@@ -188,7 +192,7 @@ class Fit:
         check_batch(batch)
         return self._parts.fleets.cores_needed(shape, batch)
 
-    def context_parallel(self, gpus: int) -> SplitFit:
+    def context_parallel(self, gpus: int) -> ContextParallelFit:
         """Return the answers where several GPUs make each image together (context parallelism).
 
         Args:
@@ -198,7 +202,7 @@ class Fit:
             InputError: gpus is not a whole number from 2 up.
             MissingDataError: So many never made an image together.
         """
-        return SplitFit(self, gpus, self._parts.moment)
+        return ContextParallelFit(self, gpus, self._parts.moment)
 
     @property
     def batches(self) -> tuple[int, ...]:
@@ -307,7 +311,7 @@ class Fit:
         """
         return self._parts.common(shape, batch, measured=measured)
 
-    def stage_common(self, shape: Shape, batch: int, *, measured: bool = False) -> Shared:
+    def stage_common(self, shape: Shape, batch: int, *, measured: bool = False) -> SharedErrors:
         """Return what a stage shares with the calibration's other answers, for each stage."""
         return self._parts.stage_common(shape, batch, measured=measured)
 

@@ -33,10 +33,16 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-import fluxcost.shape
+import fluxcost.workload.shape
 from fluxcost.documents import write_atomically
 from fluxcost.errors import DocumentError
-from fluxcost.performance.kriging import Kriged, Observations, Physics, Scales, Solution
+from fluxcost.performance.gaussian_process import (
+    GaussianProcess,
+    Observations,
+    Scales,
+    Solution,
+    StageFormula,
+)
 
 VARIABLE = "FLUXCOST_CACHE"
 """Environment variable that names the folder."""
@@ -91,9 +97,9 @@ class KeptFit:
 def kept_stages(
     kept: KeptFit,
     part: str,
-    physics: Mapping[Stage, Physics],
+    physics: Mapping[Stage, StageFormula],
     observe: Callable[[Stage], Observations],
-) -> dict[Stage, Kriged]:
+) -> dict[Stage, GaussianProcess]:
     """Return the fit of each stage, from the store where it is kept.
 
     Args:
@@ -102,12 +108,12 @@ def kept_stages(
         physics: The formula of each stage.
         observe: Returns what was measured of a stage; called only where none is kept.
     """
-    made: dict[Stage, Kriged] = {}
+    made: dict[Stage, GaussianProcess] = {}
 
     def make() -> Arrays:
         found: dict[str, npt.NDArray[Any]] = {}
         for stage, formula in physics.items():
-            made[stage] = Kriged(formula, observe(stage))
+            made[stage] = GaussianProcess(formula, observe(stage))
             found |= {f"{stage}.{name}": array for name, array in _taken_apart(made[stage])}
         return found
 
@@ -115,7 +121,7 @@ def kept_stages(
     return made or {stage: _rebuilt(physics[stage], arrays, stage) for stage in physics}
 
 
-def _taken_apart(fitted: Kriged) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+def _taken_apart(fitted: GaussianProcess) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Yield the arrays that a fit is rebuilt from, each with its name."""
     for name, array in vars(fitted.observations).items():
         if array is not None:
@@ -130,7 +136,7 @@ def _taken_apart(fitted: Kriged) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     )
 
 
-def _rebuilt(physics: Physics, arrays: Arrays, stage: str) -> Kriged:
+def _rebuilt(physics: StageFormula, arrays: Arrays, stage: str) -> GaussianProcess:
     """Return the fit that was taken apart into the arrays whose names start with its stage."""
     own = {
         name.removeprefix(f"{stage}."): array
@@ -139,7 +145,7 @@ def _rebuilt(physics: Physics, arrays: Arrays, stage: str) -> Kriged:
     }
     scales = Scales(*own.pop("scales").tolist())
     solution = Solution(own.pop("parameters"), scales)
-    return Kriged(physics, Observations(**own), solution=solution)
+    return GaussianProcess(physics, Observations(**own), solution=solution)
 
 
 def fit_key(*determines: str) -> str:

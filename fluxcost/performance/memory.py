@@ -10,14 +10,13 @@ import numpy as np
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate, Source
 from fluxcost.performance.architecture import Vae
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.exact import NORMAL_90
-from fluxcost.performance.groups import groups_of
-from fluxcost.performance.kriging import Array, Kriged, Observations
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.readings import Memory
-from fluxcost.performance.work import BYTES_PER_VALUE
-from fluxcost.workload import Shape
+from fluxcost.performance.calibration.measured_cell import Cell, Memory
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.flops import BYTES_PER_VALUE
+from fluxcost.performance.gaussian_process import GaussianProcess, Observations
+from fluxcost.performance.observations import groups_of
+from fluxcost.stats import NORMAL_90, Array
+from fluxcost.workload.shape import Shape
 
 Reader = Callable[[Memory, float | None], float | None]
 """Returns GiB of one cell's memory, given what the driver itself takes; None where not recorded."""
@@ -53,7 +52,7 @@ PICTURE_BYTES = 12
 """Bytes a pixel of a finished picture takes: three channels of float32."""
 
 
-class MemoryPhysics:
+class MemoryFormula:
     """theta = log GiB whatever the batch, log GiB of one megapixel in flight, log of batch 1's own.
 
     An image alone takes more a megapixel than one of several: convolutions choose other workspaces
@@ -111,8 +110,8 @@ class PeakMemory:
         groups = groups_of(cell for cell in cells if read(cell) is not None)
         peaks = [max(read(cell) or 0.0 for cell in group.cells) for group in groups]
         self._measured = {group.key: peak for group, peak in zip(groups, peaks, strict=True)}
-        self._physics = MemoryPhysics(vae)
-        self._process = Kriged(
+        self._physics = MemoryFormula(vae)
+        self._process = GaussianProcess(
             self._physics,
             Observations(
                 pixels=np.array([float(group.pixels) for group in groups]),

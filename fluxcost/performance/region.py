@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UntrustworthyError
-from fluxcost.estimate import Estimate, Source
+from fluxcost.errors import InfeasibleError, InputError, MissingDataError
+from fluxcost.estimate import Estimate, Source, UntrustworthyError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.workload import Shape
-
-REACH = 2
-"""Largest multiple of the measured tokens x batch that is answered at all."""
-
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.call_time import REACH
+from fluxcost.workload.shape import Shape
 
 WIDEST_HALF_WIDTH = 0.25
 """Relative half-width of the interval past which an answer is refused as untrustworthy."""
@@ -134,3 +131,25 @@ def check_batch(batch: object) -> None:
     """Raise InputError unless the batch is a whole number of images."""
     if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
         raise InputError(f"batch is {batch!r}; expected a whole number of images, at least 1.")
+
+
+SAME_RATE = 0.995
+"""Share of the highest throughput that counts as reaching it: past saturation rates differ by
+noise, and a larger batch only makes callers wait."""
+
+
+def saturating_batch(batches: Iterable[int], occupancy: Callable[[int], Estimate]) -> int | None:
+    """Return the smallest batch that reaches the highest rate; None where none can be answered.
+
+    Args:
+        batches: Those to choose from; what does not fit or cannot be trusted is passed over.
+        occupancy: Seconds a call of a batch keeps the GPU.
+    """
+    rates: dict[int, float] = {}
+    for batch in batches:
+        try:
+            rates[batch] = batch / occupancy(batch).value
+        except (InfeasibleError, UntrustworthyError):
+            continue
+    enough = SAME_RATE * max(rates.values(), default=0.0)
+    return min((batch for batch, rate in rates.items() if rate >= enough), default=None)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.library import load_calibration
-from fluxcost.performance.quality.library import metric_of, shipped_qualities
-from fluxcost.performance.quality.metrics import Metric
-from fluxcost.performance.quality.record import Quality
-from fluxcost.planning.paces import name_of, rules_of
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.quality.quality_lookup import metric_of, shipped_qualities
+from fluxcost.performance.quality.quality_metrics import Metric
+from fluxcost.performance.quality.quality_record import Quality
+from fluxcost.planning.candidates import name_of, rules_of
 from fluxcost.planning.plans import Plan, Rejected, all_rejected
-from fluxcost.planning.quality import judged
+from fluxcost.planning.quality_floor import judged
 from fluxcost.planning.search import plan
-from fluxcost.planning.tables import to_frame
-from fluxcost.workload import Workload
+from fluxcost.planning.text_table import to_frame
+from fluxcost.workload.workload import Workload
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ The stacks that change no arithmetic lie within 0.2 % of it in the records that 
 """
 
 
-class Picture(StrEnum):
+class PictureQuality(StrEnum):
     """How a stack's pictures compare with eager bfloat16's of the same model, best first."""
 
     SAME = "as eager bf16"
@@ -68,7 +68,7 @@ class Alternative:
     model: str
     steps: int | None
     stack: str | None
-    picture: Picture
+    picture: PictureQuality
     picture_error: float | None
     quality: Estimate | None
     beaten_by: str | None
@@ -232,7 +232,7 @@ class _Drawn:
     model: str
     steps: int | None
     plan: Plan
-    picture: Picture
+    picture: PictureQuality
     error: float | None
     needs: tuple[str, ...]
     quality: Estimate | None
@@ -247,7 +247,7 @@ class _Drawn:
         mine, its = self.plan, other.plan
         if mine.latency is None or its.latency is None or not self._comparable(other):
             return False
-        worse = self.picture is not Picture.SAME and self.picture is not other.picture
+        worse = self.picture is not PictureQuality.SAME and self.picture is not other.picture
         better = False
         if self.quality is not None and other.quality is not None:
             worse = worse or self.quality.value < other.quality.value
@@ -270,7 +270,7 @@ def _drawn(
     one = steps.pop() if len(steps) == 1 else None
     picture, error = picture_of(plan.calibration, known)
     # A record is of the model as it comes; what a lossy stack makes of it nobody has scored.
-    as_recorded = picture is Picture.SAME or plan.calibration is None
+    as_recorded = picture is PictureQuality.SAME or plan.calibration is None
     value, argues = scores.get((workload.model, one), (None, False))
     quality = value if as_recorded else None
     needs = () if plan.calibration is None else _needs(plan.calibration, known)
@@ -299,7 +299,9 @@ def _alternative(each: _Drawn, everyone: Sequence[_Drawn]) -> Alternative:
     )
 
 
-def picture_of(name: str | None, known: Mapping[str, Calibration]) -> tuple[Picture, float | None]:
+def picture_of(
+    name: str | None, known: Mapping[str, Calibration]
+) -> tuple[PictureQuality, float | None]:
     """Return how a calibration's pictures compare with eager bfloat16's, and their error.
 
     Args:
@@ -307,11 +309,11 @@ def picture_of(name: str | None, known: Mapping[str, Calibration]) -> tuple[Pict
         known: Calibrations by that name; others are the shipped ones.
     """
     if name is None:
-        return Picture.UNKNOWN, None
+        return PictureQuality.UNKNOWN, None
     calibration = known.get(name) or load_calibration(name)
     if not calibration.sameness:
         same = calibration.stack.alias == YARDSTICK
-        return (Picture.SAME if same else Picture.UNKNOWN), None
+        return (PictureQuality.SAME if same else PictureQuality.UNKNOWN), None
     worst = max(calibration.sameness, key=lambda entry: entry.error)
     lossy = worst.error > SAME_ERROR * worst.eager_error
-    return (Picture.LOSSY if lossy else Picture.SAME), worst.error
+    return (PictureQuality.LOSSY if lossy else PictureQuality.SAME), worst.error

@@ -1,16 +1,36 @@
-"""What a workload forbids: one rule after another, the first broken one is the reason."""
+"""What a model's license forbids on rented GPUs; an API sells its model licensed."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from fluxcost.economics.billing import HOURS_PER_MONTH
 from fluxcost.economics.catalog import Catalog
-from fluxcost.economics.offers import SECONDS_PER_HOUR, BillingKind, Offer
+from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import UnknownNameError
+from fluxcost.performance.architecture import load_architecture
 from fluxcost.planning.plans import Rejected
-from fluxcost.workload import Constraints, Workload
+from fluxcost.workload.constraints import Constraints
+from fluxcost.workload.workload import Workload
+
+
+def broken_license(model: str, constraints: Constraints) -> str | None:
+    """Return why a model's weights may not be run for a workload, or None.
+
+    A model without an architecture file is its user's own, whose license is theirs to know.
+    """
+    if constraints.non_commercial:
+        return None
+    try:
+        architecture = load_architecture(model)
+    except UnknownNameError:
+        return None
+    if architecture.commercial_use:
+        return None
+    return (
+        f"the license of {model} ({architecture.license}) allows no commercial use; say "
+        "non_commercial: true in constraints if yours is none, or buy it from an API."
+    )
 
 
 def refuse_unknown_names(constraints: Constraints, catalog: Catalog) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from fluxcost.errors import InputError
-from fluxcost.estimate import Estimate, derive
+from fluxcost.estimate import Estimate, derive, interval
 from fluxcost.planning.plans import Plan
-from fluxcost.units import interval, percent, usd
+from fluxcost.units import percent, usd
 
 COMPARED = ("option", "mode", "gpu", "gpus", "calibration", "batch", "priced_as_of")
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, MissingDataError
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit
-from fluxcost.planning.paces import name_of
+from fluxcost.planning.candidates import name_of
 from fluxcost.planning.plans import Plan, Plans
-from fluxcost.planning.quality import asked_for
+from fluxcost.planning.quality_floor import asked_for
 from fluxcost.planning.search import fits_of, plan_fitted
 from fluxcost.units import percent, usd
-from fluxcost.workload import Constraints, Workload
+from fluxcost.workload.constraints import Constraints
+from fluxcost.workload.workload import Workload
 
 HALF = 0.5
 

@@ -1,4 +1,4 @@
-"""Plans: ranked ways to make the images, and the rejected candidates with the reasons."""
+"""Plans as tables: the same columns in a terminal, a notebook and a data frame."""
 
 from __future__ import annotations
 
@@ -8,16 +8,43 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from fluxcost.capacity.fleet import Fleet
-from fluxcost.capacity.serving import Serving
+from fluxcost.capacity.results import Serving
 from fluxcost.errors import InfeasibleError, InputError
-from fluxcost.estimate import Estimate, Source
-from fluxcost.planning import tables
-from fluxcost.planning.choice import Choice
-from fluxcost.planning.legs import Leg, Mode
-from fluxcost.planning.recipe import Recipe
+from fluxcost.estimate import Estimate, Source, interval
+from fluxcost.planning import text_table
+from fluxcost.planning.plan_records import Component, Mode, PlanRecipe, QualityChoice
+from fluxcost.planning.text_table import NOTHING
+from fluxcost.units import significant, usd
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def plan_rows(plans: Sequence[Plan]) -> list[dict[str, str]]:
+    """Return one mapping of column title to text per plan, in order."""
+    return [_plan_row(rank, plan) for rank, plan in enumerate(plans, start=1)]
+
+
+def _plan_row(rank: int, plan: Plan) -> dict[str, str]:
+    return {
+        "#": str(rank),
+        "option": plan.option,
+        "rented": f"{plan.gpus} x {plan.gpu}, {plan.mode}" if plan.gpus else plan.mode,
+        "stack": NOTHING if plan.calibration is None else plan.calibration.rsplit("/", 1)[-1],
+        "batch": str(plan.batch or NOTHING),
+        "hours": NOTHING if plan.hours is None else significant(plan.hours.value),
+        "total": interval(plan.total),
+        "an image": usd(plan.usd_per_image.value),
+        "images/$": significant(plan.images_per_usd.value),
+        "a call": _or_nothing(plan.latency),
+        "timing": str(plan.timing_source or NOTHING),
+        "priced": plan.priced_as_of + (", assumed" if plan.price_source == Source.ASSUMED else ""),
+    }
+
+
+def _or_nothing(estimate: Estimate | None) -> str:
+    return NOTHING if estimate is None else interval(estimate)
+
 
 Accepted = TypeVar("Accepted")
 
@@ -64,9 +91,9 @@ class Plan:
     priced_as_of: str
     why: str
     caveats: tuple[str, ...]
-    components: tuple[Leg, ...]
+    components: tuple[Component, ...]
     serving: Serving | None = None
-    choice: Choice | None = None
+    choice: QualityChoice | None = None
 
     @property
     def fleet(self) -> Fleet:
@@ -99,7 +126,7 @@ class Plan:
         return self.total.evidence
 
     def __repr__(self) -> str:
-        row = tables.plan_rows([self])[0]
+        row = plan_rows([self])[0]
         return f"<Plan {row['option']}, {row['rented']}: {self.total}>"
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,7 +182,9 @@ class Rejected:
         }
 
 
-def parted(outcomes: Iterable[Accepted | Rejected]) -> tuple[list[Accepted], list[Rejected]]:
+def split_rejected(
+    outcomes: Iterable[Accepted | Rejected],
+) -> tuple[list[Accepted], list[Rejected]]:
     """Split outcomes into those kept and those rejected, each in order."""
     kept: list[Accepted] = []
     rejected: list[Rejected] = []
@@ -181,7 +210,7 @@ class Plans(Sequence[Plan]):
     workload: str
     ranked: tuple[Plan, ...]
     rejected: tuple[Rejected, ...]
-    recipe: Recipe
+    recipe: PlanRecipe
 
     @property
     def best(self) -> Plan:
@@ -268,10 +297,10 @@ class Plans(Sequence[Plan]):
         Raises:
             InputError: pandas is not installed.
         """
-        return tables.to_frame([plan.to_dict() for plan in self.ranked])
+        return text_table.to_frame([plan.to_dict() for plan in self.ranked])
 
     def _repr_html_(self) -> str:
-        return tables.to_html(self.workload, tables.plan_rows(self.ranked))
+        return text_table.to_html(self.workload, plan_rows(self.ranked))
 
 
 def all_rejected(candidates: int) -> str:
@@ -279,3 +308,11 @@ def all_rejected(candidates: int) -> str:
     if candidates == 1:
         return "the only candidate was rejected"
     return f"all {candidates} candidates were rejected"
+
+
+def rank_key(plan: Plan) -> tuple[float, float, int, int, str]:
+    """Return what ranks plans: the cost at its upper bound, the response, then the evidence."""
+    # Ties go to the lower response, then to the better evidence.
+    response_s = plan.serving.response.high if plan.serving else 0.0
+    timing = plan.timing_source.rank if plan.timing_source else 0
+    return plan.total.high, response_s, timing, plan.price_source.rank, plan.option

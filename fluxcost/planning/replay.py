@@ -11,12 +11,12 @@ from typing import Any
 from fluxcost.documents import read_json
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import DocumentError
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.quality.record import Quality
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.quality.quality_record import Quality
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.search import plan
 from fluxcost.units import usd
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 
 SAME = 1e-9
 """Relative difference of two totals that are the same: the last bits differ between machines."""

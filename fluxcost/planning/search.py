@@ -8,29 +8,31 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.rows import today_utc
-from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
-from fluxcost.performance.calibration import Calibration
+from fluxcost.economics.price_row import today_utc
+from fluxcost.errors import InfeasibleError, InputError, UnknownNameError
+from fluxcost.performance.calibration.library import load_calibration, shipped_calibrations
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.gpus import gpu_rates
-from fluxcost.performance.library import load_calibration, shipped_calibrations
-from fluxcost.performance.quality.record import Quality
-from fluxcost.planning.assembly import bought, rented
+from fluxcost.performance.quality.quality_record import Quality
+from fluxcost.planning.candidates import (
+    ServiceTime,
+    allowed_offers,
+    interruption_notes,
+    name_of,
+    no_timing,
+    service_times_of,
+    with_interruptions,
+)
 from fluxcost.planning.constraints import (
-    broken_by_offer,
-    broken_by_place_or_age,
-    broken_by_tariff,
     refuse_unknown_names,
 )
-from fluxcost.planning.interruptions import told_of_interruptions, with_interruptions
-from fluxcost.planning.neighbours import beside_others
-from fluxcost.planning.paces import Mix, Pace, name_of, paces_of
-from fluxcost.planning.plans import Plan, Plans, Rejected, parted
-from fluxcost.planning.quality import plan_for_quality
-from fluxcost.planning.recipe import Depth, Recipe
-from fluxcost.planning.sizing import Terms
-from fluxcost.planning.ways import ways_for
-from fluxcost.workload import Workload
+from fluxcost.planning.host_contention import with_host_contention
+from fluxcost.planning.plan_records import Depth, PlanRecipe
+from fluxcost.planning.plans import Plan, Plans, Rejected, rank_key, split_rejected
+from fluxcost.planning.purchase_modes import api_plans, purchase_modes_for, rented
+from fluxcost.planning.quality_floor import plan_for_quality
+from fluxcost.planning.rental_sizing import RentalTerms
+from fluxcost.workload.workload import Workload
 
 
 def plan(
@@ -67,8 +69,8 @@ def plan(
     catalog, today = catalog or load_catalog(), today or today_utc()
     if workload.quality is not None:
         one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
-        asked = Recipe(workload, catalog, {}, today, depth, seed)
-        return plan_for_quality(asked, one, calibrations, qualities, dearness)
+        asked = PlanRecipe(workload, catalog, {}, today, depth, seed)
+        return plan_for_quality(asked, one, calibrations, qualities, rank_key)
     fits = fits_of(workload, catalog, calibrations)
     return plan_fitted(workload, catalog, fits, today, depth, seed)
 
@@ -96,31 +98,23 @@ def plan_fitted(
         outcomes = _make(workload, catalog, fits, today)
     else:
         # The simulator's compiled loops are slow to import, and a volume does without them.
-        from fluxcost.planning.live import serve
+        from fluxcost.planning.traffic.traffic_plans import serve
 
         outcomes = serve(workload, catalog, fits, today, depth, seed)
-    ranked, rejected = parted(outcomes)
+    ranked, rejected = split_rejected(outcomes)
     timed = {name_of(each.calibration): each.key for each in fits}
-    recipe = Recipe(workload, catalog, timed, today, depth, seed)
-    return Plans(workload.name, tuple(sorted(ranked, key=dearness)), tuple(rejected), recipe)
-
-
-def dearness(plan: Plan) -> tuple[float, float, int, int, str]:
-    """Return what ranks plans: the cost at its upper bound, the response, then the evidence."""
-    # Ties go to the lower response, then to the better evidence.
-    response_s = plan.serving.response.high if plan.serving else 0.0
-    timing = plan.timing_source.rank if plan.timing_source else 0
-    return plan.total.high, response_s, timing, plan.price_source.rank, plan.option
+    recipe = PlanRecipe(workload, catalog, timed, today, depth, seed)
+    return Plans(workload.name, tuple(sorted(ranked, key=rank_key)), tuple(rejected), recipe)
 
 
 def _make(
     workload: Workload, catalog: Catalog, fits: Sequence[Fit], today: dt.date | None
 ) -> Iterator[Plan | Rejected]:
     """Yield the plans that make a volume of images."""
-    terms = Terms.of(workload, today)
-    timings, too_slow = parted(paces_of(workload.mix, workload.constraints, fits))
+    terms = RentalTerms.of(workload, today)
+    timings, too_slow = split_rejected(service_times_of(workload.mix, workload.constraints, fits))
     yield from too_slow
-    offers, not_allowed = parted(allowed_offers(workload, catalog, today))
+    offers, not_allowed = split_rejected(allowed_offers(workload, catalog, today))
     yield from not_allowed
     for offer in offers:
         here = [timing for timing in timings if timing.gpu == offer.gpu]
@@ -128,20 +122,20 @@ def _make(
             yield no_timing(offer, workload)
         for timing in here:
             yield from _rent_at(offer, timing, workload, terms)
-    yield from buy_all(workload, catalog, workload.mix, workload.images, terms.unit, today)
+    yield from api_plans(workload, catalog, workload.mix, workload.images, terms.unit, today)
 
 
 def _rent_at(
-    offer: Offer, timing: Pace, workload: Workload, terms: Terms
+    offer: Offer, timing: ServiceTime, workload: Workload, terms: RentalTerms
 ) -> Iterator[Plan | Rejected]:
-    modes = ways_for(offer, workload)
+    modes = purchase_modes_for(offer, workload)
     if not modes:
         reason = f"sold as {offer.kind}, which does not suit this volume; see on_demand."
         yield Rejected(offer.id, "volume", reason)
     terms = terms.starting(workload, timing.fit.calibration)
     per_hour = workload.constraints.spot_interruptions_per_hour
-    timing, untimed = beside_others(timing, offer, workload.mix)
-    notes = (*told_of_interruptions(offer, per_hour), *untimed)
+    timing, untimed = with_host_contention(timing, offer, workload.mix)
+    notes = (*interruption_notes(offer, per_hour), *untimed)
     for purchase in modes:
         try:
             rental = purchase.rent(offer, with_interruptions(timing, offer, per_hour, terms), terms)
@@ -151,47 +145,6 @@ def _rent_at(
             yield rented(
                 offer, timing, purchase.mode, rental, workload.images, terms.today, notes=notes
             )
-
-
-def allowed_offers(
-    workload: Workload, catalog: Catalog, today: dt.date | None
-) -> Iterator[Offer | Rejected]:
-    """Yield every offer, or the rule it breaks."""
-    for offer in catalog.offers:
-        constraints = workload.constraints
-        broken = broken_by_offer(offer, constraints, today)
-        yield broken or broken_by_place_or_age(offer, constraints, today) or offer
-
-
-def no_timing(offer: Offer, workload: Workload) -> Rejected:
-    """Return why an offer whose GPU was not timed is rejected."""
-    variants = [key for key in gpu_rates() if key.startswith(f"{offer.gpu}-")]
-    spelled = f", or spell it as one of {', '.join(variants)}" if variants else ""
-    reason = f"no usable timing of {workload.model} on {offer.gpu}; measure it there{spelled}."
-    return Rejected(offer.id, "timing", reason)
-
-
-def buy_all(
-    workload: Workload,
-    catalog: Catalog,
-    mix: Mix,
-    images: int,
-    unit: str,
-    today: dt.date | None,
-) -> Iterator[Plan | Rejected]:
-    """Yield the plan of every tariff of the model that is allowed, or the rule it breaks."""
-    for tariff in catalog.tariffs:
-        if tariff.model != workload.model:
-            continue
-        broken = broken_by_tariff(tariff, workload, images, today)
-        broken = broken or broken_by_place_or_age(tariff, workload.constraints, today)
-        if broken is not None:
-            yield broken
-            continue
-        try:
-            yield bought(tariff, mix, images, unit, today)
-        except (InputError, MissingDataError) as error:
-            yield Rejected(tariff.id, "price", str(error))
 
 
 def fits_of(

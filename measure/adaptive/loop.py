@@ -16,25 +16,26 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+from fluxcost.errors import InputError
 from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.groups import fitted_cells
-from measure.adaptive.design import LEAST_NOISE, Knowledge, knowledge
+from fluxcost.performance.observations import fitted_cells
+from measure.adaptive.information_gain import LEAST_NOISE, CandidateErrors, candidate_errors
 from measure.suites import Point, Protocol
 
 FEWEST_CELLS = 8
 """Cells before a target counts as met: fewer predictions say nothing of their worth."""
 
-UPPER = 0.75
-UPPER_OF_NORMAL = 1.1503
+ERROR_QUANTILE = 0.75
+ERROR_QUANTILE_OF_NORMAL = 1.1503
 """Quantile of the predictions' errors that is held against what they said, and the same quantile of
 a normal error's size: a median would let a quarter of bad ones pass."""
 
-Stop = Literal["target", "budget", "exhausted"]
+StopReason = Literal["target", "budget", "exhausted"]
 
 
-class Site(Interface):
+class CellSource(Interface):
     """Where cells come from: a GPU, or a record that is replayed."""
 
     def measure(self, point: Point) -> None:
@@ -45,7 +46,7 @@ class Site(Interface):
 
 
 @dataclass(frozen=True)
-class Goal:
+class AdaptiveGoal:
     """When to stop.
 
     Attributes:
@@ -58,7 +59,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AdaptiveOutcome:
     """How an adaptive calibration stands or ended.
 
     Attributes:
@@ -69,7 +70,7 @@ class Outcome:
         minutes: Of timed calls.
     """
 
-    stop: Stop
+    stop: StopReason
     error: float
     cells: int
     minutes: float
@@ -87,7 +88,7 @@ class Adaptive:
 
     def __init__(
         self,
-        site: Site,
+        site: CellSource,
         candidates: Sequence[Point],
         protocol: Protocol,
         architecture: Architecture,
@@ -100,8 +101,10 @@ class Adaptive:
         self._corners = _corners(self._ordered)
 
     def run(
-        self, goal: Goal, announce: Callable[[Point, Outcome], None] = lambda _point, _now: None
-    ) -> Outcome:
+        self,
+        goal: AdaptiveGoal,
+        announce: Callable[[Point, AdaptiveOutcome], None] = lambda _point, _now: None,
+    ) -> AdaptiveOutcome:
         """Measure candidates, most telling first, until the goal is met.
 
         Args:
@@ -118,12 +121,12 @@ class Adaptive:
             announce(point, now)
             self._site.measure(point)
 
-    def _known(self, calibration: Calibration) -> Knowledge | None:
+    def _known(self, calibration: Calibration) -> CandidateErrors | None:
         """Return what a fit knows of the candidates left; None before the first cell."""
         if not fitted_cells(calibration):
             return None
         fitted = fit(calibration, architecture=self._architecture)
-        return knowledge(fitted, self._left(calibration), self._protocol)
+        return candidate_errors(fitted, self._left(calibration), self._protocol)
 
     def _left(self, calibration: Calibration) -> list[Point]:
         """Return the candidates not tried, nor asking more than one that ran out of memory."""
@@ -140,18 +143,18 @@ class Adaptive:
         ]
 
     def _outcome(
-        self, calibration: Calibration | None, known: Knowledge | None, goal: Goal
-    ) -> Outcome:
+        self, calibration: Calibration | None, known: CandidateErrors | None, goal: AdaptiveGoal
+    ) -> AdaptiveOutcome:
         if calibration is None or known is None:
             tried = 0 if calibration is None else len(calibration.cells)
             minutes = 0.0 if calibration is None else spent_minutes(calibration)
-            return Outcome("budget", math.inf, tried, minutes)
+            return AdaptiveOutcome("budget", math.inf, tried, minutes)
         cells, minutes = len(calibration.cells), spent_minutes(calibration)
         if not known.points:
-            return Outcome("exhausted", 0.0, cells, minutes)
+            return AdaptiveOutcome("exhausted", 0.0, cells, minutes)
         error = self._larger(calibration) * known.error
         met = error <= goal.error and len(fitted_cells(calibration)) >= FEWEST_CELLS
-        return Outcome("target" if met else "budget", error, cells, minutes)
+        return AdaptiveOutcome("target" if met else "budget", error, cells, minutes)
 
     def _larger(self, calibration: Calibration) -> float:
         """Return how many times larger the predictions' errors were than they said, at least 1."""
@@ -160,7 +163,11 @@ class Adaptive:
             before = len(self._surprises) + 1
             self._surprises.append(self._surprise(calibration, before))
         told = [surprise for surprise in self._surprises if not math.isnan(surprise)]
-        return max(1.0, float(np.quantile(told, UPPER)) / UPPER_OF_NORMAL) if told else 1.0
+        return (
+            max(1.0, float(np.quantile(told, ERROR_QUANTILE)) / ERROR_QUANTILE_OF_NORMAL)
+            if told
+            else 1.0
+        )
 
     def _surprise(self, calibration: Calibration, before: int) -> float:
         """Return the error of a cell's prediction from those before it, over its sigma; or NaN."""
@@ -170,13 +177,13 @@ class Adaptive:
             return math.nan
         fitted = fit(known_then, architecture=self._architecture)
         point = Point(cell.shape, cell.batch)
-        sigma = knowledge(fitted, [point], self._protocol).sigma_of(point)
+        sigma = candidate_errors(fitted, [point], self._protocol).sigma_of(point)
         predicted_s = fitted.times.seconds(cell.shape.pixels, cell.batch, cell.steps)
         missed = abs(math.log(predicted_s / float(np.median(cell.samples.wall_s))))
         return missed / math.hypot(sigma, LEAST_NOISE)
 
     def _next(
-        self, calibration: Calibration | None, known: Knowledge | None, left_s: float
+        self, calibration: Calibration | None, known: CandidateErrors | None, left_s: float
     ) -> Point | None:
         if left_s <= 0:
             return None
@@ -199,3 +206,66 @@ def _corners(ordered: Sequence[Point]) -> set[Point]:
 def spent_minutes(calibration: Calibration) -> float:
     """Return the minutes of timed calls in a record, warm-up included."""
     return sum(sum(cell.warmup_s) + sum(cell.calls_s) for cell in calibration.cells) / 60
+
+
+ADAPTIVE_SUITE = "adaptive"
+"""The suite whose cells are candidates."""
+
+
+def parse_goal(
+    target_error: str | None,
+    max_minutes: float | None,
+    max_usd: float | None,
+    usd_per_hour: float | None,
+) -> AdaptiveGoal | None:
+    """Return the goal, or None where no adaptive calibration is asked for.
+
+    Raises:
+        InputError: A value is out of range, a budget comes without a target, or dollars without a
+            price.
+    """
+    if target_error is None:
+        if max_minutes is not None or max_usd is not None:
+            raise InputError(
+                "--max-minutes and --max-usd bound an adaptive calibration; add --target-error, "
+                "such as --target-error 2%."
+            )
+        return None
+    if max_usd is not None and usd_per_hour is None:
+        raise InputError(f"--max-usd is {max_usd} but no price is given; add --usd-per-hour.")
+    minutes = _positive("--max-minutes", max_minutes)
+    if max_usd is not None and usd_per_hour is not None:
+        minutes = min(minutes, 60 * _positive("--max-usd", max_usd) / usd_per_hour)
+    return AdaptiveGoal(_parse_share(target_error), minutes)
+
+
+def describe_outcome(
+    outcome: AdaptiveOutcome, goal: AdaptiveGoal, usd_per_hour: float | None
+) -> str:
+    """Say how an adaptive calibration ended, in one sentence."""
+    bill = "" if usd_per_hour is None else f", ${outcome.minutes / 60 * usd_per_hour:.2f}"
+    spent = f"{outcome.cells} cells, {outcome.minutes:.1f} min of timed calls{bill}"
+    expected = f"expected median error at the candidates left {outcome.error:.1%}"
+    if outcome.stop == "target":
+        return f"target of {goal.error:.1%} met: {expected}; {spent}."
+    if outcome.stop == "exhausted":
+        return f"every candidate is measured: {spent}."
+    return f"budget spent before the target of {goal.error:.1%}: {expected}; {spent}."
+
+
+def _positive(name: str, value: float | None) -> float:
+    if value is None:
+        return math.inf
+    if not 0 < value < math.inf:
+        raise InputError(f"{name} is {value}; expected a positive number.")
+    return value
+
+
+def _parse_share(text: str) -> float:
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise InputError(f"--target-error is {text!r}; expected a share such as 2% or 0.02.")
+    return value

@@ -23,8 +23,8 @@ def check(
     seed: Annotated[int, typer.Option(help="Seed of weights and latents.")] = 0,
 ) -> None:
     """Measure a few cells again. Exit code 0 if the calibration holds on this machine, else 1."""
-    from measure.check.run import CheckRequest
-    from measure.check.run import check as run_check
+    from measure.calibration_check import CheckRequest
+    from measure.calibration_check import check_calibration as run_check
 
     asked = CheckRequest(calibration, model, stack, weights, device, cells, seed)
     if not run_check(asked, OUT).holds:

@@ -33,13 +33,12 @@ def cold_start(
     ] = None,
 ) -> None:
     """Time cold starts: fresh processes to their first images, compile cache empty and filled."""
-    from fluxcost.shape import parse_shape
-    from measure.runner import device_of
-    from measure.starts.command import execute
-    from measure.starts.probe import Asked
+    from fluxcost.workload.shape import parse_shape
+    from measure.campaign_runner import device_of
+    from measure.cold_starts.cold_start_probe import ColdStartRequest, run_cold_starts
 
     shapes = [parse_shape(each) for each in shape or (shared.SHAPE,)]
-    asked = Asked(
+    asked = ColdStartRequest(
         model=model,
         stack=stack[0],
         weights=weights,
@@ -49,4 +48,4 @@ def cold_start(
         calls=calls,
         scratch=scratch or out,
     )
-    execute(asked, tuple(dict.fromkeys(stack)), out, OUT)
+    run_cold_starts(asked, tuple(dict.fromkeys(stack)), out, OUT)

@@ -19,9 +19,9 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two records cell by cell: ratio of latencies, and whether it exceeds the noise."""
-    from fluxcost.performance.library import load_calibration
-    from measure.compare import compare as ratios
-    from measure.compare import verdict
+    from fluxcost.performance.calibration.library import load_calibration
+    from measure.calibration_comparison import compare_calibrations as ratios
+    from measure.calibration_comparison import describe_ratio
 
     cells, mean = ratios(load_calibration(first), load_calibration(second), across or ())
     table = Table("cell", "first s", "second s", "second / first", "verdict")
@@ -30,4 +30,4 @@ def compare(
         seconds = (f"{each.value:.4f}" for each in (cell.first, cell.second))
         table.add_row(f"{cell.shape}, batch {cell.batch}", *seconds, ratio, cell.verdict)
     OUT.print(table)
-    OUT.print(f"geometric mean of {len(cells)} cells: {mean.value:.3f}; {verdict(mean)}")
+    OUT.print(f"geometric mean of {len(cells)} cells: {mean.value:.3f}; {describe_ratio(mean)}")

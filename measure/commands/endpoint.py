@@ -50,7 +50,7 @@ def endpoint(
     ] = None,
 ) -> None:
     """Time a running server: one request at a time, then at stated rates in an open loop."""
-    from measure.endpoint.run import EndpointRequest, measure_endpoint
+    from measure.endpoint.endpoint_run import EndpointRequest, measure_endpoint
 
     if gpu is None:
         refuse_without(context, "--gpu", ("gpu_name", "memory_gib"))

@@ -36,17 +36,17 @@ def import_timings(
     ] = None,
 ) -> None:
     """Turn calls timed by another tool into a calibration that answers where they were timed."""
-    from fluxcost.performance.measured.identity import GpuIdentity
-    from fluxcost.shape import parse_shape
-    from measure.importers.choice import Told, Tool, read_timings
-    from measure.importers.record import Ran
+    from fluxcost.performance.calibration.measuring_run import GpuIdentity
+    from fluxcost.workload.shape import parse_shape
+    from measure.importers.import_tool import ImportOptions, Tool, read_timings
+    from measure.importers.imported_record import ImportedRun
 
     if tool not in set(Tool):
         raise InputError(f"--from is {tool!r}; expected one of {', '.join(Tool)}.")
     device = {"key": gpu, "name": gpu_name, "memory_gib": memory_gib}
-    ran = Ran(GpuIdentity.parse(device, "the GPU given"), model, stack)
+    ran = ImportedRun(GpuIdentity.parse(device, "the GPU given"), model, stack)
     calibration = read_timings(
-        Tool(tool), file, ran, Told(None if shape is None else parse_shape(shape), steps)
+        Tool(tool), file, ran, ImportOptions(None if shape is None else parse_shape(shape), steps)
     )
     calibration.save(out)
     OUT.print(f"{len(calibration.cells)} cells in {out}")

@@ -16,8 +16,8 @@ def merge(
     out: shared.NewFile,
 ) -> None:
     """Merge campaigns of one GPU type, model and stack into one calibration."""
-    from measure.merge import differences
-    from measure.merge import merge as join
+    from measure.calibration_merge import differences
+    from measure.calibration_merge import merge_calibrations as join
 
     calibration = join(files)
     calibration.save(out)

@@ -43,11 +43,11 @@ def quality(
     ] = None,
 ) -> None:
     """Make images with a checkpoint and score them; the same command resumes after a kill."""
-    from fluxcost.performance.quality.figures import figures
-    from measure.quality.run import QualityRequest, execute
+    from fluxcost.performance.quality.quality_figures import figures
+    from measure.quality.quality_run import QualityRequest, run_quality
 
     _refuse_another_judge(suite, {"--clip": clip, "--lpips": lpips})
-    record = execute(
+    record = run_quality(
         QualityRequest(
             suite=suite,
             out=out,
@@ -75,7 +75,7 @@ def quality(
 
 
 def _refuse_another_judge(suite: str, judges: dict[str, str | None]) -> None:
-    from measure.quality.suites import quality_suite
+    from measure.quality.quality_suites import quality_suite
 
     wanted = quality_suite(suite).judge
     for option, judge in judges.items():
@@ -86,7 +86,7 @@ def _refuse_another_judge(suite: str, judges: dict[str, str | None]) -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    from fluxcost.workload import Shape
+    from fluxcost.workload.shape import Shape
 
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):

@@ -12,7 +12,7 @@ from measure.commands.shared import OUT
 
 def report(file: Annotated[Path, typer.Argument(help="Calibration JSON.")]) -> None:
     """Print a calibration's cells, stages, ceilings and probes."""
-    from fluxcost.performance.calibration import read_calibration
-    from measure.report import print_report
+    from fluxcost.performance.calibration.schema import read_calibration
+    from measure.calibration_report import print_report
 
     print_report(read_calibration(file), OUT)

@@ -16,7 +16,7 @@ from measure.commands import shared
 from measure.commands.shared import OUT
 
 if TYPE_CHECKING:
-    from measure.runner import Request
+    from measure.campaign_runner import RunRequest
 
 
 OF_FLEETS = ("cores", "split_image", "threads", "nodes", "node_rank", "rendezvous")
@@ -95,9 +95,9 @@ def run(
     ] = None,
 ) -> None:
     """Time suites or single shapes; the same command resumes after a kill."""
-    from fluxcost.shape import parse_shape
-    from measure.adaptive.goal import parse_goal
-    from measure.runner import Request, execute
+    from fluxcost.workload.shape import parse_shape
+    from measure.adaptive.loop import parse_goal
+    from measure.campaign_runner import RunRequest, run_campaign
 
     if not suite and not shape:
         raise InputError(
@@ -114,7 +114,7 @@ def run(
         refuse_beside(context, "--dry-run, which lists fixed cells only", OF_ADAPTIVE)
     _check_price(usd_per_hour)
     shapes = [parse_shape(each) for each in shape or ()]
-    request = Request(
+    request = RunRequest(
         suites=tuple(suite or ()),
         cells=tuple(
             (each.width, each.height, each.steps, images)
@@ -132,7 +132,7 @@ def run(
     )
     if gpus is None:
         goal = parse_goal(target_error, max_minutes, max_usd, usd_per_hour)
-        execute(replace(request, goal=goal), OUT)
+        run_campaign(replace(request, goal=goal), OUT)
         return
     beside = {
         "nodes": nodes,
@@ -151,7 +151,7 @@ def _check_price(usd_per_hour: float | None) -> None:
         )
 
 
-def _run_fleet(request: Request, gpus: str, cores: str, beside: Mapping[str, object]) -> None:
+def _run_fleet(request: RunRequest, gpus: str, cores: str, beside: Mapping[str, object]) -> None:
     """Measure on several GPUs at once, or show the plan of it.
 
     Args:
@@ -161,7 +161,7 @@ def _run_fleet(request: Request, gpus: str, cores: str, beside: Mapping[str, obj
         beside: Further fields of a `FleetRequest`.
     """
     from measure.replicas.launch import launch, show_plan
-    from measure.replicas.request import FleetRequest, parse_cores, parse_gpus
+    from measure.replicas.window_plan import FleetRequest, parse_cores, parse_gpus
 
     what = {
         "suites": request.suites,

@@ -74,8 +74,8 @@ def scenarios(
 ) -> None:
     """Time one replica under load: MLPerf-style with LoadGen, or at stated arrival rates."""
     from fluxcost.capacity.fleet import Batching
-    from measure.scenarios.configs import config_of, scenario_of
-    from measure.scenarios.runner import ScenarioRequest, execute, loads_of
+    from measure.scenarios.scenario_configs import config_of, scenario_of
+    from measure.scenarios.scenario_run import ScenarioRequest, loads_of, run_scenarios
 
     _refuse_unread(context, scenario)
     if max_batch == 1 and max_wait > 0:
@@ -100,7 +100,7 @@ def scenarios(
         warm_calls=warm_calls,
         min_s=min_seconds,
     )
-    execute(request, OUT)
+    run_scenarios(request, OUT)
 
 
 def _refuse_unread(context: typer.Context, scenario: list[str]) -> None:

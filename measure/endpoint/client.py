@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from fluxcost.errors import InputError
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure.errors import MeasurementError
 from measure.prompts import PROMPTS
 
@@ -23,7 +23,7 @@ NO_ANSWER = 0
 
 
 @dataclass(frozen=True)
-class Target:
+class ImagesEndpoint:
     """A server and how to ask it.
 
     Attributes:
@@ -102,7 +102,9 @@ class Reply:
         return self.ended_s - self.sent_s
 
 
-async def send(client: httpx.AsyncClient, target: Target, shape: Shape, index: int) -> Reply:
+async def send(
+    client: httpx.AsyncClient, target: ImagesEndpoint, shape: Shape, index: int
+) -> Reply:
     """Send a request and wait for its whole answer, or for its timeout."""
     body = target.body(shape, index)
     sent_s = time.perf_counter()
@@ -123,7 +125,7 @@ async def send(client: httpx.AsyncClient, target: Target, shape: Shape, index: i
     return Reply(sent_s, ended_s, answer.status_code, "", timings)
 
 
-async def read_about(client: httpx.AsyncClient) -> dict[str, Any] | None:
+async def read_server_info(client: httpx.AsyncClient) -> dict[str, Any] | None:
     """Return what a server of `measure serve` says of itself, None for any other server.
 
     Raises:

@@ -18,9 +18,9 @@ from pydantic import Field
 
 from fluxcost.documents import parse_json, read_json, read_text
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.records import Record
-from measure.importers.record import Call, Ran, of_calls, shape_of
+from measure.importers.imported_record import Call, ImportedRun, calibration_of_calls, shape_of
 
 INPUTS = "inputs.json"
 
@@ -34,20 +34,20 @@ EDIT_KEYS = frozenset({"image", "images", "image_url", "mask", "input_reference"
 """Fields of a request that gives images to change, whose time is another's."""
 
 
-class _Part(Record, extra="ignore", frozen=True):
+class _ContentPart(Record, extra="ignore", frozen=True):
     """A part of another tool's file: fields not named here are that tool's own."""
 
 
-class _Latency(_Part):
+class _Latency(_ContentPart):
     value: float = Field(gt=0, allow_inf_nan=False)
     unit: str
 
 
-class _Metrics(_Part):
+class _Metrics(_ContentPart):
     request_latency: _Latency | None = None
 
 
-class _Metadata(_Part):
+class _Metadata(_ContentPart):
     conversation_id: str
     turn_index: int = 0
     benchmark_phase: str = PROFILING
@@ -56,22 +56,22 @@ class _Metadata(_Part):
     was_cancelled: bool = False
 
 
-class _Request(_Part):
+class _Request(_ContentPart):
     metadata: _Metadata
     metrics: _Metrics = _Metrics()
     error: dict[str, Any] | None = None
 
 
-class _Session(_Part):
+class _Session(_ContentPart):
     session_id: str
     payloads: tuple[dict[str, Any], ...]
 
 
-class _Inputs(_Part):
+class _Inputs(_ContentPart):
     data: tuple[_Session, ...]
 
 
-def read_aiperf(path: Path, ran: Ran, *, steps: int | None = None) -> Calibration:
+def read_aiperf(path: Path, ran: ImportedRun, *, steps: int | None = None) -> Calibration:
     """Read the requests of one run that were sent one at a time.
 
     Args:
@@ -98,7 +98,7 @@ def read_aiperf(path: Path, ran: Ran, *, steps: int | None = None) -> Calibratio
         where = f"{path}, conversation {request.metadata.conversation_id}"
         call = _call(where, _payload(where, asked, request.metadata), steps)
         calls.setdefault(call, []).append(_latency_s(where, request.metrics.request_latency))
-    return of_calls(path, ran, calls)
+    return calibration_of_calls(path, ran, calls)
 
 
 def _payloads(path: Path) -> dict[str, tuple[dict[str, Any], ...]]:

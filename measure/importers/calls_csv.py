@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fluxcost.documents import read_text
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.calibration import Calibration
-from measure.importers.record import Call, Ran, of_calls, shape_of
+from fluxcost.performance.calibration.schema import Calibration
+from measure.importers.imported_record import Call, ImportedRun, calibration_of_calls, shape_of
 
 COUNTS = ("width", "height", "steps", "batch")
 LATENCY = "latency_s"
@@ -17,7 +17,7 @@ REFERENCES = "reference_images"
 """Optional column; 0 where it is absent."""
 
 
-def read_calls(path: Path, ran: Ran) -> Calibration:
+def read_calls(path: Path, ran: ImportedRun) -> Calibration:
     """Read a CSV with one row a call: width, height, steps, batch, latency_s.
 
     Args:
@@ -32,7 +32,7 @@ def read_calls(path: Path, ran: Ran) -> Calibration:
     calls: dict[Call, list[float]] = {}
     for call, latency_s in _rows(path):
         calls.setdefault(call, []).append(latency_s)
-    return of_calls(path, ran, calls)
+    return calibration_of_calls(path, ran, calls)
 
 
 def _rows(path: Path) -> Iterator[tuple[Call, float]]:

@@ -15,10 +15,10 @@ from pydantic import Field
 
 from fluxcost.documents import read_json
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.records import MOST, NonNegative, Positive, Record
-from fluxcost.workload import Shape
-from measure.importers.record import Ran, of_figure
+from fluxcost.workload.shape import Shape
+from measure.importers.imported_record import ImportedRun, calibration_of_figure
 
 IN_FLIGHT = 1.02
 """Requests in flight on average from which their latencies hold waiting; one at a time is 1 less
@@ -41,7 +41,7 @@ class _Figures(Record, extra="ignore", frozen=True):
     latency_median: NonNegative
 
 
-def read_sglang(path: Path, ran: Ran, shape: Shape) -> Calibration:
+def read_sglang(path: Path, ran: ImportedRun, shape: Shape) -> Calibration:
     """Read the figures of one run whose requests were of one shape, sent one at a time.
 
     Args:
@@ -63,7 +63,7 @@ def read_sglang(path: Path, ran: Ran, shape: Shape) -> Calibration:
         )
     figures = _Figures.parse(document, str(path))
     _refuse_what_cannot_be_trusted(path, figures)
-    return of_figure(path, ran, (shape, 1), figures.latency_median)
+    return calibration_of_figure(path, ran, (shape, 1), figures.latency_median)
 
 
 def _refuse_what_cannot_be_trusted(path: Path, figures: _Figures) -> None:

@@ -9,15 +9,22 @@ from typing import Any
 import torch
 
 from fluxcost.errors import DocumentError
-from measure.blueprint import Document
-from measure.pipelines.flux1 import assemble_flux1
-from measure.pipelines.flux2_klein import assemble_flux2_klein
-from measure.pipelines.parts import denoiser, networks
-from measure.pipelines.quiet import quiet_libraries
-from measure.pipelines.sd3 import assemble_sd3
-from measure.pipelines.sdxl import assemble_sdxl
-from measure.pipelines.weights import SYNTHETIC_MARK, fill_synthetic
+from measure.pipelines.blueprint import Document
+from measure.pipelines.components import denoiser, networks
+from measure.pipelines.flux import assemble_flux1, assemble_flux2_klein
+from measure.pipelines.stable_diffusion import assemble_sd3, assemble_sdxl
+from measure.pipelines.synthetic_weights import SYNTHETIC_MARK, fill_synthetic
 from measure.pipelines.z_image import assemble_z_image
+
+
+def silence_libraries() -> None:
+    """Let diffusers and transformers report errors only."""
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ FAMILIES = {
 
 def build(document: Document, seed: int, device: torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Build a model's pipeline with seeded synthetic weights directly on the device."""
-    quiet_libraries()
+    silence_libraries()
     pipeline = FAMILIES[document.family].assemble(document, device)
     for offset, module in enumerate(networks(pipeline)):
         module.to(dtype).eval().requires_grad_(requires_grad=False)
@@ -57,7 +64,7 @@ def pipeline_class(family: str) -> Any:  # noqa: ANN401 - diffusers is untyped
     """Return diffusers' class of a family's pipelines; the first time imports its libraries."""
     import diffusers
 
-    quiet_libraries()
+    silence_libraries()
     return getattr(diffusers, FAMILIES[family].pipeline_class)
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 
-from measure.blueprint import Document
-from measure.pipelines.encoders import autoencoder
-from measure.pipelines.tokenizer import byte_tokenizer
+from measure.pipelines.blueprint import Document
+from measure.pipelines.components import autoencoder, byte_tokenizer
 
 Z_IMAGE_WORK_ONLY = frozenset({"output_head"})
 """Values fluxcost counts work by, which transformers has fixed in its class."""

@@ -16,12 +16,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from fluxcost.performance.architecture import Architecture
-from fluxcost.performance.measured.ceilings import AttentionCeiling, Ceilings, MatmulCeiling
-from fluxcost.performance.products import step_products
-from fluxcost.performance.unet import Unet
-from fluxcost.workload import Shape
-from measure.clock import Clock
+from fluxcost.performance.architecture import Architecture, Unet
+from fluxcost.performance.calibration.measuring_run import AttentionCeiling, Ceilings, MatmulCeiling
+from fluxcost.performance.flops import step_products
+from fluxcost.workload.shape import Shape
+from measure.stage_timing import Clock
 
 REPEATS = 20
 WARMUPS = 3

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.memory_edge import MemoryEdge
-from fluxcost.workload import Shape
+from fluxcost.performance.calibration.extra_measurements import MemoryEdge
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.workload.shape import Shape
 from measure.bench import Bench
 from measure.protocol import try_call
 from measure.suites import Point, Size

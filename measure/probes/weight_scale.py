@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fluxcost.performance.measured.probes import WeightScale
+from fluxcost.performance.calibration.extra_measurements import WeightScale
 from measure.bench import Bench
-from measure.pipelines.parts import networks
-from measure.pipelines.weights import fill_synthetic
+from measure.pipelines.components import networks
+from measure.pipelines.synthetic_weights import fill_synthetic
 from measure.protocol import take_samples, warm_up
 from measure.suites import Point, Protocol
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from fluxcost.errors import DocumentError, InputError
-from measure.pipelines.weights import SYNTHETIC_MARK
+from measure.pipelines.synthetic_weights import SYNTHETIC_MARK
 
 WEIGHT_FILES = ("*.safetensors", "*.bin", "*.pth", "*.pt")
 _CHUNK = 2**24

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.quality.record import Judge
-from measure.pipelines.quiet import quiet_libraries
+from fluxcost.performance.quality.quality_record import Judge
+from measure.pipelines.families import silence_libraries
 from measure.quality.checkpoint import revision_of
 
 
@@ -24,7 +24,7 @@ class ClipJudge:
     def __init__(self, name: str, device: torch.device) -> None:
         from transformers import CLIPModel, CLIPProcessor
 
-        quiet_libraries()
+        silence_libraries()
         try:
             self._model: Any = CLIPModel.from_pretrained(name).eval().to(device)
             self._processor: Any = CLIPProcessor.from_pretrained(name)

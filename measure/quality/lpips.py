@@ -23,7 +23,7 @@ from pydantic import Field
 
 from fluxcost.documents import read_json, write_atomically
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.quality.record import Judge
+from fluxcost.performance.quality.quality_record import Judge
 from fluxcost.records import Count, FirstVersion, Name, Record
 from measure.quality.checkpoint import revision_of
 

@@ -14,11 +14,14 @@ from pathlib import Path
 from rich.console import Console
 
 from fluxcost.errors import InputError
-from measure.blueprint import load_blueprint
 from measure.errors import MeasurementError
-from measure.replicas.progress import Progress
-from measure.replicas.request import FleetRequest, check
-from measure.replicas.windows import asked_windows
+from measure.pipelines.blueprint import load_blueprint
+from measure.replicas.window_plan import (
+    FleetRequest,
+    WindowProgress,
+    check_fleet_request,
+    requested_windows,
+)
 from measure.suites import asked_suites
 
 TERMINATED = -signal.SIGTERM
@@ -33,7 +36,7 @@ def launch(request: FleetRequest, console: Console) -> None:
         MeasurementError: A replica failed or was killed; names it and the reason.
     """
     _check_names(request)
-    check(request)
+    check_fleet_request(request)
     _check_devices(request)
     request.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fluxcost-fleet-") as folder:
@@ -47,10 +50,10 @@ def show_plan(request: FleetRequest, console: Console) -> None:
     """Print every window of a request and how long they should take, and start nothing."""
     model = load_blueprint(request.model).document.name
     suites = asked_suites(request.suites, request.cells)
-    windows = asked_windows(suites, request)
+    windows = requested_windows(suites, request)
     for window in windows:
         console.print(str(window))
-    seconds = Progress(model, suites[0].protocol, windows).expected_s
+    seconds = WindowProgress(model, suites[0].protocol, windows).expected_s
     long = f"no {model} call was timed yet to tell how long"
     if seconds is not None:
         long = f"about {seconds / 60:.0f} min with all cores, going by the shipped calibration"

@@ -16,11 +16,11 @@ from typing import Any
 
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
-from fluxcost.evidence.scenarios.record import Override, Scenario, Verdict
-from measure.batching import Batcher
+from fluxcost.validation.scenarios.scenario_record import LoadgenVerdict, Override, Scenario
+from measure.batcher import Batcher
 from measure.errors import MeasurementError
-from measure.scenarios.driver import Log
-from measure.scenarios.maker import Maker
+from measure.scenarios.loaded_replica import LoadedReplica
+from measure.scenarios.open_loop import LoadLog
 
 LINE = ":::MLLOG "
 KEPT = ("result_", "early_stopping", "effective_", "num_errors")
@@ -35,7 +35,7 @@ NAMES: Mapping[Scenario, str] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class LoadGenRequest:
     """One run of LoadGen.
 
     Attributes:
@@ -59,7 +59,7 @@ class Asked:
     seed: int
 
 
-def settings_of(asked: Asked) -> Any:  # noqa: ANN401 - LoadGen is untyped
+def settings_of(asked: LoadGenRequest) -> Any:  # noqa: ANN401 - LoadGen is untyped
     """Return LoadGen's settings for a run."""
     lg = _loadgen()
     settings = lg.TestSettings()
@@ -96,13 +96,13 @@ def overrides_of(settings: Any) -> tuple[Override, ...]:  # noqa: ANN401 - LoadG
 
 
 @dataclass
-class _Desk:
+class _QueryQueue:
     """Where LoadGen's thread leaves queries and this one picks up batches."""
 
-    maker: Maker
+    maker: LoadedReplica
     batcher: Batcher[int]
     zero_s: float
-    log: Log = field(default_factory=Log)
+    log: LoadLog = field(default_factory=LoadLog)
     ids: list[int] = field(default_factory=list)
     queries: int = 0
     ended: bool = False
@@ -143,7 +143,9 @@ class _Desk:
         return time.perf_counter() - self.zero_s
 
 
-def run_loadgen(asked: Asked, maker: Maker, batching: Batching, out: Path) -> tuple[Log, Verdict]:
+def run_loadgen(
+    asked: LoadGenRequest, maker: LoadedReplica, batching: Batching, out: Path
+) -> tuple[LoadLog, LoadgenVerdict]:
     """Run one scenario and return the times taken here and LoadGen's verdict.
 
     Args:
@@ -164,7 +166,7 @@ def run_loadgen(asked: Asked, maker: Maker, batching: Batching, out: Path) -> tu
     logs.log_output.outdir = str(out)
     logs.log_output.copy_summary_to_stdout = False
     logs.enable_trace = False
-    desk = _Desk(maker, Batcher(batching), zero_s=time.perf_counter())
+    desk = _QueryQueue(maker, Batcher(batching), zero_s=time.perf_counter())
     under_test = lg.ConstructSUT(desk.issue, desk.flush)
     library = lg.ConstructQSL(1, 1, _ignore, _ignore)
 
@@ -184,7 +186,7 @@ def run_loadgen(asked: Asked, maker: Maker, batching: Batching, out: Path) -> tu
     return desk.log, read_verdict(out, overrides_of(settings))
 
 
-def read_verdict(out: Path, overrides: tuple[Override, ...]) -> Verdict:
+def read_verdict(out: Path, overrides: tuple[Override, ...]) -> LoadgenVerdict:
     """Read what LoadGen wrote in its detailed log.
 
     Raises:
@@ -207,7 +209,7 @@ def read_verdict(out: Path, overrides: tuple[Override, ...]) -> Verdict:
         for key, value in said.items()
         if key.startswith(KEPT) and isinstance(value, str | int | float | bool)
     }
-    return Verdict(
+    return LoadgenVerdict(
         validity=said["result_validity"],
         reasons=str(said.get("result_invalid_reason", "")).strip(),
         early_stopping=str(said.get("early_stopping_result", "")).strip(),

@@ -14,9 +14,9 @@ from typing import Any
 from fastapi import FastAPI
 from ray import serve
 
-from measure.serving.app import make_app
-from measure.serving.server import Pipelines, prepared
-from measure.serving.service import Service, State
+from measure.serving.http_app import make_app
+from measure.serving.image_service import ImageService, State
+from measure.serving.server import Pipelines, prepare_service
 
 _log = logging.getLogger("ray.serve")
 
@@ -29,8 +29,8 @@ class Images:
     """One Ray replica; its GPUs are what Ray gives it."""
 
     def __init__(self, asked: Pipelines) -> None:
-        offered, builders = prepared(asked, _log.info)
-        self._service = Service(offered, builders, None, _log.info)
+        offered, builders = prepare_service(asked, _log.info)
+        self._service = ImageService(offered, builders, None, _log.info)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Return what answers; Ray counts the replica as running once its pipeline is built."""

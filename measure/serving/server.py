@@ -16,16 +16,15 @@ from pydantic import Field
 from fluxcost.capacity.fleet import Batching
 from fluxcost.errors import InputError
 from fluxcost.records import Name, Record
-from fluxcost.shape import Shape, parse_shape
-from measure.batch_sizes import batch_sizes
-from measure.blueprint import load_blueprint
-from measure.runner import device_of
-from measure.serving.app import make_app
-from measure.serving.log import RequestLog
-from measure.serving.maker import Warmed, open_maker
-from measure.serving.offered import Offered
-from measure.serving.replicas import Builder
-from measure.serving.service import Service, State
+from fluxcost.workload.shape import Shape, parse_shape
+from measure.batcher import parse_batch_sizes
+from measure.campaign_runner import device_of
+from measure.pipelines.blueprint import load_blueprint
+from measure.serving.http_app import make_app
+from measure.serving.image_requests import ServedModel
+from measure.serving.image_service import ImageService, State
+from measure.serving.replica_pool import Builder, WarmUpPlan, open_replica
+from measure.serving.request_log import RequestLog
 from measure.stacks import recipe
 
 DEFAULT_SHAPE = Shape(1024, 1024, 4)
@@ -73,11 +72,13 @@ def serve(request: ServeRequest, say: Callable[[str], None]) -> None:
         InputError: An option cannot be used.
         MeasurementError: The weights do not behave.
     """
-    offered, builders = prepared(request.pipelines, say)
+    offered, builders = prepare_service(request.pipelines, say)
     run(offered, builders, request.host, request.port, request.log, say)
 
 
-def prepared(asked: Pipelines, say: Callable[[str], None]) -> tuple[Offered, tuple[Builder, ...]]:
+def prepare_service(
+    asked: Pipelines, say: Callable[[str], None]
+) -> tuple[ServedModel, tuple[Builder, ...]]:
     """Return what is served, and what builds each replica in the thread that is to drive it.
 
     Raises:
@@ -97,16 +98,16 @@ def prepared(asked: Pipelines, say: Callable[[str], None]) -> tuple[Offered, tup
             f"stack {asked.stack} compiles every shape before it can be served; add --warm, such "
             "as --warm 1024x1024x4, for each shape to serve."
         )
-    warmed = Warmed(
-        sizes=batch_sizes(asked.batch_sizes, asked.max_batch, compiles=first.compiles),
+    warmed = WarmUpPlan(
+        sizes=parse_batch_sizes(asked.batch_sizes, asked.max_batch, compiles=first.compiles),
         shapes=shapes or (DEFAULT_SHAPE,),
         say=say,
     )
     builders = tuple(
-        functools.partial(open_maker, blueprint, each, device, asked.weights, asked.seed, warmed)
+        functools.partial(open_replica, blueprint, each, device, asked.weights, asked.seed, warmed)
         for each, device in zip(recipes, devices, strict=True)
     )
-    offered = Offered(
+    offered = ServedModel(
         model=blueprint.document.name,
         stack=first.stack,
         batching=batching,
@@ -118,7 +119,7 @@ def prepared(asked: Pipelines, say: Callable[[str], None]) -> tuple[Offered, tup
 
 
 def run(
-    offered: Offered,
+    offered: ServedModel,
     builders: tuple[Builder, ...],
     host: str,
     port: int,
@@ -127,11 +128,11 @@ def run(
 ) -> None:
     """Serve what builders make, one replica each, in the main thread until told to stop."""
     with listen(host, port) as listening:
-        service = Service(offered, builders, None if log is None else RequestLog(log), say)
+        service = ImageService(offered, builders, None if log is None else RequestLog(log), say)
         where = "[{}]:{}" if ":" in host else "{}:{}"
         address = where.format(*listening.getsockname()[:2])
         say(f"{offered.model}, {offered.stack.alias}, {offered.batching} on http://{address}")
-        server = Server(service)
+        server = DrainingServer(service)
         server.run(sockets=[listening])
     if service.failure is not None:
         raise service.failure
@@ -139,14 +140,14 @@ def run(
         os._exit(0)  # leaving as usual would tear the runtime down under a compiler at work
 
 
-class Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """Uvicorn, except that a signal first lets the service answer what it has accepted.
 
     The socket keeps listening meanwhile, so that a client gets a refusal and not a closed door; a
     second signal is Uvicorn's own.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ImageService) -> None:
         self._service = service
         config = uvicorn.Config(
             make_app(service, self._stop),

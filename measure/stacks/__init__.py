@@ -13,11 +13,11 @@ import torch
 
 from fluxcost.errors import UnknownNameError
 from measure.stacks import cached_prompts, compiled_bf16, compiled_fp8, eager_bf16
-from measure.stacks.recipe import Recipe
+from measure.stacks.stack_recipe import StackRecipe
 
 __all__ = ["Recipe", "recipe"]
 
-_RECIPES: dict[str, Callable[[torch.device], Recipe]] = {
+_RECIPES: dict[str, Callable[[torch.device], StackRecipe]] = {
     "compiled-bf16": compiled_bf16.recipe,
     "compiled-bf16-dynamic": functools.partial(compiled_bf16.recipe, dynamic=True),
     "compiled-bf16-cached-prompts": functools.partial(
@@ -31,7 +31,7 @@ _RECIPES: dict[str, Callable[[torch.device], Recipe]] = {
 }
 
 
-def recipe(alias: str, device: torch.device, family: str | None = None) -> Recipe:
+def recipe(alias: str, device: torch.device, family: str | None = None) -> StackRecipe:
     """Return the recipe of a stack, resolved for a device.
 
     Args:

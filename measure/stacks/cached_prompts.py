@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.calibration.measuring_run import Stack
 from measure.prompts import PROMPTS
-from measure.stacks.recipe import Recipe, Release
+from measure.stacks.stack_recipe import Release, StackRecipe
 
 FAMILIES = ("flux2-klein",)
 """Whose prompts are one embedding each; other families return several tensors a prompt."""
@@ -28,7 +28,7 @@ BESIDE_THE_KEY = ("prompt", "device", "num_images_per_prompt", "prompt_embeds")
 """Arguments of the pipeline's `encode_prompt` that change nothing in a prompt's embedding."""
 
 
-def recipe(device: torch.device, base: Callable[[torch.device], Recipe]) -> Recipe:
+def recipe(device: torch.device, base: Callable[[torch.device], StackRecipe]) -> StackRecipe:
     """Return the recipe of a stack with prompts kept, the prompts of measurements known already."""
     made = base(device)
 
@@ -42,7 +42,7 @@ def recipe(device: torch.device, base: Callable[[torch.device], Recipe]) -> Reci
 
     alias = f"{made.stack.alias}-cached-prompts"
     settings = made.stack.settings | {"prompt_embeddings": "cached"}
-    return Recipe(Stack(alias=alias, settings=settings), made.dtype, prepare, FAMILIES)
+    return StackRecipe(Stack(alias=alias, settings=settings), made.dtype, prepare, FAMILIES)
 
 
 def keep_prompts(pipeline: Any) -> None:  # noqa: ANN401 - diffusers is untyped

@@ -22,14 +22,12 @@ from typing import Any
 
 import torch
 
-from measure.pipelines.parts import denoiser, text_encoders
+from measure.pipelines.components import denoiser, text_encoders
 from measure.stacks import eager_bf16
-from measure.stacks.attention import attend_through_cudnn
 from measure.stacks.cuda_graphs import Graphs
-from measure.stacks.group_norm import norm_pixels_first
-from measure.stacks.host_images import convert_on_device
-from measure.stacks.host_work import remember_host_work
-from measure.stacks.recipe import Release, Settings, keep_nothing
+from measure.stacks.gpu_kernels import attend_through_cudnn, norm_pixels_first
+from measure.stacks.host_work import convert_on_device, remember_host_work
+from measure.stacks.stack_recipe import Release, Settings, keep_nothing
 from measure.stacks.text_encoder import (
     layers_to_compile,
     mask_stated,

@@ -10,17 +10,19 @@ from typing import Any
 
 import torch
 
-from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.calibration.measuring_run import Stack
 from measure.stacks import compiled
 from measure.stacks.cuda_graphs import Graphs
-from measure.stacks.recipe import Recipe, Release
+from measure.stacks.stack_recipe import Release, StackRecipe
 
 FAMILIES = ("flux1", "flux2-klein", "sd3", "sdxl")
 """Whose calls of one shape are alike. Z-Image's denoiser sees a prompt's own tokens, so each length
 of prompt would be compiled and recorded apart."""
 
 
-def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = False) -> Recipe:
+def recipe(
+    device: torch.device, backend: str = "inductor", *, dynamic: bool = False
+) -> StackRecipe:
     """Return the recipe for a device.
 
     Args:
@@ -36,4 +38,4 @@ def recipe(device: torch.device, backend: str = "inductor", *, dynamic: bool = F
     alias = "compiled-bf16-dynamic" if dynamic else "compiled-bf16"
     settings = compiled.settings(device, backend, dynamic=dynamic)
     stack = Stack(alias=alias, settings=settings)
-    return Recipe(stack, torch.bfloat16, prepare, FAMILIES, compiled.beside(device))
+    return StackRecipe(stack, torch.bfloat16, prepare, FAMILIES, compiled.beside(device))

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from fluxcost.errors import InputError
-from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.calibration.measuring_run import Stack
 from measure.stacks import compiled
 from measure.stacks.cuda_graphs import Graphs
 from measure.stacks.fp8_linear import replace_large_linears
-from measure.stacks.recipe import Recipe, Release
+from measure.stacks.stack_recipe import Release, StackRecipe
 
 FAMILIES = ("flux2-klein",)
 """Whose blocks it knows, and whose linears it was measured to keep the picture of."""
@@ -24,7 +24,7 @@ LEAST_CAPABILITY = (8, 9)
 """The first GPUs with 8-bit float tensor cores: Ada; Hopper is 9.0."""
 
 
-def recipe(device: torch.device, backend: str = "inductor") -> Recipe:
+def recipe(device: torch.device, backend: str = "inductor") -> StackRecipe:
     """Return the recipe for a device.
 
     Raises:
@@ -40,7 +40,9 @@ def recipe(device: torch.device, backend: str = "inductor") -> Recipe:
         "block_linears": "float8_e4m3fn, row-wise scales, fast accumulation",
         "lossy": True,
     }
-    return Recipe(Stack(alias="compiled-fp8", settings=settings), torch.bfloat16, prepare, FAMILIES)
+    return StackRecipe(
+        Stack(alias="compiled-fp8", settings=settings), torch.bfloat16, prepare, FAMILIES
+    )
 
 
 def quantize_blocks(transformer: Any) -> int:  # noqa: ANN401 - diffusers is untyped

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from fluxcost.performance.measured.identity import Stack
-from measure.stacks.recipe import Recipe, leave_as_built
+from fluxcost.performance.calibration.measuring_run import Stack
+from measure.stacks.stack_recipe import StackRecipe, leave_as_built
 
 SETTINGS: dict[str, str | int | float | bool] = {
     "attention": "sdpa-default",
@@ -21,7 +21,7 @@ SETTINGS: dict[str, str | int | float | bool] = {
 }
 
 
-def recipe(device: torch.device) -> Recipe:
+def recipe(device: torch.device) -> StackRecipe:
     """Return the recipe; it is the same on every device."""
     del device
-    return Recipe(Stack(alias="eager-bf16", settings=SETTINGS), torch.bfloat16, leave_as_built)
+    return StackRecipe(Stack(alias="eager-bf16", settings=SETTINGS), torch.bfloat16, leave_as_built)

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from fluxcost.documents import YAML_SUFFIXES, read_yaml
 from fluxcost.errors import UnknownNameError
 from fluxcost.records import Count, FirstVersion, Name, Positive, Record
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 _SHIPPED = Path(__file__).parent
 
@@ -107,7 +107,7 @@ class Protocol(Record):
     soak_s: Positive = 60.0
 
 
-class Scaling(Record):
+class ScalingProbe(Record):
     """What is measured beside the cells when several replicas run at once (`--gpus`)."""
 
     cores_at: tuple[Quadruple, ...] = Field(
@@ -140,7 +140,9 @@ class Suite(Record):
     )
     probes: Probes = Probes()
     protocol: Protocol = Protocol()
-    scaling: Scaling | None = Field(default=None, description="Makes the suite ask for --gpus.")
+    scaling: ScalingProbe | None = Field(
+        default=None, description="Makes the suite ask for --gpus."
+    )
 
     @model_validator(mode="after")
     def _asks_for_cells(self) -> Self:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from fluxcost.economics.extras import Extras
-from fluxcost.economics.rows import STALE_AFTER_DAYS, Grade
-from fluxcost.economics.schema import price_file_schema
-from fluxcost.economics.usefile import UseFile
+from fluxcost.economics.price_files import price_file_schema
+from fluxcost.economics.price_row import STALE_AFTER_DAYS, Grade
+from fluxcost.economics.usage.use_file import UseFile
 from fluxcost.json_answers import SOURCES, VERSION
 from fluxcost.records import Record
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 
 Schema = Mapping[str, Any]
 

@@ -180,9 +180,9 @@ def _shortened(printed: list[str], shown: list[str]) -> list[str]:
 @contextlib.contextmanager
 def _on(day: dt.date) -> Iterator[None]:
     """Let prices be judged on a day, wherever the current one is asked for."""
-    from fluxcost.economics import rows
+    from fluxcost.economics import price_row
 
-    asked = rows.today_utc
+    asked = price_row.today_utc
     holders = [
         module
         for name, module in list(sys.modules.items())

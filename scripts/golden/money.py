@@ -42,7 +42,9 @@ OFFERS = (
     "runpod/h200-serverless-active",
     "fal/h100-volume-floor",
 )
-COLD = fc.ColdStart(image_pull_s=20.0, weights_s=12.0, load_s=4.0, compile_s=30.0, first_call_s=2.0)
+COLD = fc.ColdStartSteps(
+    image_pull_s=20.0, weights_s=12.0, load_s=4.0, compile_s=30.0, first_call_s=2.0
+)
 
 
 def prices(book: Book) -> None:

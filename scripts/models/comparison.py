@@ -8,7 +8,7 @@ from typing import Any
 import fluxcost as fc
 from fluxcost.documents import read_yaml
 from fluxcost.estimate import derive
-from measure.blueprint import load_blueprint
+from measure.pipelines.blueprint import load_blueprint
 from measure.stacks.compiled_bf16 import FAMILIES
 from scripts.docs.running import ROOT
 from scripts.models.compared import COMPILED, EAGER, MODELS, Fits, Model

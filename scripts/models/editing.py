@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 import fluxcost as fc
+from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.editing import edit_cells
-from fluxcost.performance.measured.cell import Cell
 from scripts.models.compared import KLEIN
 from scripts.models.figures import seconds_text
 from scripts.tables import table

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import torch
 
 import fluxcost as fc
-from measure.blueprint import load_blueprint
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.components import denoiser, text_encoders
 from measure.pipelines.families import FAMILIES
-from measure.pipelines.parts import denoiser, text_encoders
 from scripts.models.compared import MODELS, Model
 from scripts.tables import table
 

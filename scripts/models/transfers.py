@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import fluxcost as fc
 from fluxcost.errors import FluxcostError
-from fluxcost.evidence.report import CellError, ValidationReport
 from fluxcost.units import percent
+from fluxcost.validation.cells import CellError, ValidationReport
 from scripts.models.compared import KLEIN, Fits
 from scripts.tables import table
 

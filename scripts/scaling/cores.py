@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluxcost.performance.fleets import Fleets
+from fluxcost.performance.replica_windows import ReplicaWindows
 from fluxcost.units import counted
-from measure.replicas.report import STAGES
+from measure.replicas.scaling_report import STAGES
 from scripts.scaling.windows import Hosts, alone, at_once, call_of, efficiency, stages
 from scripts.tables import share, table
 
 
-def cores(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
+def cores(fleets: dict[str, ReplicaWindows], hosts: Hosts) -> Iterable[str]:
     """Yield the section on the CPU cores of a replica."""
     rows, needed, of_host = [], [], set()
     for stack, each in fleets.items():
@@ -37,7 +37,7 @@ def cores(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
     )
 
 
-def threads(fleets: Fleets, hosts: Hosts) -> Iterable[str]:
+def threads(fleets: ReplicaWindows, hosts: Hosts) -> Iterable[str]:
     """Yield the section on replicas that are threads of one process."""
     threads = [each for each in fleets.windows if each.in_one_process and len(each.parts) > 1]
     timed = {(each.asked, hosts.name(each.run)) for each in threads}

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 import fluxcost as fc
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.replicas import Encoding
+from fluxcost.performance.calibration.extra_measurements import Encoding
+from fluxcost.performance.calibration.schema import Calibration
 from scripts.scaling.foretold import USUAL
 from scripts.scaling.windows import Hosts
 from scripts.tables import table

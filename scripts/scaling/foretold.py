@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 import fluxcost as fc
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit
-from fluxcost.performance.fleets import Fleets, Window
-from fluxcost.performance.replicas import FARTHEST, published_law
+from fluxcost.performance.replica_windows import ReplicaWindow, ReplicaWindows
+from fluxcost.performance.scaling_law import FARTHEST, published_law
 from scripts.tables import share, spread, table
 
 RECORDS = Path(__file__).parent.parent.parent / "benchmarks" / "records" / "h100-sxm" / "scaling"
@@ -36,7 +36,7 @@ def before(record: Calibration, stack: str) -> Calibration:
 
 
 def foretold_and_measured(
-    records: dict[str, Calibration], earlier: dict[str, Fit], fleets: dict[str, Fleets]
+    records: dict[str, Calibration], earlier: dict[str, Fit], fleets: dict[str, ReplicaWindows]
 ) -> Iterable[str]:
     """Yield the section of four GPUs: the law from two against the measurement."""
     rows, inside = [], 0
@@ -132,5 +132,5 @@ def more(records: dict[str, Calibration], earlier: dict[str, Fit]) -> Iterable[s
     )
 
 
-def _of_four(fleets: Fleets) -> list[Window]:
+def _of_four(fleets: ReplicaWindows) -> list[ReplicaWindow]:
     return [each for each in fleets.windows if len(each.parts) == FOUR and each.cores is None]

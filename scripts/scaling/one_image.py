@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 import fluxcost as fc
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.together import Link, SplitImage
+from fluxcost.performance.calibration.extra_measurements import ContextParallelImage, GpuLink
+from fluxcost.performance.calibration.schema import Calibration
 from scripts.scaling.windows import Hosts
 from scripts.tables import table
 
@@ -56,13 +56,13 @@ def split(record: Calibration) -> Iterable[str]:
     )
 
 
-def _halves(each: SplitImage) -> tuple[float, float]:
+def _halves(each: ContextParallelImage) -> tuple[float, float]:
     return float(np.median(each.alone_s)), float(np.median(each.wall_s))
 
 
 def links(records: dict[str, Calibration], hosts: Hosts) -> Iterable[str]:
     """Yield the section on the links between GPUs."""
-    found: dict[str, list[Link]] = {}
+    found: dict[str, list[GpuLink]] = {}
     for record in records.values():
         for each in record.links:
             found.setdefault(hosts.name(each.run), []).append(each)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.replicas import Replica
+from fluxcost.performance.calibration.extra_measurements import Replica
+from fluxcost.performance.calibration.schema import Calibration
 from scripts.scaling.foretold import USUAL
 from scripts.scaling.windows import Hosts
 from scripts.tables import table

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluxcost.performance.fleets import Fleets
-from fluxcost.performance.replicas import published_law
-from measure.replicas.report import STAGES
+from fluxcost.performance.replica_windows import ReplicaWindows
+from fluxcost.performance.scaling_law import published_law
+from measure.replicas.scaling_report import STAGES
 from scripts.scaling.foretold import FOUR
 from scripts.scaling.windows import Hosts, alone, at_once, efficiency, one_start, place, stages
 from scripts.tables import share, table
 
 
-def together(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
+def together(fleets: dict[str, ReplicaWindows], hosts: Hosts) -> Iterable[str]:
     """Yield the section on a process on each GPU."""
     rows = [
         (
@@ -43,7 +43,7 @@ def together(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
     )
 
 
-def lost(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
+def lost(fleets: dict[str, ReplicaWindows], hosts: Hosts) -> Iterable[str]:
     """Yield where a call lost time."""
     rows = [
         (*place(stack, window, hosts), *stages(each, window))
@@ -70,7 +70,7 @@ def lost(fleets: dict[str, Fleets], hosts: Hosts) -> Iterable[str]:
     )
 
 
-def plans(fleets: dict[str, Fleets]) -> Iterable[str]:
+def plans(fleets: dict[str, ReplicaWindows]) -> Iterable[str]:
     """Yield what a plan makes of the efficiencies."""
     ends = {
         stack: sorted(efficiency(each, w).value for w in at_once(each) if len(w.parts) == FOUR)

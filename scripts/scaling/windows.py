@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fluxcost.estimate import Estimate
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.fleets import Fleets, Window
-from measure.replicas.report import losses
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.replica_windows import ReplicaWindow, ReplicaWindows
+from measure.replicas.scaling_report import losses
 
 
 class Hosts:
@@ -25,7 +25,7 @@ class Hosts:
         return self._on[run].cpu_cores
 
 
-def at_once(fleets: Fleets) -> list[Window]:
+def at_once(fleets: ReplicaWindows) -> list[ReplicaWindow]:
     """Return the windows of several processes with all cores, by call, replicas and host."""
     found = [
         each
@@ -35,33 +35,33 @@ def at_once(fleets: Fleets) -> list[Window]:
     return sorted(found, key=lambda each: (each.asked, len(each.parts), each.launch))
 
 
-def place(stack: str, window: Window, hosts: Hosts) -> tuple[str, ...]:
+def place(stack: str, window: ReplicaWindow, hosts: Hosts) -> tuple[str, ...]:
     """Return a window's stack, call, host and GPUs at once, as cells of a table."""
     return f"`{stack}`", call_of(window), hosts.name(window.run), str(len(window.parts))
 
 
-def call_of(window: Window) -> str:
+def call_of(window: ReplicaWindow) -> str:
     """Return a window's call, as the tables name it."""
     shape, batch = window.asked
     return f"{shape}, batch {batch}"
 
 
-def stages(fleets: Fleets, window: Window) -> tuple[str, ...]:
+def stages(fleets: ReplicaWindows, window: ReplicaWindow) -> tuple[str, ...]:
     """Return the milliseconds each stage lost, as cells of a table."""
     return tuple(f"{1000 * lost:+.1f}" for lost in losses(fleets, window))
 
 
-def alone(fleets: Fleets, window: Window) -> float:
+def alone(fleets: ReplicaWindows, window: ReplicaWindow) -> float:
     """Return images a second of the same GPUs alone, summed."""
     return sum(each.batch * len(each.seeds) / each.elapsed_s for each in fleets.solos(window))
 
 
-def one_start(fleets: Fleets, window: Window) -> bool:
+def one_start(fleets: ReplicaWindows, window: ReplicaWindow) -> bool:
     """Tell whether a window and its GPUs alone were timed in one start."""
     return all(part.window.startswith(f"{window.launch}/") for part in fleets.solos(window))
 
 
-def efficiency(fleets: Fleets, window: Window) -> Estimate:
+def efficiency(fleets: ReplicaWindows, window: ReplicaWindow) -> Estimate:
     """Return what a window made over what its GPUs make alone."""
     found = fleets.efficiency(window)
     assert found is not None  # noqa: S101 - every window together was timed alone too

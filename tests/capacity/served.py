@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from fluxcost.capacity.arrivals import Arrivals
-from fluxcost.capacity.engine import Run, run_once
-from fluxcost.capacity.servers import Rules
-from fluxcost.capacity.service import Service, Spread, no_spread
-from fluxcost.performance.kriging import Array
+from fluxcost.capacity.arrivals import ArrivalProcess
+from fluxcost.capacity.service_times import ServiceTimes, Spread, no_spread
+from fluxcost.capacity.simulator.engine import SimulatedRun, run_once
+from fluxcost.capacity.simulator.servers import Rules
+from fluxcost.stats import Array
 
 NO_LIMIT = 10**9
 """A queue bound nobody reaches: the general kernel then does what the quick one does."""
@@ -28,12 +28,16 @@ def two_point(random: np.random.Generator, count: int) -> Array:
 
 def service(spread: Spread = no_spread, seconds: tuple[tuple[float, ...], ...] = ((1.0,),)):
     times = np.array(seconds)
-    return Service(times, times, spread)
+    return ServiceTimes(times, times, spread)
 
 
 def runs(
-    arrivals: Arrivals, served: Service, rules: Rules, requests: int = 250_000, count: int = 16
-) -> list[Run]:
+    arrivals: ArrivalProcess,
+    served: ServiceTimes,
+    rules: Rules,
+    requests: int = 250_000,
+    count: int = 16,
+) -> list[SimulatedRun]:
     return [
         run_once(arrivals, requests, served, rules, seed=(7, index), warm_up=requests // 4)
         for index in range(count)

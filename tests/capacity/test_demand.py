@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fluxcost.capacity.arrivals import AtOnce, Replay, Stream, constant, poisson
+from fluxcost.capacity.arrivals import AtOnce, RecordedArrivals, Stream, constant, poisson
 from fluxcost.capacity.demand import SHORTEST_HOUR_CALLS, at_rate, demand_of
 from fluxcost.errors import InputError
-from fluxcost.workload import SECONDS_PER_MONTH, Shape, Workload
+from fluxcost.workload.shape import Shape
+from fluxcost.workload.workload import SECONDS_PER_MONTH, Workload
 
 WEIGHTS = [1.0] * 12 + [3.0] * 12
 
@@ -59,7 +60,7 @@ def test_a_trace_brings_its_shapes_and_its_rate(tmp_path: Path):
     path.write_text("timestamp,width,height,steps\n" + "".join(rows))
     trace = {"process": "trace", "trace": str(path)}
     found = demand_of(workload(arrivals=trace, shapes=None))
-    assert isinstance(found.arrivals, Replay)
+    assert isinstance(found.arrivals, RecordedArrivals)
     assert found.arrivals.times_s.tolist() == [2.0 * n for n in range(11)]
     assert (found.rate_per_s, found.requests) == (0.5, 11)
     assert found.mix == ((Shape(1024, 512, 4), 3 / 11), (Shape(512, 512, 4), 8 / 11))

@@ -8,12 +8,12 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxcost.capacity.arrivals import AtOnce, Replay, Stream, poisson
-from fluxcost.capacity.engine import Run, run_once
+from fluxcost.capacity.arrivals import AtOnce, RecordedArrivals, Stream, poisson
 from fluxcost.capacity.fleet import Batching, Failures, Scaling
-from fluxcost.capacity.servers import Rules
-from fluxcost.capacity.service import Service, no_spread
-from fluxcost.performance.kriging import Array
+from fluxcost.capacity.service_times import ServiceTimes, no_spread
+from fluxcost.capacity.simulator.engine import SimulatedRun, run_once
+from fluxcost.capacity.simulator.servers import Rules
+from fluxcost.stats import Array
 from tests.capacity.served import NO_LIMIT, exponential, service
 
 NEVER = Failures(between_failures_s=1e15, recovery_s=1.0)
@@ -91,7 +91,7 @@ def test_scaling_up_and_down_is_simpys_request_by_request(least: int, up_at: flo
     scaling = Scaling(least=least, cold_start_s=7.3, idle_timeout_s=11.7, waiting_per_replica=up_at)
     theirs = SimpyFleet(times, np.ones(3000), 6, scaling)
     ours = run_once(
-        Replay(times, np.zeros(3000, dtype=np.int64)),
+        RecordedArrivals(times, np.zeros(3000, dtype=np.int64)),
         0,
         service(),
         Rules(6, scaling=scaling),
@@ -112,7 +112,7 @@ def test_a_replica_idle_past_its_time_takes_no_call_between_two_arrivals():
     scaling = Scaling(least=1, cold_start_s=0.5, idle_timeout_s=4.0, waiting_per_replica=0.4)
     rules = Rules(2, Batching(max_batch=2, max_wait_s=0.5), scaling=scaling)
     served = service(no_spread, ((1.0, 1.0),))
-    run = run_once(Replay(times, np.zeros(5, dtype=np.int64)), 0, served, rules, seed=1)
+    run = run_once(RecordedArrivals(times, np.zeros(5, dtype=np.int64)), 0, served, rules, seed=1)
     assert run.starts == 1
     # The first stops 4 s after its call from 0 to 1 s; the second is kept to the end.
     assert run.rented_s == pytest.approx(5.0 + 41.5)
@@ -138,11 +138,11 @@ def test_where_nothing_changes_it_is_the_loop_of_fixed_fleets(
     priorities: tuple[int, int],
 ):
     times = np.cumsum(gaps)
-    replay = Replay(times, np.arange(times.size) % 2)
+    replay = RecordedArrivals(times, np.arange(times.size) % 2)
     occupancy = np.array([[1 + 0.4 * extra for extra in range(batch)]] * 2)
-    served = Service(occupancy, occupancy + 0.1, no_spread)
+    served = ServiceTimes(occupancy, occupancy + 0.1, no_spread)
 
-    def once(failures: Failures | None) -> Run:
+    def once(failures: Failures | None) -> SimulatedRun:
         rules = Rules(
             replicas,
             Batching(max_batch=batch, max_wait_s=wait),
@@ -287,7 +287,7 @@ def test_replicas_are_up_as_long_as_they_should_be():
     """Up m of every m + r seconds; exponential calls begun anew take no longer in all."""
     failures = Failures(between_failures_s=50.0, recovery_s=50.0)
 
-    def runs(load: float) -> list[Run]:
+    def runs(load: float) -> list[SimulatedRun]:
         rules = Rules(8, failures=failures)
         served, stream = service(exponential), Stream(8 * load)
         return [run_once(stream, 60_000, served, rules, seed=seed) for seed in range(8)]

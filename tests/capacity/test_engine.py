@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxcost.capacity.arrivals import Profile, Replay, Stream, constant, gamma, poisson
-from fluxcost.capacity.engine import Run, run_once
+from fluxcost.capacity.arrivals import Profile, RecordedArrivals, Stream, constant, gamma, poisson
 from fluxcost.capacity.fleet import Batching, Scaling
-from fluxcost.capacity.histogram import mean_of
-from fluxcost.capacity.servers import Rules
-from fluxcost.capacity.service import no_spread
-from fluxcost.performance.kriging import Array
+from fluxcost.capacity.service_times import no_spread
+from fluxcost.capacity.simulator.engine import SimulatedRun, run_once
+from fluxcost.capacity.simulator.histogram import mean_of
+from fluxcost.capacity.simulator.servers import Rules
+from fluxcost.stats import Array
 from tests.capacity.served import NO_LIMIT, exponential, runs, service
 
 COMES_AND_GOES = Scaling(cold_start_s=5.0, idle_timeout_s=20.0)
@@ -22,7 +22,7 @@ COMES_AND_GOES = Scaling(cold_start_s=5.0, idle_timeout_s=20.0)
 
 def test_littles_law_holds_for_what_waits():
     times = np.cumsum(np.random.default_rng(3).exponential(1 / 3.5, 4000))
-    replay = Replay(times, np.zeros(4000, dtype=np.int64))
+    replay = RecordedArrivals(times, np.zeros(4000, dtype=np.int64))
     run = run_once(replay, 0, service(), Rules(4, queue_limit=NO_LIMIT), seed=1)
     # Starts follow from the responses; the area under the queue is the sum of the waits.
     starts = sorted_starts(times, 4)
@@ -60,7 +60,7 @@ def ciw_means(network, classes: int, *, priorities: bool) -> list[list[float]]:
     return found
 
 
-def line_waits(found: list[Run], line: int, service_s: float) -> list[float]:
+def line_waits(found: list[SimulatedRun], line: int, service_s: float) -> list[float]:
     return [mean_of(run.histograms[line]) - service_s for run in found]
 
 
@@ -102,7 +102,7 @@ def test_the_two_kernels_agree_request_by_request():
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another():
-    def once(seed: int) -> Run:
+    def once(seed: int) -> SimulatedRun:
         return run_once(Stream(3.0), 20_000, service(exponential), Rules(4), seed=seed)
 
     assert np.array_equal(once(1).histograms, once(1).histograms)
@@ -144,7 +144,7 @@ def test_a_replay_answers_every_request_once(
     lines = np.arange(times.size) % 2
     rules = Rules(2, Batching(max_batch=batch, max_wait_s=wait), images=images, priorities=(1, 0))
     served = service(exponential, ((1.0,) * batch, (0.3,) * batch))
-    run = run_once(Replay(times, lines), 0, served, rules, seed=1)
+    run = run_once(RecordedArrivals(times, lines), 0, served, rules, seed=1)
     assert run.histograms.sum() == run.arrived == times.size
     assert np.array_equal(run.histograms.sum(axis=1), np.bincount(lines, minlength=2))
     assert run.images == times.size * images
@@ -163,7 +163,7 @@ def test_a_batch_waits_for_company_at_most_as_long_as_told():
     times = np.array([0.0, 0.1, 10.0])
     rules = Rules(1, Batching(max_batch=4, max_wait_s=0.5))
     served = service(no_spread, ((1.0, 1.0, 1.0, 1.0),))
-    run = run_once(Replay(times, np.zeros(3, dtype=np.int64)), 0, served, rules, seed=1)
+    run = run_once(RecordedArrivals(times, np.zeros(3, dtype=np.int64)), 0, served, rules, seed=1)
     assert (run.calls, run.images) == (2, 3)
     assert run.percentile_s(100) == pytest.approx(1.5, rel=2e-3)
     assert run.percentile_s(1) == pytest.approx(1.4, rel=2e-3)
@@ -173,7 +173,7 @@ def test_a_full_batch_leaves_at_once():
     times = np.array([0.0, 0.1])
     rules = Rules(1, Batching(max_batch=2, max_wait_s=5.0))
     served = service(no_spread, ((1.0, 1.0),))
-    run = run_once(Replay(times, np.zeros(2, dtype=np.int64)), 0, served, rules, seed=1)
+    run = run_once(RecordedArrivals(times, np.zeros(2, dtype=np.int64)), 0, served, rules, seed=1)
     assert run.percentile_s(100) == pytest.approx(1.1, rel=2e-3)
 
 
@@ -182,7 +182,7 @@ def test_replicas_come_when_a_queue_forms_and_go_when_idle():
     times = np.array([0.0, 0.0, 0.0, 0.0, 100.0])
     rules = Rules(3, scaling=scaling)
     served = service(no_spread, ((4.0,),))
-    run = run_once(Replay(times, np.zeros(5, dtype=np.int64)), 0, served, rules, seed=1)
+    run = run_once(RecordedArrivals(times, np.zeros(5, dtype=np.int64)), 0, served, rules, seed=1)
     assert run.starts == 2
     # One serves 0-4 and 4-8; one is started at the second, one at the third request: 2 to 6 each.
     assert run.percentile_s(100) == pytest.approx(8.0, rel=2e-3)
@@ -228,7 +228,7 @@ def test_percentiles_are_within_their_stated_resolution():
     values = np.random.default_rng(1).lognormal(0.0, 2.0, 20_000)
     times = np.arange(20_000, dtype=np.float64) * 1e6
     run = run_once(
-        Replay(times, np.zeros(20_000, dtype=np.int64)),
+        RecordedArrivals(times, np.zeros(20_000, dtype=np.int64)),
         0,
         service(lambda random, count: values[:count] if count == 20_000 else np.ones(count)),
         Rules(1),

@@ -9,14 +9,15 @@ import pytest
 from fluxcost.capacity.arrivals import Stream
 from fluxcost.capacity.demand import demand_of
 from fluxcost.capacity.fleet import Batching, Fleet
-from fluxcost.capacity.least import MET, Sizing
-from fluxcost.capacity.servers import Rules
-from fluxcost.capacity.service import service_of
-from fluxcost.capacity.serving import Serving
+from fluxcost.capacity.results import Serving
+from fluxcost.capacity.service_times import service_times
 from fluxcost.capacity.simulate import simulate
+from fluxcost.capacity.simulator.servers import Rules
+from fluxcost.capacity.sizing import MET, Sizing
 from fluxcost.errors import InputError
 from fluxcost.performance.fit import fit
-from fluxcost.workload import Objective, Workload
+from fluxcost.workload.constraints import Objective
+from fluxcost.workload.workload import Workload
 from tests.capacity.served import exponential, runs, service
 from tests.synthetic import make_calibration
 
@@ -40,7 +41,7 @@ def sized(asked: Workload, *, simulated: bool = True) -> Serving:
     made = Sizing(
         asked,
         demand,
-        service_of(FITTED, demand.mix, 1),
+        service_times(FITTED, demand.mix, 1),
         calibration=H100.alias,
         batching=Batching(),
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcost.capacity.histogram import (
+from fluxcost.capacity.simulator.histogram import (
     BUCKETS,
     count_within,
     mean_of,

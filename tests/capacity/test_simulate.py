@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from fluxcost.capacity.fleet import Batching, Failures, Fleet, Scaling
-from fluxcost.capacity.service import service_of
+from fluxcost.capacity.results import Simulation
+from fluxcost.capacity.service_times import service_times
 from fluxcost.capacity.simulate import simulate, with_cold_start
-from fluxcost.capacity.simulation import Simulation
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError
-from fluxcost.performance.cold_start import ColdStart
+from fluxcost.performance.calibration.measuring_run import ColdStartRecord
 from fluxcost.performance.fit import fit
-from fluxcost.workload import Shape, Workload, load_workload
+from fluxcost.workload.shape import Shape
+from fluxcost.workload.workload import Workload, load_workload
 from tests.synthetic import cold_started, make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")
@@ -84,7 +85,7 @@ def test_worlds_that_cannot_keep_up_meet_no_objective_however_loose(load: float)
         objective={"percentile": 50, "within_s": 1e6},
     )
     found = simulated(asked, 1)
-    factors = service_of(fit(H200), ((Shape(1024, 1024, 4), 1.0),), 1).factors
+    factors = service_times(fit(H200), ((Shape(1024, 1024, 4), 1.0),), 1).factors
     assert factors is not None
     assert found.probability_met == pytest.approx(np.mean(found.load * factors < 1))
     assert (found.verdict == "overloaded") == (load >= 1)
@@ -211,8 +212,8 @@ def test_the_cold_start_is_the_measured_one_unless_stated():
     fleet = Fleet(calibration=H200.alias, replicas=3, scaling=scaling)
     with pytest.raises(MissingDataError, match="measured no cold start; state cold_start_s"):
         simulate(workload(), fleet, requests=5000, replications=4, calibration=H200)
-    start = ColdStart(build_s=20.0, load_cold_cache_s=11.0, first_call_s=4.0)
-    built = ColdStart(build_s=9.0, first_call_s=1.0)
+    start = ColdStartRecord(build_s=20.0, load_cold_cache_s=11.0, first_call_s=4.0)
+    built = ColdStartRecord(build_s=9.0, first_call_s=1.0)
     runs = [
         H200.runs[0].model_copy(update={"id": f"run-{index}", "cold_start": each})
         for index, each in enumerate((start, built, None), 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fluxcost.capacity import trace
 from fluxcost.capacity.trace import MOST_SHAPES, read_trace
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 HEADER = "timestamp,width,height,steps\n"
 

@@ -253,7 +253,7 @@ def test_sizing_a_service_takes_four_interactions(seen: Seen, address: str):
     asked = serving.workload(
         arrivals={"requests_per_s": 12.0}, objective={"percentile": 95, "within_s": 1.5}
     )
-    found = fc.smallest_fleet(asked, serving.fleet(), calibration=serving.FIT)
+    found = fc.size_fleet(asked, serving.fleet(), calibration=serving.FIT)
     assert answer["simulation"] == json.loads(json.dumps(found.to_dict()))
     assert seen.number("GPUs, one replica each") == str(found.fleet.replicas)
     assert "'requests_per_s': 12" in program

@@ -34,7 +34,7 @@ def fleet(replicas: int = 1, batch: int = 4, held: float = 0.0) -> fc.Fleet:
 
 
 def expected(asked: fc.Workload, served_by: fc.Fleet, *, sized: bool = True) -> dict[str, str]:
-    ask = fc.smallest_fleet if sized else fc.simulate
+    ask = fc.size_fleet if sized else fc.simulate
     found = ask(asked, served_by, calibration=FIT)
     rent = fc.rent_of_fleet(OFFER, found.fleet.replicas, answers.today())
     assert asked.objective is not None
@@ -55,7 +55,7 @@ def page() -> AppTest:
 def test_it_opens_with_the_fewest_gpus_in_time(page: AppTest):
     assert numbers(page) == expected(workload(), fleet())
     said = texts(page)
-    found = fc.smallest_fleet(workload(), fleet(), calibration=FIT)
+    found = fc.size_fleet(workload(), fleet(), calibration=FIT)
     assert show.plain(found.reason) in said
     for line in found.response["p95"].evidence:
         assert show.plain(line) in said
@@ -139,8 +139,8 @@ def test_a_fleet_of_one_s_own_size_is_taken_at_its_word(page: AppTest):
 
 
 def test_the_load_curve_and_its_knee_are_the_library_s(page: AppTest):
-    sized = fc.smallest_fleet(workload(), fleet(), calibration=FIT).fleet
-    curve = fc.load_curve(workload(), sized, calibration=FIT)
+    sized = fc.size_fleet(workload(), fleet(), calibration=FIT).fleet
+    curve = fc.load_sweep(workload(), sized, calibration=FIT)
     knee = f"The knee is at {curve.knee.requests_per_s:.3g} requests a second"
     assert show.plain(knee) in texts(page)
 
@@ -150,7 +150,7 @@ def test_a_load_curve_is_kept_whatever_the_rate():
     at_three, at_nine = (workload(arrivals=bursty | {"requests_per_s": rate}) for rate in (3, 9))
     kept = answers.load_curve(at_three, fleet(2), Own())
     assert answers.load_curve(at_nine, fleet(2), Own()) is kept
-    assert kept.to_dict() == fc.load_curve(at_nine, fleet(2), calibration=FIT).to_dict()
+    assert kept.to_dict() == fc.load_sweep(at_nine, fleet(2), calibration=FIT).to_dict()
 
 
 @pytest.mark.parametrize(
@@ -174,5 +174,5 @@ def test_the_program_gives_the_same_answer(is_sized):
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
         exec(programs.simulate(workload(), fleet(2), Own(), is_sized=is_sized), names)  # noqa: S102 - the page wrote it
-    ask = fc.smallest_fleet if is_sized else fc.simulate
+    ask = fc.size_fleet if is_sized else fc.simulate
     assert names["answer"].to_dict() == ask(workload(), fleet(2), calibration=FIT).to_dict()

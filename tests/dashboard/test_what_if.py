@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import fluxcost as fc
 from dashboard import programs, show
 from dashboard.uploads import Own, made
-from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.calibration.measuring_run import Stack
 from fluxcost.units import usd
 from tests.synthetic import Machine, make_calibration
 

@@ -65,7 +65,7 @@ def test_a_block_that_prints_more_than_its_marks_is_refused(tmp_path: Path):
 
 
 def test_a_stated_constant_is_the_codes():
-    from fluxcost.performance.region import REACH
+    from fluxcost.performance.call_time import REACH
 
     assert with_constants("at most `REACH = 7` times") == f"at most `REACH = {REACH}` times"
     with pytest.raises(ValueError, match="0 documented constants are named NOWHERE"):

@@ -10,11 +10,12 @@ import measure.cli
 from fluxcost.cli.app import app
 from fluxcost.economics.extras import Extras
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.schema import OF_THE_FILE
+from fluxcost.economics.price_files import OF_THE_FILE
 from fluxcost.economics.tariffs import Tariff
-from fluxcost.economics.usefile import UseFile
+from fluxcost.economics.usage.use_file import UseFile
 from fluxcost.json_answers import SOURCES
-from fluxcost.workload import Constraints, Workload
+from fluxcost.workload.constraints import Constraints
+from fluxcost.workload.workload import Workload
 from scripts.docs.commands import command_page
 from scripts.docs.formats import answer_page, price_page, use_page, workload_page
 from scripts.docs.reference import reference_pages

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fluxcost.economics.billing import HOURS_PER_MONTH, billed_seconds
-from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
+from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, Offer
+from fluxcost.economics.rental import billed_seconds
 
 
 def session_usd(

@@ -10,7 +10,7 @@ from typing import Any
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.estimate import Estimate, Source
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 TODAY = dt.date(2026, 11, 24)
 PRICED_ON = dt.date(2026, 11, 20)

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.economics.breakeven import break_even
+from fluxcost.economics.break_even.break_even import CheaperSide, break_even
 from fluxcost.economics.catalog import PACKAGE, Catalog, load_catalog, parse_prices
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.rows import DateKind, PriceRow, Status, today_utc
-from fluxcost.economics.verdict import Verdict
+from fluxcost.economics.price_row import DateKind, PriceRow, Status, today_utc
 from fluxcost.errors import DocumentError, FluxcostError, InputError, UnknownNameError
-from fluxcost.performance.library import shipped_calibrations
+from fluxcost.performance.calibration.library import shipped_calibrations
 from tests.economics.stand_in import SQUARE, TODAY, Clock
 from tests.offenders import offenders
 
@@ -170,7 +169,7 @@ def test_break_even_against_every_shipped_klein_tariff():
     for api in CATALOG.plannable_tariffs("flux2-klein-4b", TODAY):
         if "text-to-image" in api.tasks:
             result = break_even(Clock(), rented, api, SQUARE, utilization=1, today=TODAY)
-            assert result.verdict is Verdict.ABOVE
+            assert result.verdict is CheaperSide.ABOVE
             volumes[api.id] = result.images_per_month.value / 730
     assert volumes["bfl/flux-2-klein-4b"] == pytest.approx(285)
     assert volumes["fal/flux-2-klein-4b"] == pytest.approx(798)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import fluxcost as fc
-from fluxcost.economics.horizon import Horizon, switch_month
+from fluxcost.economics.horizon import Horizon, month_to_switch
 from tests.commands import Files, refused, shown, shown_json
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "costs" / "own_machine.yaml"
@@ -35,7 +35,7 @@ def test_breakeven_finds_the_month_to_switch(capsys, files: Files):
     command = breakeven(files, "bfl/flux-2-klein-4b")
     growing = ["--images-per-month", 50_000, "--growth", 0.3, "--months", 12]
     catalog = fc.load_catalog(files.prices)
-    expected = switch_month(
+    expected = month_to_switch(
         fc.fit(fc.load_calibration(files.calibration)),
         catalog.offer("shop/h200"),
         catalog.tariff("bfl/flux-2-klein-4b"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fluxcost.economics.catalog import load_catalog
-from fluxcost.economics.rows import DRIFT_PER_SQRT_DAY, UNDATED_SIGMA
+from fluxcost.economics.price_row import DRIFT_PER_SQRT_DAY, UNDATED_SIGMA
 from tests.economics.stand_in import PRICED_ON, offer
 
 # One vendor's H100: USD per hour before and after, and the days between.

@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcost.economics.breakeven import break_even
-from fluxcost.economics.cost import CostPerImage, cost_per_image
+from fluxcost.economics.break_even.break_even import break_even
+from fluxcost.economics.cost import CostPerImage, cost_of_mix, cost_per_image
 from fluxcost.economics.extras import Extras, load_extras
-from fluxcost.economics.horizon import Horizon, switch_month
-from fluxcost.economics.mixcost import cost_of_mix
+from fluxcost.economics.horizon import Horizon, month_to_switch
 from fluxcost.economics.owned import OwnedMachine
 from fluxcost.errors import DocumentError, FormatVersionError, InfeasibleError, InputError
 from fluxcost.estimate import Source
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer, tariff
 
 ROOT = Path(__file__).parents[2]
@@ -228,7 +227,7 @@ def test_a_comparison_of_spot_is_not_made_as_if_it_ran_through():
     with pytest.raises(InputError, match=r"use fluxcost\.bill with Spot"):
         break_even(Clock(), spot, api, SQUARE, utilization=1)
     with pytest.raises(InputError, match=r"use fluxcost\.bill with Spot"):
-        switch_month(Clock(), spot, api, SQUARE, horizon=Horizon(10, 0.1, 3), utilization=1)
+        month_to_switch(Clock(), spot, api, SQUARE, horizon=Horizon(10, 0.1, 3), utilization=1)
 
 
 def test_lines_add_up_in_every_draw():

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from fluxcost.economics.catalog import Catalog, load_catalog
-from fluxcost.economics.rows import Status
+from fluxcost.economics.price_row import Status
 from fluxcost.errors import InputError, UnknownNameError
 from tests.economics.stand_in import TODAY, offer, tariff
 

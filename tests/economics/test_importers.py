@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from fluxcost.economics.catalog import load_catalog
-from fluxcost.economics.importers.found import day_of
-from fluxcost.economics.importers.gpuhunt import read_gpuhunt
-from fluxcost.economics.importers.litellm import read_litellm
-from fluxcost.economics.importers.names import gpu_key
-from fluxcost.economics.importers.skypilot import read_skypilot
-from fluxcost.economics.importers.writing import import_prices
+from fluxcost.economics.importers.gpu_keys import gpu_key
+from fluxcost.economics.importers.gpuhunt_catalog import read_gpuhunt
+from fluxcost.economics.importers.imported_rows import day_of
+from fluxcost.economics.importers.litellm_prices import read_litellm
+from fluxcost.economics.importers.price_import import import_prices
+from fluxcost.economics.importers.skypilot_catalog import read_skypilot
 from fluxcost.errors import DocumentError, InputError, MissingDataError, UnknownNameError
 from tests.commands import refused, shown, shown_json
 from tests.economics.stand_in import SQUARE

@@ -12,21 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcost.economics.apibill import api_invoice
-from fluxcost.economics.billing import instances_for
+from fluxcost.economics.api_bill import api_invoice
 from fluxcost.economics.catalog import Catalog, load_catalog
-from fluxcost.economics.metering import (
-    NO_TERMS,
-    Resources,
-    Span,
-    Terms,
-    closed,
-    gpu_lines,
-    part_lines,
-)
-from fluxcost.economics.prices.request import Request
+from fluxcost.economics.ledger import Span, close_invoice, gpu_lines, part_lines
+from fluxcost.economics.prices.api_request import ApiRequest
+from fluxcost.economics.rental import instances_for
+from fluxcost.economics.terms import NO_ACCOUNT_TERMS, AccountTerms, Resources
 from fluxcost.errors import FluxcostError, InputError, MissingDataError, UnknownNameError
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from tests.economics.oracles import session_usd
 from tests.economics.stand_in import SQUARE, TODAY, offer, tariff
 
@@ -34,10 +27,10 @@ HOUR, DAY, MONTH = 3600.0, 86_400.0, 730 * 3600.0
 MB = 1_048_576
 
 
-def rented(row, seconds, terms=NO_TERMS, instances=1):
+def rented(row, seconds, terms=NO_ACCOUNT_TERMS, instances=1):
     spans = (Span("use", seconds * instances),)
     parts = part_lines(row, spans, terms.resources, kept_instances=instances)
-    return closed(row, (*gpu_lines(row, spans), *parts), terms)
+    return close_invoice(row, (*gpu_lines(row, spans), *parts), terms)
 
 
 def cents(amount) -> float:
@@ -112,7 +105,7 @@ SHARES = (("used", 0.4), ("unused", 0.6))
 def test_05_a_term_is_paid_ahead(commitment, used_h, billed_usd, effective_usd):
     row = offer(2.00, commitment=commitment, kind="reserved")
     spans = (*(Span(name, share * used_h * HOUR, paid_ahead=True) for name, share in SHARES),)
-    invoice = closed(row, tuple(gpu_lines(row, spans)))
+    invoice = close_invoice(row, tuple(gpu_lines(row, spans)))
     assert billed(invoice) == billed_usd
     assert cents(invoice.effective_usd) == effective_usd
 
@@ -157,7 +150,7 @@ def test_08_parts_beside_the_gpu():
     # 10 h: GPU 36,000 x 0.001097 = 39.492; 4 cores x 36,000 x 0.0000131 = 1.8864;
     # 32 GiB x 36,000 x 0.00000222 = 2.55744; together 43.94.
     modal = load_catalog().offer("modal/h100-serverless")
-    terms = Terms(Resources(cpu=4, memory_gib=32))
+    terms = AccountTerms(Resources(cpu=4, memory_gib=32))
     assert billed(rented(modal, 10 * HOUR, terms)) == 43.94
     # Without a word on cores, the eighth of a core that is always billed: 0.05895.
     assert billed(rented(modal, 10 * HOUR)) == 39.55
@@ -170,14 +163,14 @@ def test_08_storage_and_traffic_are_in_the_gigabytes_they_are_quoted_in():
     for unit in ("gb-month", "gib-month"):
         part = {"of": "storage", "amount": 0.07, "unit": unit, "while_stopped": True}
         row = offer(3.6, parts=[part])
-        bills.append(billed(rented(row, HOUR, Terms(Resources(storage_gib=100)))))
+        bills.append(billed(rented(row, HOUR, AccountTerms(Resources(storage_gib=100)))))
     assert bills == [3.6 + 7.52, 3.6 + 7.00]
     # 50 GiB sent are 53.687 GB at 0.09: 4.83, whatever the time.
     sent = offer(3.6, parts=[{"of": "traffic", "amount": 0.09, "unit": "gb"}])
-    assert billed(rented(sent, HOUR, Terms(Resources(traffic_gib=50)))) == 3.6 + 4.83
+    assert billed(rented(sent, HOUR, AccountTerms(Resources(traffic_gib=50)))) == 3.6 + 4.83
     # Disk that goes with the instance: 100 GiB for 73 h are a tenth of a month.
     gone = offer(3.6, parts=[{"of": "storage", "amount": 0.07, "unit": "gib-month"}])
-    assert billed(rented(gone, 73 * HOUR, Terms(Resources(storage_gib=100)))) == 263.50
+    assert billed(rented(gone, 73 * HOUR, AccountTerms(Resources(storage_gib=100)))) == 263.50
 
 
 def test_08_an_hour_of_a_core_is_3600_seconds_of_it():
@@ -190,7 +183,7 @@ def test_08_an_hour_of_a_core_is_3600_seconds_of_it():
         {"of": "cpu", "amount": 0.00001, "unit": "core-second"},
         {"of": "memory", "amount": 0.000002, "unit": "gib-second"},
     ]
-    terms = Terms(Resources(cpu=4, memory_gib=32))
+    terms = AccountTerms(Resources(cpu=4, memory_gib=32))
     for parts in (hours, seconds):
         assert billed(rented(offer(3.6, parts=parts), 10 * HOUR, terms)) == 36 + 3.74
 
@@ -205,7 +198,7 @@ def test_08_a_part_has_a_unit_of_its_kind():
 def test_09_a_region_multiplies_all_of_it():
     # 43.93584 x 1.75 = 76.8877.
     modal = load_catalog().offer("modal/h100-serverless").under("narrow region")
-    assert billed(rented(modal, 10 * HOUR, Terms(Resources(cpu=4, memory_gib=32)))) == 76.89
+    assert billed(rented(modal, 10 * HOUR, AccountTerms(Resources(cpu=4, memory_gib=32)))) == 76.89
     with pytest.raises(UnknownNameError, match="nearest: broad region, narrow region"):
         modal.under("region")
     with pytest.raises(InputError, match="applied multipliers that exist"):
@@ -230,9 +223,9 @@ def test_09_a_regional_deployment_of_an_api():
 def test_10_a_fee_with_included_use(plan, hours, usd):
     # Modal without its least eighth of a core, so that the sum stays short.
     modal = load_catalog().offer("modal/h100-serverless").model_copy(update={"parts": ()})
-    assert billed(rented(modal, hours * HOUR, Terms(account_plan=plan))) == usd
+    assert billed(rented(modal, hours * HOUR, AccountTerms(account_plan=plan))) == usd
     with pytest.raises(UnknownNameError, match="account plan of modal/h100-serverless 'gold'"):
-        rented(modal, HOUR, Terms(account_plan="gold"))
+        rented(modal, HOUR, AccountTerms(account_plan="gold"))
 
 
 def test_10_a_free_quota_starts_anew_each_day():
@@ -278,7 +271,7 @@ def test_13_another_currency_needs_a_dated_rate_and_tax_is_a_line():
     rate = {"usd_per_unit": 0.27, "as_of": dt.date(2026, 11, 20), "source": "a central bank"}
     row = offer(14.80, currency="ILS", exchange=rate)
     assert billed(rented(row, 10 * HOUR)) == 39.96
-    taxed = rented(row, 10 * HOUR, Terms(tax_share=0.17))
+    taxed = rented(row, 10 * HOUR, AccountTerms(tax_share=0.17))
     assert billed(taxed) == 46.75
     assert cents(taxed.line("tax").billed_usd) == 6.79
     assert any(
@@ -287,7 +280,7 @@ def test_13_another_currency_needs_a_dated_rate_and_tax_is_a_line():
     with pytest.raises(InputError, match="expected: USD, since no dated exchange rate"):
         offer(currency="ILS")
     with pytest.raises(InputError, match="already holds the tax"):
-        rented(offer(tax_included=True), HOUR, Terms(tax_share=0.17))
+        rented(offer(tax_included=True), HOUR, AccountTerms(tax_share=0.17))
     with pytest.raises(InputError, match="a tariff in USD"):
         tariff(currency="ILS", exchange=rate)
 
@@ -295,7 +288,7 @@ def test_13_another_currency_needs_a_dated_rate_and_tax_is_a_line():
 def test_14_contact_sales_is_not_free():
     asked = offer(price=None, unpriced="contact-sales")
     free = offer(account_plans={"free": {"usd_per_month": 0, "included_usd": 50}})
-    assert billed(rented(free, 10 * HOUR, Terms(account_plan="free"))) == 0.00  # 36 of 50
+    assert billed(rented(free, 10 * HOUR, AccountTerms(account_plan="free"))) == 0.00  # 36 of 50
     with pytest.raises(MissingDataError, match=r"has no price \(contact-sales\)"):
         rented(asked, 10 * HOUR)
 
@@ -354,7 +347,7 @@ def test_17_input_and_output_are_two_rates():
     # 1,000 edits of one 2048x1024 image into 1024x1024: out 1 MP, in 2 MP at 0.010 each.
     edit = load_catalog().tariff("fal/flux-2-klein-4b-edit")
     one = Shape(1024, 1024, 4, reference_images=1)
-    wide = Request(reference_sizes=((2048, 1024),))
+    wide = ApiRequest(reference_sizes=((2048, 1024),))
     assert billed(api_invoice(edit, one, 1000)) == 20.00
     assert billed(api_invoice(edit, one, 1000, request=wide)) == 30.00
     # In tiles of 512: 4 out at 0.000287 and 8 in at 0.000059, 1,000 times: 1.148 + 0.472.
@@ -406,7 +399,7 @@ SIX: dict[str, Any] = {
     "image_out_usd": 30,
     "image_out_tokens": {"1024x1024": 4000},
 }
-ASKED = Request(
+ASKED = ApiRequest(
     text_in_tokens=1000,
     cached_text_in_tokens=2000,
     image_in_tokens=3000,
@@ -442,7 +435,7 @@ def test_20_a_long_input_has_its_own_rates():
 def test_20_a_bucket_without_a_rate_is_refused():
     row = tariff({"shape": "per-token", "image_out_usd": 30})
     with pytest.raises(MissingDataError, match="text_in_tokens is 7 and text_in_usd was not found"):
-        row.usd_per_image(SQUARE, request=Request(text_in_tokens=7, image_out_tokens=9))
+        row.usd_per_image(SQUARE, request=ApiRequest(text_in_tokens=7, image_out_tokens=9))
 
 
 def test_21_credits_by_size_packs_and_membership():
@@ -460,7 +453,10 @@ def test_21_credits_by_size_packs_and_membership():
     assert cents(api_invoice(tariff(lost), SQUARE, 350).effective_usd) == 20.00
     # 20 a month include 6,000 credits; 2,500 images of 3 are 75, so 15 more.
     core = load_catalog().tariff("stability/stable-image-core")
-    assert billed(api_invoice(core, SQUARE, 2500, terms=Terms(account_plan="membership"))) == 35.00
+    assert (
+        billed(api_invoice(core, SQUARE, 2500, terms=AccountTerms(account_plan="membership")))
+        == 35.00
+    )
     with pytest.raises(InputError, match="either credits_per_image or credits_by_max_px"):
         tariff({"shape": "credits", "usd_per_credit": 0.01})
 
@@ -476,7 +472,7 @@ def test_21_credits_by_size_packs_and_membership():
 )
 def test_22_a_subscription_with_gpu_time(images, yearly, usd):
     row = load_catalog().tariff("midjourney/standard")
-    four = Request(images_per_gpu_minute=4)
+    four = ApiRequest(images_per_gpu_minute=4)
     assert billed(api_invoice(row, SQUARE, images, request=four, pay_yearly=yearly)) == usd
     assert row.to_dict()["price"]["unlimited_slow"]
 
@@ -500,10 +496,10 @@ def test_23_internal_currencies():
 def test_24_add_ons():
     # 20 steps 0.0054 and two LoRAs at 0.0051: 1,000 images are 15.60.
     dezgo = load_catalog().tariff("dezgo/sdxl")
-    two = Request(add_ons={"LoRA": 2})
+    two = ApiRequest(add_ons={"LoRA": 2})
     assert billed(api_invoice(dezgo, Shape(1024, 1024, 20), 1000, request=two)) == 15.60
     with pytest.raises(UnknownNameError, match="add-on of dezgo/sdxl 'lora'"):
-        api_invoice(dezgo, Shape(1024, 1024, 20), 1, request=Request(add_ons={"lora": 1}))
+        api_invoice(dezgo, Shape(1024, 1024, 20), 1, request=ApiRequest(add_ons={"lora": 1}))
 
 
 def test_25_a_price_per_so_many():
@@ -514,7 +510,7 @@ def test_25_a_price_per_so_many():
     per_thousand = {"shape": "per-token", "image_out_usd": 0.03, "per_tokens": 1000}
     per_million = {"shape": "per-token", "image_out_usd": 30.0}
     for price in (per_thousand, per_million):
-        request = Request(image_out_tokens=4000)
+        request = ApiRequest(image_out_tokens=4000)
         assert billed(api_invoice(tariff(price), SQUARE, 100, request=request)) == 12.00
 
 

@@ -5,7 +5,7 @@ import pytest
 from fluxcost.economics.catalog import load_catalog
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError, MissingDataError
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from tests.economics.stand_in import SQUARE, TODAY, tariff
 
 MB = 1_048_576

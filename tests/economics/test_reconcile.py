@@ -11,15 +11,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fluxcost as fc
-from fluxcost.economics.bills import bill
-from fluxcost.economics.month_files import read_month
 from fluxcost.economics.reconcile import (
     NOTHING_BOUGHT,
     Bought,
     Month,
+    read_month,
     reconciled,
 )
-from fluxcost.economics.uses import AlwaysOn
+from fluxcost.economics.usage.instances import AlwaysOn
+from fluxcost.economics.usage.monthly_bill import bill
 from fluxcost.errors import DocumentError, InputError, MissingDataError
 from tests.commands import Files, refused, shown, shown_json
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from measure.bench import Bench, open_bench
-from measure.blueprint import load_blueprint
+from measure.pipelines.blueprint import load_blueprint
 from measure.stacks import recipe
 from measure.telemetry import NullTelemetry
 

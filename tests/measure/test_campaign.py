@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fluxcost.performance.calibration import read_calibration
+from fluxcost.performance.calibration.schema import read_calibration
 from measure.cli import main
-from measure.journal import NAME
+from measure.journal import JOURNAL_FILE
 from measure.suites import load_suite
 from tests.measure.conftest import TINY_MODEL, TINY_SUITE
 
@@ -30,7 +30,7 @@ def command(out, *more):
 
 
 def cell_rows(out):
-    path = out / NAME
+    path = out / JOURNAL_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     rows = [json.loads(line) for line in lines if line.endswith("}")]
     return [row["cell"] for row in rows if "cell" in row]
@@ -98,10 +98,10 @@ def test_the_order_is_shuffled_and_repeats_with_the_seed(resumed):
 
 def test_a_finished_campaign_measures_nothing_again(resumed):
     out, _ = resumed
-    journal = (out / NAME).read_bytes()
+    journal = (out / JOURNAL_FILE).read_bytes()
     result = subprocess.run(command(out), cwd=ROOT, capture_output=True, text=True, check=False)
     assert "nothing new" in result.stdout
-    assert (out / NAME).read_bytes() == journal
+    assert (out / JOURNAL_FILE).read_bytes() == journal
 
 
 def said(capsys, monkeypatch, *words):
@@ -159,7 +159,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert code == 2
     assert sentence in streams.err
     assert len(streams.err.strip().splitlines()) == 1
-    assert not (tmp_path / "out" / NAME).exists()
+    assert not (tmp_path / "out" / JOURNAL_FILE).exists()
 
 
 def test_a_mistake_ends_a_process_as_it_ends_the_command(tmp_path):

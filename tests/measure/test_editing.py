@@ -7,13 +7,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fluxcost.errors import InputError
 from fluxcost.performance.architecture import reference_size
-from fluxcost.performance.work import denoise_step, reference_encode
-from fluxcost.workload import Shape
-from measure.journal import Row
+from fluxcost.performance.flops import denoise_step, reference_encode
+from fluxcost.workload.shape import Shape
+from measure.bench import noise_references
+from measure.journal import JournalRow
 from measure.protocol import measure_cell
-from measure.references import references
 from measure.suites import Point, Protocol, load_suite, point
-from tests.measure.test_flops import DENOISER, ONE_VECTOR_AN_IMAGE
+from tests.measure.pipelines.test_pipeline_flops import DENOISER, ONE_VECTOR_AN_IMAGE
 
 
 def tokens_seen(bench, each):
@@ -86,7 +86,9 @@ def test_a_cell_keeps_its_references_and_their_stage(bench):
     )
     assert without.samples is not None
     assert without.samples.reference_encode_s == ()
-    assert Row(cell=with_one).model_dump(exclude_defaults=True)["cell"]["reference_images"] == 1
+    assert (
+        JournalRow(cell=with_one).model_dump(exclude_defaults=True)["cell"]["reference_images"] == 1
+    )
 
 
 def test_the_suite_times_none_one_and_two_references_once_each():
@@ -99,9 +101,9 @@ def test_the_suite_times_none_one_and_two_references_once_each():
 
 
 def test_reference_pictures_are_the_same_every_time():
-    first = references(Shape(64, 48, 1, 2))
-    references.cache_clear()
-    again = references(Shape(64, 48, 1, 2))
+    first = noise_references(Shape(64, 48, 1, 2))
+    noise_references.cache_clear()
+    again = noise_references(Shape(64, 48, 1, 2))
     assert [each.size for each in first] == [(64, 48)] * 2
     assert [each.tobytes() for each in first] == [each.tobytes() for each in again]
     assert first[0].tobytes() != first[1].tobytes()
@@ -117,7 +119,9 @@ def test_a_model_that_takes_no_references_says_so(bench):
 def test_a_call_that_encodes_no_reference_is_refused(bench, monkeypatch):
     from measure.errors import MeasurementError
 
-    monkeypatch.setattr("measure.bench.references", lambda _shape: references(Shape(64, 64, 1, 1)))
+    monkeypatch.setattr(
+        "measure.bench.references", lambda _shape: noise_references(Shape(64, 64, 1, 1))
+    )
     assert torch.is_grad_enabled()
     with pytest.raises(MeasurementError, match="2 reference images ran 1 encodes"):
         bench.time_call(Point(Shape(64, 64, 1, 2), 1))

@@ -8,25 +8,25 @@ from rich.console import Console
 
 from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Calibration, read_calibration
-from measure.adaptive.loop import Goal
-from measure.journal import NAME, read_journal
-from measure.merge import merge
-from measure.report import print_report
-from measure.runner import Request, execute
+from fluxcost.performance.calibration.schema import Calibration, read_calibration
+from measure.adaptive.loop import AdaptiveGoal
+from measure.calibration_merge import merge_calibrations
+from measure.calibration_report import print_report
+from measure.campaign_runner import RunRequest, run_campaign
+from measure.journal import JOURNAL_FILE, read_journal
 from measure.suites import Point, load_suite
 from tests.measure.conftest import DATA, TINY_MODEL
 
 ADAPTIVE, UNSEEN = str(DATA / "tiny-adaptive.yaml"), str(DATA / "tiny-unseen.yaml")
-SHORT = Goal(1e-5, minutes=0.02)
+SHORT = AdaptiveGoal(1e-5, minutes=0.02)
 
 
 def run(
-    out: Path, *suites: str, goal: Goal | None = None, usd_per_hour: float | None = None
+    out: Path, *suites: str, goal: AdaptiveGoal | None = None, usd_per_hour: float | None = None
 ) -> str:
     """Run the command in this process and return what it prints."""
     printed = io.StringIO()
-    request = Request(
+    request = RunRequest(
         suites=suites,
         out=out,
         model=TINY_MODEL,
@@ -39,7 +39,7 @@ def run(
         dry_run=False,
         goal=goal,
     )
-    execute(request, Console(file=printed, width=500))
+    run_campaign(request, Console(file=printed, width=500))
     return printed.getvalue()
 
 
@@ -74,10 +74,10 @@ def test_both_records_are_of_the_same_start(folder: Path):
 
 
 def test_no_way_of_reading_the_journal_shows_them_to_a_fit(folder: Path):
-    journal = folder / NAME
+    journal = folder / JOURNAL_FILE
     unseen = set(load_suite(UNSEEN).points())
     assert not points(read_journal(journal)) & unseen
-    assert not points(merge([journal])) & unseen
+    assert not points(merge_calibrations([journal])) & unseen
 
 
 def test_the_record_says_how_the_adaptive_calibration_ended(folder: Path):
@@ -99,9 +99,9 @@ def test_the_report_prints_how_it_ended(folder: Path):
 
 
 def test_a_finished_run_measures_nothing_again(folder: Path):
-    before = read_journal(folder / NAME).cells
+    before = read_journal(folder / JOURNAL_FILE).cells
     again = run(folder, ADAPTIVE, UNSEEN, goal=SHORT)
-    assert read_journal(folder / NAME).cells == before
+    assert read_journal(folder / JOURNAL_FILE).cells == before
     assert "nothing new; the held-out record is in" in again
 
 

@@ -3,13 +3,13 @@
 import pytest
 
 from fluxcost.errors import DocumentError, InputError
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.identity import GpuIdentity, Stack
-from fluxcost.performance.measured.samples import Samples
-from fluxcost.workload import Shape
-from measure.journal import NAME, SYNTHETIC, Header, Journal, Row
+from fluxcost.performance.calibration.measured_cell import Cell, Samples
+from fluxcost.performance.calibration.measuring_run import GpuIdentity, Stack
+from fluxcost.workload.shape import Shape
+from measure.journal import SYNTHETIC, Journal, JournalHeader, JournalRow
+from measure.json_lines import JOURNAL_FILE
 
-HEADER = Header(
+HEADER = JournalHeader(
     gpu=GpuIdentity(key="cpu", name="a CPU", memory_gib=8.0),
     model="tiny",
     architecture_hash="abc",
@@ -32,7 +32,7 @@ def a_cell(steps):
 def write(folder, *steps):
     journal = Journal.open(folder, HEADER)
     for each in steps:
-        journal.append(Row(cell=a_cell(each)))
+        journal.append(JournalRow(cell=a_cell(each)))
     journal.close()
 
 
@@ -47,11 +47,11 @@ def test_rows_come_back_as_written(tmp_path):
 @pytest.mark.parametrize("torn", [1, 20, 60])
 def test_a_row_torn_by_a_kill_is_dropped_and_the_rest_kept(tmp_path, torn):
     write(tmp_path, 1, 2)
-    path = tmp_path / NAME
+    path = tmp_path / JOURNAL_FILE
     path.write_bytes(path.read_bytes()[:-torn])
     journal = Journal.open(tmp_path, HEADER)
     assert list(journal.cells) == [(Shape(64, 64, 1), 1)]
-    journal.append(Row(cell=a_cell(2)))
+    journal.append(JournalRow(cell=a_cell(2)))
     journal.close()
     again = Journal.open(tmp_path, HEADER)
     assert list(again.cells) == [(Shape(64, 64, n), 1) for n in (1, 2)]
@@ -60,7 +60,7 @@ def test_a_row_torn_by_a_kill_is_dropped_and_the_rest_kept(tmp_path, torn):
 
 def test_a_torn_header_starts_anew(tmp_path):
     write(tmp_path)
-    path = tmp_path / NAME
+    path = tmp_path / JOURNAL_FILE
     path.write_bytes(path.read_bytes()[:30])
     journal = Journal.open(tmp_path, HEADER)
     assert journal.rows == []
@@ -86,7 +86,7 @@ def test_a_second_campaign_on_one_journal_is_refused(tmp_path):
 
 def test_damage_in_the_middle_names_the_line_and_changes_nothing(tmp_path):
     write(tmp_path, 1, 2)
-    path = tmp_path / NAME
+    path = tmp_path / JOURNAL_FILE
     lines = path.read_text().splitlines()
     lines[1] = lines[1][:40]
     path.write_text("\n".join(lines) + "\n")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from fluxcost.workload import Shape
-from measure.bench import Sample
+from fluxcost.workload.shape import Shape
+from measure.bench import TimedCall
 from measure.protocol import is_stable, measure_cell, take_samples, warm_up
-from measure.spans import CallSpans
+from measure.stage_timing import CallSpans
 from measure.suites import Point, Protocol
 from measure.telemetry import NullTelemetry
 
@@ -32,7 +32,7 @@ class _ScriptedBench:
         self.calls += 1
         if isinstance(step, BaseException):
             raise step
-        return Sample(step, CallSpans(step * 0.1, (step * 0.3, step * 0.3), step * 0.2))
+        return TimedCall(step, CallSpans(step * 0.1, (step * 0.3, step * 0.3), step * 0.2))
 
     def release(self):
         """A script keeps nothing for a shape."""

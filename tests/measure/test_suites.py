@@ -6,7 +6,7 @@ import pytest
 
 from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError, UnknownNameError
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure import suites
 from measure.suites import Point, load_suite, points_by_suite, shipped_suites
 

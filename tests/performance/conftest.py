@@ -2,7 +2,7 @@
 
 import pytest
 
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
 from tests.synthetic import make_calibration
 

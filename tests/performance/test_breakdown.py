@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from fluxcost.errors import InputError, MissingDataError
-from fluxcost.performance.breakdown import breakdown
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.curve import size_curve
+from fluxcost.performance.breakdown import breakdown, size_curve
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.library import load_calibration
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from tests.synthetic import Machine
 
 MEASURED, BETWEEN = Shape(1024, 1024, 4), Shape(896, 896, 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fluxcost.errors import DocumentError, FormatVersionError, InputError
-from fluxcost.performance.calibration import Calibration, parse_calibration, read_calibration
+from fluxcost.performance.calibration.schema import Calibration, parse_calibration, read_calibration
 
 
 @pytest.fixture

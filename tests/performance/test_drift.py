@@ -3,16 +3,14 @@
 import numpy as np
 import pytest
 
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.common import START_SIGMAS
-from fluxcost.performance.drift import Drift
+from fluxcost.performance.calibration.extra_measurements import Soak
+from fluxcost.performance.calibration.measured_cell import Cell, Samples
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.drift import WithinRunDrift
 from fluxcost.performance.fit import fit
-from fluxcost.performance.groups import fitted_cells, groups_of
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.probes import Soak
-from fluxcost.performance.measured.samples import Samples
-from fluxcost.performance.pause import Pause
-from fluxcost.workload import Shape
+from fluxcost.performance.observations import WithinCallDrift, fitted_cells, groups_of
+from fluxcost.performance.run_effects import RUN_SIGMAS
+from fluxcost.workload.shape import Shape
 from tests.synthetic import make_calibration
 
 
@@ -42,7 +40,7 @@ def moody_text(cell: Cell) -> Cell:
 
 def test_a_pause_is_found_and_kept_out_of_the_steps(calibration: Calibration):
     cells = [slow_late_steps(cell) for cell in fitted_cells(calibration)]
-    pause = Pause(cells)
+    pause = WithinCallDrift(cells)
     assert pause.seconds == pytest.approx(0.03, rel=0.05)
     assert pause.onset_s < 1.08 < pause.full_s * 1.1
     assert pause.after(0.5) == 0
@@ -54,28 +52,28 @@ def test_a_pause_is_found_and_kept_out_of_the_steps(calibration: Calibration):
 
 
 def test_steps_alike_make_no_pause(calibration: Calibration):
-    pause = Pause(fitted_cells(calibration))
+    pause = WithinCallDrift(fitted_cells(calibration))
     assert pause.seconds < 0.001
-    assert Pause([]).after(100.0) == 0
+    assert WithinCallDrift([]).after(100.0) == 0
 
 
 def test_drift_between_cells_counts_more_than_scatter_within(calibration: Calibration):
     steady = groups_of(fitted_cells(calibration))
     moody = groups_of(moody_text(cell) for cell in fitted_cells(calibration))
-    pause = Pause([])
-    assert Drift(steady, pause).factors["text_encode"] < 3
-    drift = Drift(moody, pause)
+    pause = WithinCallDrift([])
+    assert WithinRunDrift(steady, pause).factors["text_encode"] < 3
+    drift = WithinRunDrift(moody, pause)
     assert drift.factors["text_encode"] > 10
     waits = np.ones(len(moody))
     assert drift.near("text_encode", 1024**2, 1, 1.0, waits) == pytest.approx(0.2, rel=0.5)
-    assert drift.factors["vae_decode"] == Drift(steady, pause).factors["vae_decode"]
+    assert drift.factors["vae_decode"] == WithinRunDrift(steady, pause).factors["vae_decode"]
 
 
 def test_noise_is_taken_from_what_waits_alike(calibration: Calibration):
     """Of two groups as far away, the one that waits for the CPU as the point does tells it."""
     cells = [cell for cell in fitted_cells(calibration) if cell.batch == 1 and cell.steps == 4]
     cells = [cell for cell in cells if cell.width in {512, 1024}]
-    drift = Drift(groups_of(cells), Pause([]))
+    drift = WithinRunDrift(groups_of(cells), WithinCallDrift([]))
     small, large = (float(each) for each in drift._cell["later_step"])
     assert small > 3 * large
     between = 512 * 1024
@@ -121,7 +119,7 @@ def test_soaks_widen_what_was_measured_too(calibration: Calibration):
     soaked = fit(calibration.model_copy(update={"soaks": (soak(512, WALLS),)}))
     half_width = soaked.latency(Shape(512, 512, 4)).relative_half_width
     share = soaked.times.waiting.of_call(512**2, 1, 4)
-    start_sigmas = np.sqrt(2) * START_SIGMAS * [share, 1 - share]
+    start_sigmas = np.sqrt(2) * RUN_SIGMAS * [share, 1 - share]
     moment = soaked.times.moment(512**2, 1, 4)
     assert moment > 3 * fit(calibration).times.moment(512**2, 1, 4)
     expected = np.sqrt(moment**2 + np.sum(start_sigmas**2))
@@ -136,6 +134,6 @@ def test_too_short_a_soak_says_nothing(calibration: Calibration):
 
 def test_one_step_cells_have_no_later_step():
     cells = fitted_cells(make_calibration(grid=[(512, 512, 1, 1)]))
-    drift = Drift(groups_of(cells), Pause(cells))
+    drift = WithinRunDrift(groups_of(cells), WithinCallDrift(cells))
     assert drift.near("later_step", 512**2, 1, 1.0, np.ones(1)) == 0
     assert drift.call(cells[0]) > 0

@@ -8,7 +8,7 @@ from fluxcost.economics.catalog import load_catalog
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Source
 from fluxcost.performance.fit import fit
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from tests.synthetic import EDITS, Machine, make_calibration
 
 TRUTH = Machine()

@@ -7,22 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxcost.errors import (
-    InfeasibleError,
-    InputError,
-    MissingDataError,
-    UnknownNameError,
-    UntrustworthyError,
-)
-from fluxcost.estimate import Source
-from fluxcost.performance import common
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.common import START_SIGMAS
+from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
+from fluxcost.estimate import Source, UntrustworthyError
+from fluxcost.performance import run_effects
+from fluxcost.performance.calibration.extra_measurements import WeightScale
+from fluxcost.performance.calibration.measured_cell import Cell
+from fluxcost.performance.calibration.measuring_run import Stack
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.performance.measured.identity import Stack
-from fluxcost.performance.measured.probes import WeightScale
-from fluxcost.workload import Shape
+from fluxcost.performance.run_effects import RUN_SIGMAS
+from fluxcost.workload.shape import Shape
 from tests.synthetic import Machine, make_calibration
 
 FIT = fit(make_calibration(), same_run=True)
@@ -267,7 +261,7 @@ def test_weight_scales_widen_every_interval(calibration: Calibration, fitted: Fi
     shape = Shape(1024, 1024, 4)
     scale_sigma = np.std(np.log([0.50, 0.52, 0.54]))
     share = fitted.times.waiting.of_call(shape.pixels, 1, 4)
-    start_sigma = np.hypot(*(np.sqrt(2) * START_SIGMAS * [share, 1 - share]))
+    start_sigma = np.hypot(*(np.sqrt(2) * RUN_SIGMAS * [share, 1 - share]))
     assert scaled.latency(shape).relative_half_width == pytest.approx(
         1.645 * np.hypot(scale_sigma, start_sigma), rel=0.1
     )
@@ -294,7 +288,7 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch):
 
     The imagined machine starts the same way every time, so what another start adds is left out.
     """
-    monkeypatch.setattr(common, "START_SIGMAS", np.zeros(2))
+    monkeypatch.setattr(run_effects, "RUN_SIGMAS", np.zeros(2))
     held = []
     for seed in range(8):
         random = np.random.default_rng(seed)

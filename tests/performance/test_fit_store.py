@@ -13,11 +13,11 @@ import pytest
 
 from fluxcost.performance import fit_store
 from fluxcost.performance.architecture import load_architecture
+from fluxcost.performance.calibration.library import load_calibration
 from fluxcost.performance.fit import fit
 from fluxcost.performance.fit_store import KEPT_S, VARIABLE, KeptFit, fit_key, store_folder
-from fluxcost.performance.kriging import Kriged
-from fluxcost.performance.library import load_calibration
-from fluxcost.workload import Shape
+from fluxcost.performance.gaussian_process import GaussianProcess
+from fluxcost.workload.shape import Shape
 
 SEVERAL_STARTS = "h200-sxm/flux2-klein-4b/compiled-bf16"
 ONE_START = "h200-sxm/flux2-klein-4b/compiled-fp8"
@@ -43,13 +43,13 @@ def answers(alias: str) -> list[Any]:
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by one entry each time parameters are searched for."""
     counted: list[int] = []
-    search = Kriged._fit
+    search = GaussianProcess._fit
 
-    def counting(self: Kriged) -> Any:
+    def counting(self: GaussianProcess) -> Any:
         counted.append(1)
         return search(self)
 
-    monkeypatch.setattr(Kriged, "_fit", counting)
+    monkeypatch.setattr(GaussianProcess, "_fit", counting)
     return counted
 
 

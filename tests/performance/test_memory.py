@@ -3,10 +3,10 @@
 import pytest
 
 from fluxcost.errors import MissingDataError
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.measured_cell import Memory
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.measured.readings import Memory
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 
 def with_memory(calibration: Calibration, memory: Memory | None) -> Fit:

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
-from fluxcost.estimate import Estimate
+from fluxcost.errors import InfeasibleError, MissingDataError
+from fluxcost.estimate import Estimate, UntrustworthyError
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.library import load_calibration
-from fluxcost.performance.measured.cell import Cell
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 
 EAGER = fit(load_calibration("h200-sxm/flux2-klein-4b/eager-bf16"))
 COMPILED = fit(load_calibration("h200-sxm/flux2-klein-4b/compiled-bf16"))

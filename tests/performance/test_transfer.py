@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.estimate import Source
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.measuring_run import Stack
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.gpus import gpu_rates
-from fluxcost.performance.library import load_calibration
-from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.flops import transformer_parameters
+from fluxcost.performance.roofline import gpu_rates
 from fluxcost.performance.transfer.transferred import transfer, weights_gib
-from fluxcost.performance.work import transformer_parameters
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from tests.synthetic import Machine, make_calibration
 
 FIT = fit(make_calibration())

@@ -6,7 +6,7 @@ from typing import Any
 from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.economics.tariffs import Tariff
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 
 TODAY = dt.date(2026, 11, 22)
 

@@ -9,15 +9,15 @@ import pytest
 
 from fluxcost.capacity.demand import demand_of
 from fluxcost.capacity.fleet import Batching
-from fluxcost.capacity.least import Sizing
-from fluxcost.capacity.service import service_of
+from fluxcost.capacity.service_times import service_times
 from fluxcost.capacity.simulate import simulate
+from fluxcost.capacity.sizing import Sizing
+from fluxcost.performance.calibration.library import load_calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.library import load_calibration
 from fluxcost.planning.plans import Plans
 from fluxcost.planning.replay import replay
 from fluxcost.planning.search import plan
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 from tests.planning.made import catalog, offer
 
 TODAY = dt.date(2026, 11, 24)
@@ -57,7 +57,7 @@ def test_no_batch_by_itself_needs_fewer_replicas(per_s: float, within_s: float):
         Sizing(
             asked,
             demand,
-            service_of(fitted, demand.mix, batch),
+            service_times(fitted, demand.mix, batch),
             calibration=EAGER.alias,
             batching=Batching(max_batch=batch),
         )

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from fluxcost.errors import InfeasibleError, MissingDataError, UnknownNameError
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.measured.identity import Stack
-from fluxcost.performance.measured.sameness import Sameness
-from fluxcost.performance.quality.record import Quality
-from fluxcost.planning.comparison import Comparison, Picture, any_stack, compare
+from fluxcost.performance.calibration.extra_measurements import Sameness
+from fluxcost.performance.calibration.measuring_run import Stack
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.performance.quality.quality_record import Quality
+from fluxcost.planning.comparison import Comparison, PictureQuality, any_stack, compare
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import LOSSY, Machine, make_calibration
 
@@ -75,25 +75,25 @@ def test_they_are_the_plans_cheapest_first():
 def test_an_api_that_nobody_timed_is_neither_beaten_nor_on_the_front():
     api = next(each for each in compared().alternatives if each.plan.mode == "api")
     assert (api.on_front, api.beaten_by, api.stack) == (False, None, None)
-    assert api.picture is Picture.UNKNOWN
+    assert api.picture is PictureQuality.UNKNOWN
 
 
 @pytest.mark.parametrize(
     ("error", "picture", "eager_survives"),
     [
-        (0.1472, Picture.SAME, False),
-        (0.3, Picture.LOSSY, True),
-        (None, Picture.UNKNOWN, True),
+        (0.1472, PictureQuality.SAME, False),
+        (0.3, PictureQuality.LOSSY, True),
+        (None, PictureQuality.UNKNOWN, True),
     ],
 )
 def test_only_a_stack_whose_pictures_are_no_worse_beats(
     error: float | None,
-    picture: Picture,
+    picture: PictureQuality,
     eager_survives,
 ):
     found = compared(EAGER, stack("quick", error))
     pictures = {each.stack: each.picture for each in found.alternatives if each.stack}
-    assert pictures == {"eager-bf16": Picture.SAME, "quick": picture}
+    assert pictures == {"eager-bf16": PictureQuality.SAME, "quick": picture}
     assert ("eager-bf16" in {each.stack for each in found.front}) is eager_survives
     assert "quick" in {each.stack for each in found.front}
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from fluxcost.economics.catalog import Catalog
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.planning.explain import Explanation, explain
 from fluxcost.planning.search import plan
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 from tests.commands import Files, shown
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
-from tests.planning.test_arriving import workload as arriving
+from tests.planning.test_fleet_candidates import workload as arriving
 from tests.synthetic import LOSSY, Machine, make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")

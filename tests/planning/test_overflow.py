@@ -2,14 +2,14 @@
 
 import pytest
 
-from fluxcost.capacity.queues import erlang_b
 from fluxcost.errors import InputError
 from fluxcost.performance.fit import fit
 from fluxcost.planning.plans import Plan, Plans
 from fluxcost.planning.search import plan
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
+from tests.capacity.queueing_oracles import erlang_b
 from tests.planning.made import TODAY, catalog, offer, tariff
-from tests.planning.test_arriving import workload
+from tests.planning.test_fleet_candidates import workload
 from tests.synthetic import make_calibration
 
 H200 = make_calibration(gpu="h200-sxm", grid=((1024, 1024, 4, 1), (512, 512, 4, 1)))

@@ -11,12 +11,13 @@ import pytest
 from fluxcost.economics.catalog import Catalog
 from fluxcost.errors import InfeasibleError, InputError, UnknownNameError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration
+from fluxcost.performance.calibration.measuring_run import GpuIdentity, Stack
+from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.measured.identity import GpuIdentity, Stack
 from fluxcost.planning.plans import Plans
 from fluxcost.planning.search import plan
-from fluxcost.workload import Shape, Workload
+from fluxcost.workload.shape import Shape
+from fluxcost.workload.workload import Workload
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import LOSSY, Machine, make_calibration
 

@@ -9,15 +9,14 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fluxcost.economics.apibill import api_invoice
-from fluxcost.economics.bills import bill
-from fluxcost.economics.breakeven import break_even
+from fluxcost.economics.api_bill import api_invoice
+from fluxcost.economics.break_even.break_even import CheaperSide, break_even
 from fluxcost.economics.catalog import load_catalog
 from fluxcost.economics.cost import cost_per_image
-from fluxcost.economics.uses import AlwaysOn
-from fluxcost.economics.verdict import Verdict
+from fluxcost.economics.usage.instances import AlwaysOn
+from fluxcost.economics.usage.monthly_bill import bill
 from fluxcost.planning.search import plan
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock
 from tests.economics.stand_in import offer as rented
 from tests.economics.stand_in import tariff as api
@@ -75,7 +74,7 @@ def test_break_even_found_by_search_is_that_of_the_closed_form(
     clock, row = Clock(seconds), rented(usd)
     flat = api({"shape": "flat", "usd": each})
     result = break_even(clock, row, flat, SQUARE, utilization=1, today=PRICED_ON)
-    assume(result.verdict is Verdict.ABOVE)
+    assume(result.verdict is CheaperSide.ABOVE)
     most = int(result.capacity_images_per_month.value)
 
     def api_is_dearer(images: int) -> bool:

@@ -11,10 +11,10 @@ from fluxcost.errors import DocumentError
 from fluxcost.planning.plans import Plans
 from fluxcost.planning.replay import replay
 from fluxcost.planning.search import plan
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 from tests.commands import Files, refused, shown
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
-from tests.planning.test_arriving import workload as arriving
+from tests.planning.test_fleet_candidates import workload as arriving
 from tests.synthetic import make_calibration
 
 H200 = make_calibration(gpu="h200-sxm")

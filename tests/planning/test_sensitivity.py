@@ -10,10 +10,10 @@ import fluxcost as fc
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import DRAWS
 from fluxcost.performance.fit import fit
-from fluxcost.planning.drivers import Drivers, Range
-from fluxcost.planning.scenarios import at_base, bought, rented
 from fluxcost.planning.search import plan
-from fluxcost.planning.sensitivity import sensitivity
+from fluxcost.planning.sensitivity.analysis import sensitivity
+from fluxcost.planning.sensitivity.drivers import Drivers, Interval
+from fluxcost.planning.sensitivity.scenario_bills import at_base, bought, rented
 from tests.commands import Files, refused, shown, shown_json
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import make_calibration
@@ -58,7 +58,7 @@ def test_where_nothing_varies_each_scenario_is_a_world_of_the_plan(job):
 def test_scenarios_in_which_interruptions_leave_no_call_done_cannot_be():
     # A call of 4 steps is done between two interruptions; one of 64 at 5 % utilization hardly is.
     asked_often = workload(constraints={"spot_interruptions_per_hour": 2000.0})
-    result = asked(asked_often, drivers=Drivers(utilization=Range(0.01, 0.9)), scenarios=500)
+    result = asked(asked_often, drivers=Drivers(utilization=Interval(0.01, 0.9)), scenarios=500)
     assert 0 < result.option("shop/spot").infeasible_share < 1
     assert result.option("shop/one").infeasible_share == 0
 
@@ -74,7 +74,7 @@ def test_the_base_of_an_option_is_its_plan(job):
 
 def test_a_range_of_one_value_is_that_value():
     # A workload at another utilization, steps and volume, and the same by drivers.
-    pinned = Drivers(utilization=Range(0.5, 0.5), steps=Range(8, 8), growth=Range(1, 1))
+    pinned = Drivers(utilization=Interval(0.5, 0.5), steps=Interval(8, 8), growth=Interval(1, 1))
     shapes = [{"width": 1024, "height": 1024, "steps": 8}]
     other = workload(utilization=0.5, shapes=shapes, deadline={"images": 200_000, "hours": 8})
     varied = asked(drivers=pinned, scenarios=2000).option("shop/one")
@@ -85,7 +85,10 @@ def test_a_range_of_one_value_is_that_value():
 
 def test_one_scenario_at_a_time_gives_the_same():
     drivers = Drivers(
-        price=Range(0.8, 1.3), utilization=Range(0.4, 0.9), batch=Range(1, 4), growth=Range(-0.5, 1)
+        price=Interval(0.8, 1.3),
+        utilization=Interval(0.4, 0.9),
+        batch=Interval(1, 4),
+        growth=Interval(-0.5, 1),
     )
     row, price = SHOP.offer("shop/one"), SHOP.offer("shop/one").price_estimate(TODAY)
     random = np.random.default_rng(5)
@@ -109,7 +112,7 @@ def test_one_scenario_at_a_time_gives_the_same():
 
 
 def test_the_same_seed_gives_the_same_and_more_drivers_leave_the_others_alone():
-    spread = Drivers(price=Range(0.5, 2))
+    spread = Drivers(price=Interval(0.5, 2))
     one, again = (asked(drivers=spread, scenarios=300, seed=3) for _ in range(2))
     assert one.to_dict() == again.to_dict()
     assert one.to_dict() != asked(drivers=spread, scenarios=300, seed=4).to_dict()
@@ -117,7 +120,10 @@ def test_the_same_seed_gives_the_same_and_more_drivers_leave_the_others_alone():
 
 def test_a_tornado_is_ordered_and_moves_the_right_way():
     drivers = Drivers(
-        price=Range(0.9, 1.1), utilization=Range(0.3, 0.95), steps=Range(2, 8), growth=Range(0, 3)
+        price=Interval(0.9, 1.1),
+        utilization=Interval(0.3, 0.95),
+        steps=Interval(2, 8),
+        growth=Interval(0, 3),
     )
     bars = asked(drivers=drivers, scenarios=200).option("shop/one").tornado
     swings = [bar.swing_usd for bar in bars]
@@ -132,7 +138,7 @@ def test_a_tornado_is_ordered_and_moves_the_right_way():
 
 def test_shares_add_up():
     result = asked(
-        MONTH, drivers=Drivers(price=Range(0.2, 5), growth=Range(-0.9, 3)), scenarios=999
+        MONTH, drivers=Drivers(price=Interval(0.2, 5), growth=Interval(-0.9, 3)), scenarios=999
     )
     assert sum(each.cheapest_share for each in result.options) == pytest.approx(1)
     for each in result.options:
@@ -145,7 +151,7 @@ def test_shares_add_up():
 def test_what_cannot_be_done_is_counted_and_does_not_win():
     # Ten seconds after start-up hold a call of 4 steps and none of 64, on any number of GPUs.
     soon = workload(deadline={"images": 1000, "hours": 610 / 3600})
-    result = asked(soon, drivers=Drivers(steps=Range(4, 64)), scenarios=1000)
+    result = asked(soon, drivers=Drivers(steps=Interval(4, 64)), scenarios=1000)
     rented_one = result.option("shop/one")
     assert 0 < rented_one.infeasible_share < 1
     bar = next(bar for bar in rented_one.tornado if bar.driver == "steps")
@@ -164,7 +170,7 @@ def test_a_dearer_catalog_never_costs_less():
 
 
 def test_the_sentence_and_the_frame():
-    result = asked(drivers=Drivers(utilization=Range(0.3, 0.95)), scenarios=300)
+    result = asked(drivers=Drivers(utilization=Interval(0.3, 0.95)), scenarios=300)
     assert "of 100 scenarios" in result.sentence
     assert len(result.to_frame()) == len(result.options)
     with pytest.raises(InputError, match="option 'nobody/one' is not among the"):
@@ -174,10 +180,13 @@ def test_the_sentence_and_the_frame():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: Range(2, 1), "range is 2 to 1; expected low <= high"),
-        (lambda: Range(0, math.inf), "range is 0 to inf"),
-        (lambda: Drivers(utilization=Range(0, 1)), "utilization is 0 to 1; expected within 0.001"),
-        (lambda: Drivers(steps=Range(1, 100)), "expected at most 64 numbers"),
+        (lambda: Interval(2, 1), "range is 2 to 1; expected low <= high"),
+        (lambda: Interval(0, math.inf), "range is 0 to inf"),
+        (
+            lambda: Drivers(utilization=Interval(0, 1)),
+            "utilization is 0 to 1; expected within 0.001",
+        ),
+        (lambda: Drivers(steps=Interval(1, 100)), "expected at most 64 numbers"),
         (lambda: asked(scenarios=5), "scenarios is 5; expected a whole number from 100 to 1,0"),
         (lambda: asked(seed=-1), "seed is -1; expected a whole number from 0 to 9,223,372,036,8"),
     ],
@@ -205,7 +214,7 @@ def test_the_command_shows_the_result(capsys, files):
         fc.load_workload(files.workload),
         fc.load_catalog(files.prices),
         [fc.load_calibration(files.calibration)],
-        drivers=Drivers(utilization=Range(0.4, 0.9), growth=Range(-0.2, 1)),
+        drivers=Drivers(utilization=Interval(0.4, 0.9), growth=Interval(-0.2, 1)),
         scenarios=200,
         seed=2,
     )

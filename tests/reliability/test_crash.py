@@ -11,8 +11,8 @@ import pytest
 
 from fluxcost.documents import ABANDONED_S, write_atomically
 from fluxcost.errors import DocumentError, InputError
-from measure.journal import NAME, Journal, Row
-from measure.serving.log import COLUMNS, RequestLog
+from measure.journal import JOURNAL_FILE, Journal, JournalRow
+from measure.serving.request_log import COLUMNS, RequestLog
 from tests.measure.test_journal import HEADER, a_cell
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,7 +40,7 @@ def test_kills_and_full_disks(part: str, says: str, kills: int):
 def test_a_row_may_hold_any_line_end_of_unicode(tmp_path: Path):
     """Only a newline ends a row: Python's splitlines ends lines at these too."""
     reason = "a\u2028b\u2029c\x85d\x0be\x1cf"
-    row = Row(cell=a_cell(1).model_copy(update={"reason": reason}))
+    row = JournalRow(cell=a_cell(1).model_copy(update={"reason": reason}))
     journal = Journal.open(tmp_path, HEADER)
     journal.append(row)
     journal.close()
@@ -51,7 +51,7 @@ def test_a_row_may_hold_any_line_end_of_unicode(tmp_path: Path):
 
 def test_a_line_nested_without_end_is_damage(tmp_path: Path):
     Journal.open(tmp_path, HEADER).close()
-    with (tmp_path / NAME).open("a") as stream:
+    with (tmp_path / JOURNAL_FILE).open("a") as stream:
         stream.write("[" * 200_000 + "\n")
     with pytest.raises(DocumentError, match="line 2: damaged"):
         Journal.open(tmp_path, HEADER)
@@ -60,8 +60,8 @@ def test_a_line_nested_without_end_is_damage(tmp_path: Path):
 def test_a_row_that_does_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Half a row written is none, and closing the journal does not try the other half again."""
     journal = Journal.open(tmp_path, HEADER)
-    journal.append(Row(cell=a_cell(1)))
-    before = (tmp_path / NAME).read_bytes()
+    journal.append(JournalRow(cell=a_cell(1)))
+    before = (tmp_path / JOURNAL_FILE).read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -69,9 +69,9 @@ def test_a_row_that_does_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pyte
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(DocumentError, match="No space left on"):
-            journal.append(Row(cell=a_cell(2)))
-    assert (tmp_path / NAME).read_bytes() == before
-    journal.append(Row(cell=a_cell(3)))
+            journal.append(JournalRow(cell=a_cell(2)))
+    assert (tmp_path / JOURNAL_FILE).read_bytes() == before
+    journal.append(JournalRow(cell=a_cell(3)))
     journal.close()
     again = Journal.open(tmp_path, HEADER)
     assert [cell.steps for cell in again.cells.values()] == [1, 3]
@@ -100,7 +100,7 @@ def test_a_request_log_that_does_not_fit_is_one_sentence(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("measure.serving.log.append_whole", full)
+    monkeypatch.setattr("measure.serving.request_log.append_whole", full)
     with pytest.raises(DocumentError, match=r"requests.csv: No space left on device; nothing was"):
         RequestLog(tmp_path / "requests.csv")
 

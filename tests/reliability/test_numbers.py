@@ -1,5 +1,6 @@
 """Wide ranges of every number: finite or refused in words, in order, and the same every time."""
 
+import functools
 import json
 import math
 import os
@@ -16,11 +17,11 @@ from hypothesis import strategies as st
 
 import fluxcost as fc
 from benchmarks.reliability.extremes import refuse_not_finite
-from fluxcost.capacity import queues
-from fluxcost.economics.breakeven import break_even
+from fluxcost.economics.break_even.break_even import break_even
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Source, derive
 from fluxcost.units import quantity
+from tests.capacity import queueing_oracles
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer, tariff
 
 ROOT = Path(__file__).parent.parent.parent
@@ -108,10 +109,11 @@ def test_waits_are_finite_and_fall_with_servers(
 ):
     waits = []
     for count in (servers, servers + 1):
-        mean = answered(lambda: queues.mgc_wait(rate, service_s, count, variation))  # noqa: B023
-        slow = answered(
-            lambda: queues.mgc_wait_percentile(rate, service_s, count, variation, percentile)  # noqa: B023
+        ask = functools.partial(queueing_oracles.mgc_wait, rate, service_s, count, variation)
+        ask_slow = functools.partial(
+            queueing_oracles.mgc_wait_percentile, rate, service_s, count, variation, percentile
         )
+        mean, slow = answered(ask), answered(ask_slow)
         waits.append((mean, slow))
         assert (mean is None) == (slow is None)
     (mean, slow), (more_mean, more_slow) = waits
@@ -151,9 +153,9 @@ def test_every_number_can_be_shown(value: float, unit: str):
 def test_the_smallest_fleet_for_a_load_is_finite_and_stable(
     rate: float, service_s: float, percentile: float
 ):
-    least = queues.least_servers(rate, service_s)
-    assert queues.load_of(rate, service_s, least) < 1
-    assert least == 1 or queues.load_of(rate, service_s, least - 1) >= 1 - 1e-12
+    least = queueing_oracles.least_servers(rate, service_s)
+    assert queueing_oracles.load_of(rate, service_s, least) < 1
+    assert least == 1 or queueing_oracles.load_of(rate, service_s, least - 1) >= 1 - 1e-12
 
 
 def test_a_fleet_of_a_billion_is_billed_at_once_as_one_of_a_few_is():
@@ -169,8 +171,8 @@ def test_a_fleet_of_a_billion_is_billed_at_once_as_one_of_a_few_is():
 
 
 def test_where_hardly_anyone_waits_the_wait_is_0():
-    assert queues.mgc_wait(1.0, 1.0, 400, 0.0) == 0.0
-    assert queues.mgc_wait(1.0, 1.0, 400, 0.5) == 0.0
+    assert queueing_oracles.mgc_wait(1.0, 1.0, 400, 0.0) == 0.0
+    assert queueing_oracles.mgc_wait(1.0, 1.0, 400, 0.5) == 0.0
 
 
 PROGRAM = """

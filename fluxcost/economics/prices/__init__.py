@@ -9,12 +9,26 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fluxcost.economics.prices.area import FirstAndExtraMegapixel, PerMegapixel, PerPixel, PerTile
-from fluxcost.economics.prices.flat import BySize, ByTier, Credits, FlatPerImage
-from fluxcost.economics.prices.steps import AreaTimesSteps, PerStep, StepBucket, StepTable
-from fluxcost.economics.prices.subscription import SubscriptionGpuTime
-from fluxcost.economics.prices.tokens import PerToken
-from fluxcost.economics.prices.unpriced import ClaimedRange, Unpublished
+from fluxcost.economics.prices.per_image import (
+    BySize,
+    ByTier,
+    ClaimedRange,
+    Credits,
+    FlatPerImage,
+    SubscriptionGpuTime,
+    Unpublished,
+)
+from fluxcost.economics.prices.per_token import PerToken
+from fluxcost.economics.prices.per_work import (
+    AreaTimesSteps,
+    FirstAndExtraMegapixel,
+    PerMegapixel,
+    PerPixel,
+    PerStep,
+    PerTile,
+    StepBucket,
+    StepTable,
+)
 
 Price = Annotated[
     FlatPerImage

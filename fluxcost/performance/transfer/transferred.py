@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from fluxcost.errors import InfeasibleError, MissingDataError, UntrustworthyError
-from fluxcost.estimate import Draws, Estimate, Source, derive
+from fluxcost.errors import InfeasibleError, MissingDataError
+from fluxcost.estimate import Draws, Estimate, Source, UntrustworthyError, derive
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.fit import Fit
-from fluxcost.performance.floor import Floor, floor_at
-from fluxcost.performance.groups import STAGES, Stage, stage_counts
-from fluxcost.performance.region import check_batch
-from fluxcost.performance.sampling import Statistic, check_statistic
-from fluxcost.performance.saturation import saturating_batch
-from fluxcost.performance.stages import StageName
-from fluxcost.performance.transfer.scaling import (
-    OTHER_GENERATION_SIGMA,
-    Scaling,
-    central,
-    drawn,
-    efficiency_sigma,
-)
-from fluxcost.performance.transfer.target import Target, target
-from fluxcost.performance.work import (
+from fluxcost.performance.fit_parts import StageName
+from fluxcost.performance.flops import (
     BYTES_PER_VALUE,
     decoder_weights,
     denoiser_parameters,
     text_encoder_parameters,
     vae_decode,
 )
-from fluxcost.workload import Shape
+from fluxcost.performance.observations import STAGES, Stage, stage_counts
+from fluxcost.performance.region import check_batch, saturating_batch
+from fluxcost.performance.roofline import Floor, floor_at
+from fluxcost.performance.sampling import Statistic, check_statistic
+from fluxcost.performance.transfer.transfer_factors import (
+    OTHER_GENERATION_SIGMA,
+    TransferFactors,
+    central_draw,
+    efficiency_sigma,
+    transfer_draws,
+)
+from fluxcost.performance.transfer.transfer_target import TransferTarget, transfer_target
+from fluxcost.workload.shape import Shape
 
 WIDEST_HALF_WIDTH = 1.0
 """Relative half-width past which a transferred answer is refused: more than about twice either way
@@ -62,7 +61,7 @@ def transfer(
         UnknownNameError: No such model.
         InfeasibleError: The stack multiplies in FP8 and the chip cannot.
     """
-    return Transferred(fitted, target(fitted, gpu, model, launches_per_s))
+    return Transferred(fitted, transfer_target(fitted, gpu, model, launches_per_s))
 
 
 class Transferred:
@@ -77,13 +76,13 @@ class Transferred:
     over 100 %; carries the estimate).
     """
 
-    def __init__(self, fitted: Fit, asked: Target) -> None:
+    def __init__(self, fitted: Fit, asked: TransferTarget) -> None:
         self.fitted = fitted
         self.target = asked
         self.alias = f"{asked.gpu}/{asked.model.name}/{fitted.calibration.stack.alias}"
         self.key = f"{fitted.key} to {asked.gpu}/{asked.model.name}"
-        self._scaling = Scaling(fitted, asked)
-        self._central, self._drawn = central(asked), drawn(asked, self.key)
+        self._scaling = TransferFactors(fitted, asked)
+        self._central, self._drawn = central_draw(asked), transfer_draws(asked, self.key)
 
     def __repr__(self) -> str:
         return f"<{self.alias} transferred from {self.fitted!r}>"
@@ -109,7 +108,7 @@ class Transferred:
             draws += seconds * self._scaling.factor(stage, shape, batch, self._drawn)
         _, sigmas = times.call(shape, batch, statistic)
         least = self.floor(shape, batch).total_s
-        return _trusted(
+        return _trusted_transfer(
             self._estimate(
                 max(factor * float(value), least),
                 factor * draws,
@@ -273,7 +272,7 @@ def weights_gib(model: Architecture) -> float:
     return BYTES_PER_VALUE * parameters / 2**30
 
 
-def _trusted(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
+def _trusted_transfer(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
     if estimate.relative_half_width > WIDEST_HALF_WIDTH:
         raise UntrustworthyError(
             f"{shape}, batch {batch}: the transferred interval is "

@@ -1,4 +1,11 @@
-"""What a plan starts: instances that each run one server with a replica on every GPU."""
+"""What each tool calls a GPU; a GPU that is not here is refused rather than guessed.
+
+SkyPilot's are those of its catalog (0.14), which tells boards of one name apart for RunPod only;
+elsewhere H100 may be a PCIe board, and the exported file says so. Kubernetes' are the names that
+NVIDIA's GPU feature discovery puts on a node as `nvidia.com/gpu.product`: the driver's name, as in
+the shipped calibrations, with hyphens for spaces. Ray's are those of `ray.util.accelerators`
+(2.60), which tells boards of one name apart no more than SkyPilot does.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +20,38 @@ from fluxcost.capacity.demand import demand_of
 from fluxcost.capacity.fleet import Batching, Scaling
 from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.offers import Offer
-from fluxcost.errors import InfeasibleError
+from fluxcost.errors import InfeasibleError, UnknownNameError
 from fluxcost.records import Record
-from fluxcost.workload import Shape, Workload
+from fluxcost.workload.shape import Shape
+from fluxcost.workload.workload import Workload
+
+
+@dataclass(frozen=True)
+class GpuNames:
+    """One GPU in the words of other tools; `runpod` is SkyPilot's word there."""
+
+    skypilot: str
+    runpod: str
+    kubernetes: str
+    ray: str
+
+
+NAMES = {
+    "h100-sxm": GpuNames("H100", "H100-SXM", "NVIDIA-H100-80GB-HBM3", "H100"),
+    "h200-sxm": GpuNames("H200", "H200-SXM", "NVIDIA-H200", "H200"),
+}
+
+
+def names_of(gpu: str) -> GpuNames:
+    """Return what the tools call a GPU key.
+
+    Raises:
+        UnknownNameError: Nobody has looked it up.
+    """
+    if gpu not in NAMES:
+        raise UnknownNameError("a name in other tools for the GPU", gpu, NAMES)
+    return NAMES[gpu]
+
 
 SERVED_STACKS = frozenset(
     {
@@ -37,7 +73,7 @@ READY_WITHIN_S = 1800
 """How long a server may take to load, compile and warm up before it is given up."""
 
 
-class _Leg(Record):
+class _Component(Record):
     """The fields of a component, as a plan's JSON holds them, that say what to start."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
@@ -55,7 +91,7 @@ class _Leg(Record):
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerSettings:
     """Who makes the server's pictures, where only the user can say.
 
     Attributes:
@@ -101,11 +137,11 @@ class Deployment:
     images_per_request: int
     shapes: tuple[Shape, ...]
     scaling: Scaling | None
-    server: Server
+    server: ServerSettings
 
     @classmethod
     def of(
-        cls, workload: Workload, plan: Mapping[str, Any], catalog: Catalog, server: Server
+        cls, workload: Workload, plan: Mapping[str, Any], catalog: Catalog, server: ServerSettings
     ) -> Self:
         """Read what to start from a plan.
 
@@ -119,7 +155,7 @@ class Deployment:
             InfeasibleError: The plan is of something that cannot be started, or not so.
             InputError: The plan lacks a field, or its offer is unknown.
         """
-        component = _only_leg(plan)
+        component = _only_component(plan)
         calibration, batching = component.calibration, component.batching
         if calibration is None or batching is None:
             raise InfeasibleError(
@@ -206,9 +242,10 @@ def slug(name: str) -> str:
     return plain if plain[:1].isalpha() else f"images-{plain}".rstrip("-")
 
 
-def _only_leg(plan: Mapping[str, Any]) -> _Leg:
+def _only_component(plan: Mapping[str, Any]) -> _Component:
     components = [
-        _Leg.parse(each, f"plan {plan.get('option')}, component") for each in plan["components"]
+        _Component.parse(each, f"plan {plan.get('option')}, component")
+        for each in plan["components"]
     ]
     if len(components) != 1:
         names = ", ".join(component.option for component in components)
@@ -220,7 +257,7 @@ def _only_leg(plan: Mapping[str, Any]) -> _Leg:
     return components[0]
 
 
-def _refuse_what_no_server_does(component: _Leg, stack: str, batching: Batching) -> None:
+def _refuse_what_no_server_does(component: _Component, stack: str, batching: Batching) -> None:
     if component.mode == "deadline":
         raise InfeasibleError(
             f"{component.option} makes one job by a deadline, and what can be exported is a "

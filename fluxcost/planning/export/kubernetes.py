@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fluxcost.errors import InputError
-from fluxcost.planning.export.deployment import PORT, READY_WITHIN_S, Deployment
-from fluxcost.planning.export.gpus import names_of
+from fluxcost.planning.export.deployment import PORT, READY_WITHIN_S, Deployment, names_of
 
 PROBE_S = 10
 LONGEST_WINDOW_S = 3600

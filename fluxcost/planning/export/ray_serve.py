@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fluxcost.errors import InfeasibleError
-from fluxcost.planning.export.deployment import ANY_NUMBER, PORT, Deployment
-from fluxcost.planning.export.gpus import names_of
+from fluxcost.planning.export.deployment import ANY_NUMBER, PORT, Deployment, names_of
 
 APPLICATION = "measure.serving.ray_app:build"
 DEPLOYMENT = "Images"

@@ -6,8 +6,13 @@ import shlex
 from typing import Any
 
 from fluxcost.errors import InfeasibleError
-from fluxcost.planning.export.deployment import PORT, READY_WITHIN_S, Deployment, notes_on_queues
-from fluxcost.planning.export.gpus import names_of
+from fluxcost.planning.export.deployment import (
+    PORT,
+    READY_WITHIN_S,
+    Deployment,
+    names_of,
+    notes_on_queues,
+)
 
 CLOUDS = frozenset({"aws", "azure", "gcp", "lambda", "nebius", "oci", "runpod", "vast", "verda"})
 """Providers of our prices that SkyPilot 0.14 knows under the same name."""

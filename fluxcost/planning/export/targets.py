@@ -12,10 +12,10 @@ from fluxcost.documents import read_json
 from fluxcost.economics.catalog import Catalog, load_catalog
 from fluxcost.errors import DocumentError, UnknownNameError
 from fluxcost.planning.export import ray_serve, skypilot
-from fluxcost.planning.export.deployment import Deployment, Server, notes_on_queues
+from fluxcost.planning.export.deployment import Deployment, ServerSettings, notes_on_queues
 from fluxcost.planning.export.kubernetes import to_kubernetes
 from fluxcost.planning.plans import Plan
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 
 Target = Literal["kubernetes", "ray-serve", "skypilot"]
 """The tools a plan can be written for."""
@@ -71,7 +71,7 @@ def export(
     if to not in _WRITERS:
         raise UnknownNameError("target", to, get_args(Target))
     line = plan.to_dict() if isinstance(plan, Plan) else plan
-    server = Server(weights=weights, image=image)
+    server = ServerSettings(weights=weights, image=image)
     deployment = Deployment.of(workload, line, catalog or load_catalog(), server)
     comments = (*deployment.comments, *_NOTES[to](deployment))
     header = "".join(f"# {comment}\n" for comment in comments)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fluxcost.estimate import interval
 from fluxcost.json_answers import json_text
 from fluxcost.planning.explain import Explanation
-from fluxcost.planning.legs import Leg
+from fluxcost.planning.plan_records import Component
 from fluxcost.planning.plans import Plan, Plans
-from fluxcost.planning.report.answer import Fact
-from fluxcost.planning.report.question import Line
-from fluxcost.planning.report.rivals import Losers, Rival
-from fluxcost.planning.report.stacks import StackAnswer
-from fluxcost.units import interval, percent
-from fluxcost.workload import Workload
+from fluxcost.planning.report.alternatives import AlternativePlan, RejectedGroup, StackAnswer
+from fluxcost.planning.report.sections import Fact, NamedText
+from fluxcost.units import percent
+from fluxcost.workload.workload import Workload
 
 HOW_TO_REPEAT = (
     "Save this as plan.json and run: fluxcost plan --replay plan.json. It makes the plans again "
@@ -46,13 +45,13 @@ class ReportContent:
 
     workload: Workload
     plans: Plans
-    asked: tuple[Line, ...]
+    asked: tuple[NamedText, ...]
     constraints: tuple[tuple[str, str, str], ...]
     facts: tuple[Fact, ...]
-    rivals: tuple[Rival, ...]
+    rivals: tuple[AlternativePlan, ...]
     stacks_on: str | None
     stacks: tuple[StackAnswer, ...]
-    losers: tuple[Losers, ...]
+    losers: tuple[RejectedGroup, ...]
     explanation: Explanation
     risks: tuple[str, ...]
     timings: tuple[tuple[str, str, str, str, str], ...]
@@ -104,7 +103,7 @@ class ReportContent:
         }
 
 
-def _bought(component: Leg) -> str:
+def _bought(component: Component) -> str:
     if component.gpus:
         return f"rent {component.gpus} x {component.gpu} at {component.option}, {component.mode}"
     share = "" if component.share == 1 else f"{percent(component.share)} of the images "

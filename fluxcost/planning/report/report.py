@@ -8,22 +8,29 @@ from pathlib import Path
 
 from fluxcost.documents import write_atomically
 from fluxcost.errors import InputError
-from fluxcost.performance.calibration import Calibration
-from fluxcost.performance.library import load_calibration
+from fluxcost.performance.calibration.library import load_calibration
+from fluxcost.performance.calibration.schema import Calibration
+from fluxcost.planning.candidates import name_of
 from fluxcost.planning.explain import explain_fitted, fits_for
-from fluxcost.planning.paces import name_of
 from fluxcost.planning.plans import Plans
-from fluxcost.planning.quality import asked_for
-from fluxcost.planning.report.answer import facts_of, price_rows, timing_rows
+from fluxcost.planning.quality_floor import asked_for
+from fluxcost.planning.report.alternatives import (
+    StackAnswer,
+    alternative_plans,
+    rejected_groups,
+    stacks_beside,
+)
 from fluxcost.planning.report.content import ReportContent
-from fluxcost.planning.report.doubts import risks_of
-from fluxcost.planning.report.page import to_html
-from fluxcost.planning.report.question import asked_lines, constraint_lines
-from fluxcost.planning.report.rivals import losers_of, rivals_of
-from fluxcost.planning.report.sheet import to_csv
-from fluxcost.planning.report.stacks import StackAnswer, stacks_beside
-from fluxcost.planning.report.text import to_text
-from fluxcost.workload import Workload
+from fluxcost.planning.report.rendering import to_csv, to_html, to_text
+from fluxcost.planning.report.sections import (
+    asked_lines,
+    constraint_lines,
+    facts_of,
+    price_rows,
+    risks_of,
+    timing_rows,
+)
+from fluxcost.workload.workload import Workload
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,7 @@ def report(
     asked = asked_for(workload, best)
     fits = fits_for(asked, recipe.catalog, given)
     explanation = explain_fitted(asked, plans, fits, recipe.catalog)
-    rivals = rivals_of(plans)
+    rivals = alternative_plans(plans)
     shown = [best, *(rival.plan for rival in rivals)]
     rented = next((each for each in plans if each.gpu is not None), None)
     stacks: tuple[StackAnswer, ...] = ()
@@ -117,7 +124,7 @@ def report(
         rivals=rivals,
         stacks_on=None if rented is None else rented.option,
         stacks=stacks,
-        losers=tuple(losers_of(plans)),
+        losers=tuple(rejected_groups(plans)),
         explanation=explanation,
         risks=tuple(risks_of(best, recipe.catalog, known, explanation, recipe.today)),
         timings=tuple(timing_rows(timed, known)),

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from fluxcost.documents import YAML_SUFFIXES, read_yaml
 from fluxcost.errors import InputError, UnknownNameError
-from fluxcost.performance.quality.record import Prompt
+from fluxcost.performance.quality.quality_record import Prompt
 from fluxcost.records import FirstVersion, Name, Record
 
 _SHIPPED = Path(__file__).parent
@@ -17,7 +17,7 @@ _SHIPPED = Path(__file__).parent
 Caption = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class Asked(Record):
+class CaptionWithFoils(Record):
     """A caption, and captions that bind its words otherwise; a plain text is one without foils."""
 
     text: Caption
@@ -45,7 +45,7 @@ class PromptSet(Record):
     checks: dict[Name, Caption] = Field(
         default_factory=dict, description="How the foils of a category differ."
     )
-    categories: dict[Name, tuple[Asked, ...]] = Field(min_length=1)
+    categories: dict[Name, tuple[CaptionWithFoils, ...]] = Field(min_length=1)
 
     @property
     def has_foils(self) -> bool:

@@ -14,17 +14,28 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import DocumentError, FluxcostError, InputError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, read_calibration
+from fluxcost.performance.calibration.extra_measurements import SentLoad
+from fluxcost.performance.calibration.schema import Calibration, read_calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.measured.load import Load
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
+from measure.calibration_merge import merge_calibrations
 from measure.cli import app
-from measure.endpoint.client import NO_ANSWER, Target
-from measure.endpoint.load import send_on_schedule
-from measure.endpoint.report import late, percentiles_of
-from measure.endpoint.schedule import Schedule, drawn, replayed
-from measure.merge import merge
-from tests.measure.serving.served import PATIENCE_S, SHAPE, Painter, Served, serving, wait_until
+from measure.endpoint.client import NO_ANSWER, ImagesEndpoint
+from measure.endpoint.endpoint_report import late, percentiles_of
+from measure.endpoint.load_generation import (
+    Schedule,
+    drawn_schedule,
+    replayed_schedule,
+    send_on_schedule,
+)
+from tests.measure.serving.stub_server import (
+    PATIENCE_S,
+    SHAPE,
+    Painter,
+    Served,
+    serving,
+    wait_until,
+)
 
 GPU = ["--gpu", "h100-sxm", "--gpu-name", "NVIDIA H100 80GB HBM3", "--memory-gib", "79.2"]
 
@@ -48,7 +59,7 @@ def at(*due_s: float) -> Schedule:
 
 def sent(url: str, schedule: Schedule, timeout_s: float = PATIENCE_S):
     async def send():
-        target = Target(url, timeout_s=timeout_s)
+        target = ImagesEndpoint(url, timeout_s=timeout_s)
         async with target.client() as client:
             return await send_on_schedule(client, target, schedule)
 
@@ -86,7 +97,7 @@ def test_a_wait_counts_from_when_the_request_was_due():
         release.start()
         result = sent(served.url, at(0.0, 0.1, 0.2, 0.3))
         release.join()
-    load = result.load("run", Target(served.url))
+    load = result.load("run", ImagesEndpoint(served.url))
     assert len(load.latency_s) == 4
     assert (np.array(load.latency_s) > [0.5, 0.4, 0.3, 0.2]).all()
     assert (np.array(load.sent_s) >= load.due_s).all()
@@ -110,7 +121,7 @@ def test_refusals_and_failures_are_counted_and_told(tmp_path: Path):
         statuses = sorted(reply.status for reply in result.replies)
         assert statuses == [200, 200, 429, 429]
         assert "more images do not fit" in next(r.reason for r in result.replies if r.reason)
-        assert len(result.load("run", Target(served.url)).latency_s) == 2
+        assert len(result.load("run", ImagesEndpoint(served.url)).latency_s) == 2
         painter.error = RuntimeError("no")
         assert [reply.status for reply in sent(served.url, at(0.0)).replies] == [500]
         painter.error = None
@@ -154,7 +165,7 @@ def test_a_server_log_is_replayed(tmp_path: Path):
     assert load.arrivals == "replay of log.csv"
     assert load.shapes == ((64, 48, 2), (96, 96, 2))
     assert load.shape_of == (0, 1, 0)
-    assert np.allclose(np.diff(load.due_s), np.diff(replayed(log).due_s), atol=1e-5)
+    assert np.allclose(np.diff(load.due_s), np.diff(replayed_schedule(log).due_s), atol=1e-5)
 
 
 def test_a_record_answers_its_own_calls_and_joins_with_its_like(tmp_path: Path):
@@ -166,7 +177,7 @@ def test_a_record_answers_its_own_calls_and_joins_with_its_like(tmp_path: Path):
     latency = fit(first).latency(SHAPE)
     assert latency.value == pytest.approx(float(np.median(first.cells[0].calls_s)))
     assert latency.source is Source.MEASURED
-    joined = merge(files)
+    joined = merge_calibrations(files)
     assert len(joined.runs) == len(joined.loads) == 2
     assert {load.run for load in joined.loads} == {run.id for run in joined.runs}
 
@@ -286,14 +297,14 @@ def test_a_server_that_is_not_ready_is_not_timed(tmp_path: Path):
 
 def test_schedules_are_drawn_alike_from_the_same_seed():
     shapes = (SHAPE, Shape(96, 96, 2))
-    first = drawn("poisson", 5.0, 4000, shapes, 1)
-    assert first == drawn("poisson", 5.0, 4000, shapes, 1)
-    assert first != drawn("poisson", 5.0, 4000, shapes, 2)
+    first = drawn_schedule("poisson", 5.0, 4000, shapes, 1)
+    assert first == drawn_schedule("poisson", 5.0, 4000, shapes, 1)
+    assert first != drawn_schedule("poisson", 5.0, 4000, shapes, 2)
     gaps = np.diff((0.0, *first.due_s))
     assert gaps.mean() == pytest.approx(0.2, rel=0.05)
     assert gaps.std() == pytest.approx(0.2, rel=0.08)
     assert np.mean(first.shape_of) == pytest.approx(0.5, abs=0.03)
-    even = drawn("constant", 4.0, 8, (SHAPE,), 1)
+    even = drawn_schedule("constant", 4.0, 8, (SHAPE,), 1)
     assert even.due_s == pytest.approx(np.arange(1, 9) / 4)
     assert even.requests_per_s == pytest.approx(4.0)
 
@@ -304,7 +315,7 @@ def test_percentiles_are_values_seen():
 
 
 def test_a_client_that_cannot_keep_up_is_told():
-    load = Load(
+    load = SentLoad(
         run="run",
         endpoint="http://x",
         arrivals="given",
@@ -322,9 +333,9 @@ def test_a_client_that_cannot_keep_up_is_told():
     assert late(load.model_copy(update={"sent_s": (0.1, 0.21, 0.3)})) is None
     assert late(load.model_copy(update={"status": (0, 0, 503)})) is None
     with pytest.raises(InputError, match="one shape, due, sent and ended time"):
-        Load.parse(load.model_dump() | {"due_s": (0.1,)}, "a load")
+        SentLoad.parse(load.model_dump() | {"due_s": (0.1,)}, "a load")
     with pytest.raises(InputError, match="one shape, due, sent and ended time"):
-        Load.parse(load.model_dump() | {"shape_of": (0, 1, 0)}, "a load")
+        SentLoad.parse(load.model_dump() | {"shape_of": (0, 1, 0)}, "a load")
 
 
 def test_a_record_that_could_not_be_written_is_refused_before_anything_is_timed(tmp_path: Path):

@@ -9,16 +9,16 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import DocumentError, FluxcostError, InputError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, read_calibration
+from fluxcost.performance.calibration.measuring_run import GpuIdentity
+from fluxcost.performance.calibration.schema import Calibration, read_calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.measured.identity import GpuIdentity
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure.cli import app
 from measure.importers.aiperf import read_aiperf
-from measure.importers.record import Ran
+from measure.importers.imported_record import ImportedRun
 
 GPU = GpuIdentity(key="h100-sxm", name="NVIDIA H100 80GB HBM3", memory_gib=79.2)
-RAN = Ran(GPU, "flux2-klein-4b", "sglang")
+RAN = ImportedRun(GPU, "flux2-klein-4b", "sglang")
 SECOND_NS = 10**9
 PAYLOAD = {
     "prompt": "a teapot",

@@ -8,14 +8,14 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import DocumentError, FluxcostError, InputError, MissingDataError
 from fluxcost.estimate import Source
-from fluxcost.evidence.against import validate_against
-from fluxcost.performance.calibration import Calibration, read_calibration
+from fluxcost.performance.calibration.measuring_run import GpuIdentity
+from fluxcost.performance.calibration.schema import Calibration, read_calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.measured.identity import GpuIdentity
-from fluxcost.workload import Shape
+from fluxcost.validation.cells import validate_against
+from fluxcost.workload.shape import Shape
 from measure.cli import app
 from measure.importers.calls_csv import read_calls
-from measure.importers.record import Ran
+from measure.importers.imported_record import ImportedRun
 from tests.synthetic import Machine, make_calibration
 
 GPU = GpuIdentity(key="h100-sxm", name="NVIDIA H100 80GB HBM3", memory_gib=79.2)
@@ -26,7 +26,7 @@ SQUARE = Shape(1024, 1024, 4)
 def imported(folder: Path, *rows: str, head: str = HEAD) -> Calibration:
     path = folder / "calls.csv"
     path.write_text("\n".join((head, *rows)) + "\n")
-    return read_calls(path, Ran(GPU, "flux2-klein-4b", "mine"))
+    return read_calls(path, ImportedRun(GPU, "flux2-klein-4b", "mine"))
 
 
 def test_calls_are_answered_as_timed(tmp_path: Path):
@@ -125,4 +125,4 @@ def test_the_command_writes_the_file(tmp_path: Path):
     done = CliRunner().invoke(app, ["import", str(calls), *device, *named])
     assert done.exit_code == 0
     assert done.output.startswith("1 cells in ")
-    assert read_calibration(out) == read_calls(calls, Ran(GPU, "flux2-klein-4b", "mine"))
+    assert read_calibration(out) == read_calls(calls, ImportedRun(GPU, "flux2-klein-4b", "mine"))

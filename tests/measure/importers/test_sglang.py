@@ -9,17 +9,17 @@ from typer.testing import CliRunner
 
 from fluxcost.errors import DocumentError, InputError, MissingDataError
 from fluxcost.estimate import Source
-from fluxcost.performance.calibration import Calibration, read_calibration
+from fluxcost.performance.calibration.measuring_run import GpuIdentity
+from fluxcost.performance.calibration.schema import Calibration, read_calibration
 from fluxcost.performance.fit import fit
-from fluxcost.performance.measured.identity import GpuIdentity
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure.cli import app
-from measure.importers.choice import Told, Tool, read_timings
-from measure.importers.record import Ran
+from measure.importers.import_tool import ImportOptions, Tool, read_timings
+from measure.importers.imported_record import ImportedRun
 from measure.importers.sglang import read_sglang
 
 GPU = GpuIdentity(key="h100-sxm", name="NVIDIA H100 80GB HBM3", memory_gib=79.2)
-RAN = Ran(GPU, "flux2-klein-4b", "sglang")
+RAN = ImportedRun(GPU, "flux2-klein-4b", "sglang")
 SQUARE = Shape(1024, 1024, 4)
 FIGURES = {
     "duration": 10.6,
@@ -88,13 +88,15 @@ def test_another_file_is_refused(tmp_path: Path, document: object):
 @pytest.mark.parametrize(
     ("tool", "told", "message"),
     [
-        (Tool.SGLANG, Told(), "--from sglang needs --shape and no --steps"),
-        (Tool.SGLANG, Told(SQUARE, 4), "--from sglang needs --shape and no --steps"),
-        (Tool.AIPERF, Told(SQUARE), "--from aiperf takes no --shape"),
-        (Tool.CSV, Told(steps=4), "--from csv takes no --steps"),
+        (Tool.SGLANG, ImportOptions(), "--from sglang needs --shape and no --steps"),
+        (Tool.SGLANG, ImportOptions(SQUARE, 4), "--from sglang needs --shape and no --steps"),
+        (Tool.AIPERF, ImportOptions(SQUARE), "--from aiperf takes no --shape"),
+        (Tool.CSV, ImportOptions(steps=4), "--from csv takes no --steps"),
     ],
 )
-def test_what_has_to_be_said_is_said_once(tmp_path: Path, tool: Tool, told: Told, message: str):
+def test_what_has_to_be_said_is_said_once(
+    tmp_path: Path, tool: Tool, told: ImportOptions, message: str
+):
     with pytest.raises(InputError, match=message):
         read_timings(tool, tmp_path / "any.json", RAN, told)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from measure.blueprint import load_blueprint
 from measure.pipelines import families
-from measure.pipelines.quiet import quiet_libraries
-from measure.pipelines.weights import SYNTHETIC_MARK
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.families import silence_libraries
+from measure.pipelines.synthetic_weights import SYNTHETIC_MARK
 from measure.quality.lpips import Backbone, Convolution, save_judge
 from tests.measure.conftest import TINY_MODEL
 
@@ -66,7 +66,7 @@ def save_clip(folder: Path, seed: int) -> Path:
         CLIPTokenizer,
     )
 
-    quiet_libraries()
+    silence_libraries()
     characters = sorted(ByteLevel.alphabet())
     words = [*characters, *(f"{each}</w>" for each in characters)]
     words += ["<|startoftext|>", "<|endoftext|>"]

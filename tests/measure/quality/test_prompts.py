@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 from fluxcost.errors import InputError, UnknownNameError
-from fluxcost.performance.quality.library import load_quality
-from fluxcost.performance.quality.metrics import Metric
+from fluxcost.performance.quality.quality_lookup import load_quality
+from fluxcost.performance.quality.quality_metrics import Metric
 from measure.quality.prompts import load_prompts
-from measure.quality.suites import SUITES
+from measure.quality.quality_suites import SUITES
 
 SHIPPED = ("categories", "diversity", "binding")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from fluxcost.capacity.fleet import Batching
-from fluxcost.evidence.scenarios.record import LoadedRun
-from measure.scenarios.configs import CONFIGS, Config
-from measure.scenarios.loadgen import Asked, overrides_of, run_loadgen, settings_of
-from measure.scenarios.session import Session, stands, within
+from fluxcost.validation.scenarios.scenario_record import LoadedRun
+from measure.scenarios.configuration_run import ConfigurationRun, holds_bound, is_within_bound
+from measure.scenarios.loadgen import LoadGenRequest, overrides_of, run_loadgen, settings_of
+from measure.scenarios.scenario_configs import CONFIGS, Config
 from measure.telemetry import NullTelemetry
-from tests.measure.scenarios.stand_in import Sleeper, warm
+from tests.measure.scenarios.stub_replicas import Sleeper, warm
 
 
 def asked(scenario, **changed):
@@ -24,12 +24,14 @@ def asked(scenario, **changed):
         "within_s": 0.5,
         "seed": 7,
     }
-    return Asked(scenario, **(usual | changed))
+    return LoadGenRequest(scenario, **(usual | changed))
 
 
-def session_of(config: Config, runs: list[LoadedRun], logs: Path, max_batch: int) -> Session:
+def session_of(
+    config: Config, runs: list[LoadedRun], logs: Path, max_batch: int
+) -> ConfigurationRun:
     """Return a session on a replica that sleeps, whose runs are added to `runs`."""
-    return Session(
+    return ConfigurationRun(
         config=config,
         maker=Sleeper(),
         warm=warm(),
@@ -92,11 +94,11 @@ def test_the_servers_rate_is_searched_and_the_last_run_is_the_result(tmp_path):
     probes = [run for run in runs if run.searching]
     assert len(probes) == 3, "half to all of the rate, halved until 8 % is left"
     assert all(250 <= rate(run) <= 500 for run in probes)
-    held = [rate(run) for run in probes if within(run)]
+    held = [rate(run) for run in probes if is_within_bound(run)]
     final = [run for run in runs if not run.searching]
     assert rate(final[0]) == max(held, default=250.0)
     assert all(run.response_s.size >= 662 for run in final)
-    assert all(not stands(run, session.config) for run in final[:-1])
+    assert all(not holds_bound(run, session.config) for run in final[:-1])
 
 
 def test_a_server_run_stands_by_loadgens_verdict_where_it_is_long_enough_to_get_one(tmp_path):
@@ -105,11 +107,11 @@ def test_a_server_run_stands_by_loadgens_verdict_where_it_is_long_enough_to_get_
     session = session_of(few, runs, tmp_path, max_batch=4)
     session.run_loadgen("server")
     last = runs[-1]
-    assert within(last)
+    assert is_within_bound(last)
     assert last.loadgen is not None
     assert last.loadgen.validity == "INVALID", "20 queries are too few for early stopping"
-    assert not stands(last, few)
-    assert stands(last, replace(few, shortened=("server",)))
+    assert not holds_bound(last, few)
+    assert holds_bound(last, replace(few, shortened=("server",)))
 
 
 def test_loads_run_without_and_with_batching_and_are_kept_at_once(tmp_path):

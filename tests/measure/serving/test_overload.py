@@ -16,7 +16,7 @@ from benchmarks.reliability.overload import (
     check_bounds,
     hold,
 )
-from tests.measure.serving.served import Painter, serving, wait_until
+from tests.measure.serving.stub_server import Painter, serving, wait_until
 
 
 def test_past_its_capacity_every_request_gets_one_answer_of_its_own(tmp_path: Path):

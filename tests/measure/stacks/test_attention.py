@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend
 
-from measure.blueprint import load_blueprint
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.components import denoiser
 from measure.pipelines.families import build
-from measure.pipelines.parts import denoiser
-from measure.stacks.attention import Through, undispatched
+from measure.stacks.gpu_kernels import CudnnAttention, undispatched
 from tests.measure.conftest import DATA
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ def test_a_processor_through_one_kernel_is_traced_whole_and_gives_the_same(name:
     given = (values, context) if attention.add_k_proj is not None else (values,)
     with torch.no_grad():
         expected = attention(*given)
-        attention.set_processor(Through(attention.processor, SDPBackend.MATH))
+        attention.set_processor(CudnnAttention(attention.processor, SDPBackend.MATH))
         seen = torch.compile(attention, backend="eager", fullgraph=True)(*given)
     for one, other in zip(*map(_parts, (expected, seen)), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
@@ -51,7 +51,7 @@ def test_a_processor_through_one_kernel_is_traced_whole_and_gives_the_same(name:
 
 def test_a_kernel_that_cannot_run_here_is_not_silently_another():
     attention = undispatched(network("tiny-sd3"))[0]
-    attention.set_processor(Through(attention.processor, SDPBackend.CUDNN_ATTENTION))
+    attention.set_processor(CudnnAttention(attention.processor, SDPBackend.CUDNN_ATTENTION))
     values = torch.zeros(1, 4, attention.to_q.in_features)
     with torch.no_grad(), pytest.raises(RuntimeError, match="No viable backend"):
         attention(values, values)

@@ -5,10 +5,10 @@ import functools
 import pytest
 import torch
 
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure.bench import Bench, open_bench
-from measure.blueprint import load_blueprint
 from measure.errors import MeasurementError
+from measure.pipelines.blueprint import load_blueprint
 from measure.prompts import PROMPTS
 from measure.stacks import cached_prompts, eager_bf16, recipe
 from measure.suites import Point

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure.bench import Bench, open_bench
-from measure.blueprint import load_blueprint
+from measure.pipelines.blueprint import load_blueprint
 from measure.stacks import compiled, eager_bf16
 from measure.stacks.cuda_graphs import Graphs
-from measure.stacks.recipe import Recipe
+from measure.stacks.stack_recipe import StackRecipe
 from measure.suites import Point
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
@@ -116,7 +116,7 @@ def test_a_pipeline_of_recordings_makes_the_picture_of_the_pipeline_without(benc
     def prepare(pipeline: Any) -> Any:
         return compiled.prepare(pipeline, "eager", Graphs(recorder))
 
-    made = Recipe(eager_bf16.recipe(CPU).stack, torch.bfloat16, prepare)
+    made = StackRecipe(eager_bf16.recipe(CPU).stack, torch.bfloat16, prepare)
     recorded = open_bench(
         load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0
     )

@@ -7,13 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fluxcost.workload import Shape
+from fluxcost.workload.shape import Shape
 from measure.bench import Bench, open_bench
-from measure.blueprint import load_blueprint
-from measure.probes.pipelined import AHEAD, can_pipeline, measure_pipelined
+from measure.pipelines.blueprint import load_blueprint
+from measure.probes.sustained_speed import AHEAD, can_pipeline, measure_pipelined
 from measure.stacks import compiled_bf16, recipe
-from measure.stacks.host_images import Copying, pictures_later
-from measure.stacks.host_work import remember_host_work
+from measure.stacks.host_work import Copying, pictures_later, remember_host_work
 from measure.suites import Point, Protocol
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL

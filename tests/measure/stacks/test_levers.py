@@ -7,12 +7,12 @@ from diffusers.image_processor import VaeImageProcessor
 from torch import nn
 
 from fluxcost.errors import InputError
-from measure.blueprint import load_blueprint
 from measure.pipelines import families
+from measure.pipelines.blueprint import load_blueprint
 from measure.stacks import compiled_fp8, recipe
 from measure.stacks.fp8_linear import LARGEST, Fp8Linear, large_linears, quantize_rows
-from measure.stacks.group_norm import PixelFirstGroupNorm, norm_pixels_first
-from measure.stacks.host_images import Copying, convert_on_device
+from measure.stacks.gpu_kernels import PixelFirstGroupNorm, norm_pixels_first
+from measure.stacks.host_work import Copying, convert_on_device
 from tests.measure.conftest import TINY_MODEL
 
 CPU = torch.device("cpu")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from measure.blueprint import load_blueprint
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.components import text_encoders
 from measure.pipelines.families import build
-from measure.pipelines.parts import text_encoders
 from measure.stacks.text_encoder import (
     UNMASKED,
     layers_to_compile,

@@ -4,8 +4,8 @@ import datetime as dt
 from itertools import combinations
 from typing import Any
 
-from fluxcost.performance.quality.metrics import Metric
-from fluxcost.performance.quality.record import Quality
+from fluxcost.performance.quality.quality_metrics import Metric
+from fluxcost.performance.quality.quality_record import Quality
 
 JUDGE = {"name": "a judge", "revision": "1"}
 

@@ -14,10 +14,10 @@ from fluxcost.errors import (
     UnknownNameError,
 )
 from fluxcost.estimate import Source, derive
-from fluxcost.performance.quality.figures import figure, figures
-from fluxcost.performance.quality.library import load_quality, quality, shipped_qualities
-from fluxcost.performance.quality.metrics import Metric
-from fluxcost.performance.quality.record import Quality, passes
+from fluxcost.performance.quality.quality_figures import figure, figures
+from fluxcost.performance.quality.quality_lookup import load_quality, quality, shipped_qualities
+from fluxcost.performance.quality.quality_metrics import Metric
+from fluxcost.performance.quality.quality_record import Quality, passes
 from tests.performance.quality.made import measured, typed
 
 ARTICLE = "inferencebench/flux2-klein-4b"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import fluxcost as fc
-from measure.serving.server import Pipelines, prepared
+from measure.serving.server import Pipelines, prepare_service
 from tests.planning.export.made import PRICES, asked, plans
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +69,7 @@ def test_the_server_takes_the_arguments(made):
     given = application["args"] | {"devices": ["cpu"]}
     pipelines = Pipelines.parse(given, "args")
     assert pipelines.weights == "a/b"
-    offered, builders = prepared(pipelines, print)
+    offered, builders = prepare_service(pipelines, print)
     assert len(builders) == 1
     assert offered.batching.max_batch == made["lambda/h200"]["batch"]
     with pytest.raises(fc.InputError, match="args: batch is not a known field"):

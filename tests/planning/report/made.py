@@ -4,10 +4,10 @@ import dataclasses
 from typing import Any
 
 from fluxcost.economics.catalog import Catalog
-from fluxcost.performance.measured.identity import Stack
+from fluxcost.performance.calibration.measuring_run import Stack
 from fluxcost.planning.report.report import Report, report
 from fluxcost.planning.search import plan
-from fluxcost.workload import Workload
+from fluxcost.workload.workload import Workload
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import LOSSY, Machine, make_calibration
 

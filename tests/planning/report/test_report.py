@@ -11,11 +11,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 import fluxcost as fc
+from fluxcost.estimate import interval
 from fluxcost.planning.replay import replay
-from fluxcost.planning.report.question import constraint_lines
 from fluxcost.planning.report.report import Report
-from fluxcost.units import interval
-from fluxcost.workload import Constraints
+from fluxcost.planning.report.sections import constraint_lines
+from fluxcost.workload.constraints import Constraints
 from tests.commands import refused, shown
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.planning.report.made import COMPILED, EAGER, HOSTILE, SHOP, TIMED, asked, made

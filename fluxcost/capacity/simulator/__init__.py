@@ -1,0 +1,1 @@
+"""The event simulator: state, compiled loops, servers and runs."""

@@ -1,0 +1,1 @@
+"""Break-even: from which volume on renting costs less than an API."""

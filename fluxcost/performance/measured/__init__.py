@@ -1,1 +1,0 @@
-"""What a calibration holds, one thing measured a file."""

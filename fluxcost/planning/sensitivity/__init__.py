@@ -1,0 +1,1 @@
+"""Sensitivity analysis: each plan's bill over thousands of scenarios, and what moves it."""

@@ -1,0 +1,1 @@
+"""What is asked: shapes, how many and by when, and what a plan must keep to."""

@@ -1,1 +1,0 @@
-"""Does a calibration still hold here? A handful of cells, measured again."""
