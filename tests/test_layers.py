@@ -1,4 +1,4 @@
-"""Rooms in the order a planner asks: each imports only from rooms above it; no files in a circle."""
+"""Rooms in the order a planner asks, each importing from rooms above it; no files in a circle."""
 
 import ast
 from collections.abc import Iterator, Mapping

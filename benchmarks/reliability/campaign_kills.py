@@ -31,7 +31,7 @@ from benchmarks.reliability.killing import (
 )
 from fluxcost.performance.calibration.schema import read_calibration
 from measure.cli import app as measure
-from measure.journal import JOURNAL_FILE
+from measure.json_lines import JOURNAL_FILE
 from measure.pipelines.blueprint import load_blueprint
 from measure.pipelines.flux import assemble
 from measure.suites import load_suite

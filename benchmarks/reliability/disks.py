@@ -19,7 +19,8 @@ from benchmarks.reliability.journal_kills import CELLS, HEADER, a_row
 from benchmarks.reliability.killing import require
 from fluxcost.documents import write_atomically
 from fluxcost.errors import DocumentError
-from measure.journal import JOURNAL_FILE, Journal
+from measure.journal import Journal
+from measure.json_lines import JOURNAL_FILE
 from measure.serving.request_log import RequestLog
 
 SMALL = 64 * 2**10

@@ -8,7 +8,8 @@ from fluxcost.errors import DocumentError, InputError
 from fluxcost.performance.calibration.measuring_run import Environment, MeasuringRun
 from fluxcost.performance.calibration.schema import Calibration
 from measure.calibration_merge import merge_calibrations
-from measure.journal import JOURNAL_FILE, Journal, JournalRow
+from measure.journal import Journal, JournalRow
+from measure.json_lines import JOURNAL_FILE
 from tests.measure.test_journal import HEADER, a_cell
 
 ENVIRONMENT = Environment(

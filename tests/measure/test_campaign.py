@@ -13,7 +13,7 @@ import pytest
 
 from fluxcost.performance.calibration.schema import read_calibration
 from measure.cli import main
-from measure.journal import JOURNAL_FILE
+from measure.json_lines import JOURNAL_FILE
 from measure.suites import load_suite
 from tests.measure.conftest import TINY_MODEL, TINY_SUITE
 

@@ -13,7 +13,8 @@ from measure.adaptive.loop import AdaptiveGoal
 from measure.calibration_merge import merge_calibrations
 from measure.calibration_report import print_report
 from measure.campaign_runner import RunRequest, run_campaign
-from measure.journal import JOURNAL_FILE, read_journal
+from measure.journal import read_journal
+from measure.json_lines import JOURNAL_FILE
 from measure.suites import Point, load_suite
 from tests.measure.conftest import DATA, TINY_MODEL
 

@@ -11,7 +11,8 @@ import pytest
 
 from fluxcost.documents import ABANDONED_S, write_atomically
 from fluxcost.errors import DocumentError, InputError
-from measure.journal import JOURNAL_FILE, Journal, JournalRow
+from measure.journal import Journal, JournalRow
+from measure.json_lines import JOURNAL_FILE
 from measure.serving.request_log import COLUMNS, RequestLog
 from tests.measure.test_journal import HEADER, a_cell
 

@@ -25,7 +25,8 @@ from measure.adaptive.loop import (
     spent_minutes,
 )
 from measure.campaign_runner import RunRequest, run_campaign
-from measure.journal import JOURNAL_FILE, read_journal
+from measure.journal import read_journal
+from measure.json_lines import JOURNAL_FILE
 from measure.suites import Point, Protocol, load_suite
 from tests.measure.conftest import DATA, TINY_MODEL
 from tests.synthetic import GRID, Machine, make_calibration

@@ -34,7 +34,8 @@ from measure.cold_starts.cold_start_records import (
     SaveWeightsTask,
 )
 from measure.errors import MeasurementError
-from measure.journal import JOURNAL_FILE, JournalRow, read_rows
+from measure.journal import JournalRow, read_rows
+from measure.json_lines import JOURNAL_FILE
 from measure.pipelines.blueprint import load_blueprint
 from measure.pipelines.families import build, load
 from tests.measure.conftest import TINY_MODEL

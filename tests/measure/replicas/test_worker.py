@@ -11,7 +11,7 @@ import pytest
 import fluxcost as fc
 from fluxcost.performance.calibration.extra_measurements import Replica
 from fluxcost.performance.calibration.schema import read_calibration
-from measure.journal import JOURNAL_FILE
+from measure.json_lines import JOURNAL_FILE
 from tests.measure.replicas.tiny_fleets import PATIENCE_S, start, workers_of
 
 OPTIONS = ("--gpus", "1,2", "--cores", "1,all", "--split-image", "--threads")
