@@ -1,5 +1,5 @@
 """`python -m fluxcost`: the command line, from a checkout too."""
 
-from fluxcost.cli import main
+from fluxcost.cli.app import main
 
 main()

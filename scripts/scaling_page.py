@@ -13,7 +13,7 @@ from measure.replicas.scaling_report import open_fleets
 from scripts.scaling.article import article
 from scripts.scaling.cores import cores, threads
 from scripts.scaling.encoding import encoding
-from scripts.scaling.foretold import before, foretold_and_measured, more
+from scripts.scaling.predicted import before, predicted_and_measured, more
 from scripts.scaling.one_image import links, split
 from scripts.scaling.power import power
 from scripts.scaling.together import lost, plans, together
@@ -50,7 +50,7 @@ def page() -> str:
             HEAD,
             *together(fleets, hosts),
             *lost(fleets, hosts),
-            *foretold_and_measured(records, earlier, fleets),
+            *predicted_and_measured(records, earlier, fleets),
             *more(records, earlier),
             *plans(fleets),
             *cores(fleets, hosts),

@@ -73,7 +73,7 @@ def test_the_interval_holds_the_stated_share_of_worlds(value: float, sigma: floa
 
 
 def test_nine_in_ten_intervals_cover_the_truth():
-    # Each world is one experiment whose reading is off by the error drawn; its interval is
+    # Each draw is one experiment whose reading is off by the error drawn; its interval is
     # centered on the reading and as wide as the estimate says.
     truth = 3.0
     readings = timing(truth, noise=0.05).draws

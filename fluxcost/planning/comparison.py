@@ -269,7 +269,7 @@ def _drawn(
     steps = {share.steps for share in workload.shapes}
     one = steps.pop() if len(steps) == 1 else None
     picture, error = picture_of(plan.calibration, known)
-    # A record is of the model as it comes; what a lossy stack makes of it nobody has scored.
+    # A record scores the model without lossy stacks; images of lossy stacks have no scores.
     as_recorded = picture is PictureQuality.SAME or plan.calibration is None
     value, argues = scores.get((workload.model, one), (None, False))
     quality = value if as_recorded else None

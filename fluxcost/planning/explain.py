@@ -32,7 +32,7 @@ class Lever:
     Attributes:
         change: In words.
         plan: The best plan under it; fleets are sized by queueing theory.
-        ratio: Dear end of its cost over that of the best plan as asked.
+        ratio: Upper bound of its cost over that of the best plan as asked.
     """
 
     change: str

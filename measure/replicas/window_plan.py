@@ -232,8 +232,8 @@ def finished(rows_by_rank: list[list[Replica]]) -> set[WindowKey]:
 class WindowProgress:
     """Windows done, and the seconds the rest should take.
 
-    Each window's length is foretold from the model's shipped calls; what the windows so far took
-    over that scales the rest. A model nobody timed is foretold once a window of it is done.
+    Each window's length is predicted from the model's shipped calls, scaled by how long the windows
+    so far took. A model without a calibration is predicted once one of its windows is done.
     """
 
     def __init__(self, model: str, protocol: Protocol, windows: list[TimedWindow]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import fluxcost as fc
 from fluxcost.performance.calibration.extra_measurements import Encoding
 from fluxcost.performance.calibration.schema import Calibration
-from scripts.scaling.foretold import USUAL
+from scripts.scaling.predicted import USUAL
 from scripts.scaling.windows import Hosts
 from scripts.tables import table
 

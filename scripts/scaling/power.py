@@ -8,7 +8,7 @@ import numpy as np
 
 from fluxcost.performance.calibration.extra_measurements import Replica
 from fluxcost.performance.calibration.schema import Calibration
-from scripts.scaling.foretold import USUAL
+from scripts.scaling.predicted import USUAL
 from scripts.scaling.windows import Hosts
 from scripts.tables import table
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fluxcost.performance.replica_windows import ReplicaWindows
 from fluxcost.performance.scaling_law import published_law
 from measure.replicas.scaling_report import STAGES
-from scripts.scaling.foretold import FOUR
+from scripts.scaling.predicted import FOUR
 from scripts.scaling.windows import Hosts, alone, at_once, efficiency, one_start, place, stages
 from scripts.tables import share, table
 

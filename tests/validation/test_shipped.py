@@ -260,7 +260,7 @@ def test_the_largest_batch_that_ran_is_named(alias: str):
 
 
 def test_a_printed_figure_repeats_no_better_than_our_own():
-    """The spread given to published figures is that between two starts of a stack as it comes, each
+    """The spread given to published figures is that between two starts of the stock stack, each
     point counting alike however often it was timed, rounded up."""
     squares = []
     for alias in (EAGER, H100_EAGER):

@@ -35,7 +35,7 @@ def before(record: Calibration, stack: str) -> Calibration:
     return record.model_copy(update=left)
 
 
-def foretold_and_measured(
+def predicted_and_measured(
     records: dict[str, Calibration], earlier: dict[str, Fit], fleets: dict[str, ReplicaWindows]
 ) -> Iterable[str]:
     """Yield the section of four GPUs: the law from two against the measurement."""
