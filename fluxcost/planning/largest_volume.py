@@ -19,7 +19,7 @@ from fluxcost.planning.search import fits_of, plan_fitted
 from fluxcost.units import counted, usd
 from fluxcost.workload.workload import Workload
 
-MOST_GPUS = 1_000_000
+MOST_GPUS = 10**12
 """A bound, so that a mistyped number is refused."""
 
 PRECISION = 0.005
