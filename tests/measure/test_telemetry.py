@@ -65,7 +65,7 @@ def test_a_process_of_the_own_fleet_there_beforehand_is_no_company(monkeypatch):
     there[0] = ["theirs", "own"]
     gpu.refuse_company()
     there[0] = ["theirs", "own", "a stranger"]
-    with pytest.raises(MeasurementError, match=r"1 other process"):
+    with pytest.raises(MeasurementError, match=r"computing on this GPU: 1; expected none"):
         gpu.refuse_company()
 
 

@@ -71,10 +71,10 @@ def request(**fields):
         ({"nodes": 2}, "--nodes is above 1 without --rendezvous; give HOST:PORT"),
         ({"node_rank": 1}, "--node-rank is 1; expected 0 to 0"),
         ({"cores": (None, 10_000)}, "--cores is 10000; expected at most"),
-        ({"threads": True, "gpus": (1,)}, "--threads has 1 GPU.s. on 1 host.s.; expected at least"),
+        ({"threads": True, "gpus": (1,)}, "--threads has 1 GPU on 1 host; expected at least"),
         (
             {"threads": True, "gpus": (4,), "nodes": 2, "rendezvous": "h:1"},
-            "--threads has 4 GPU.s. on 2 host.s.; expected at least 2 GPUs of one host",
+            "--threads has 4 GPUs on 2 hosts; expected at least 2 GPUs of one host",
         ),
     ],
 )
