@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from fluxcost.errors import UnknownNameError
-from measure.stacks import StackRecipe, compiled, compiled_bf16, recipe
+from measure.stacks import compiled, compiled_bf16, recipe
 from measure.stacks.cuda_graphs import Graphs
-from measure.stacks.stack_recipe import Release
+from measure.stacks.stack_recipe import Release, StackRecipe
 
 Backend = str | Callable[..., Any]
 """What torch.compile takes: a name, or a function of a graph and example inputs."""

@@ -20,8 +20,7 @@ from measure.pipelines.blueprint import Blueprint
 from measure.pipelines.families import build, call_arguments, load
 from measure.pipelines.synthetic_weights import check_activations, watched_activations
 from measure.prompts import PROMPTS
-from measure.stacks import StackRecipe
-from measure.stacks.stack_recipe import Release, keep_nothing
+from measure.stacks.stack_recipe import Release, StackRecipe, keep_nothing
 from measure.stage_timing import CallSpans, Clock, SpanRecorder
 from measure.suites import Point
 from measure.telemetry import Instruments, NullTelemetry, NvmlTelemetry

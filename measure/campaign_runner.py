@@ -27,7 +27,8 @@ from measure.environment import describe_gpu
 from measure.forecast import Forecast, known_cells
 from measure.journal import SYNTHETIC, Journal, JournalHeader
 from measure.pipelines.blueprint import Blueprint, load_blueprint
-from measure.stacks import StackRecipe, recipe
+from measure.stacks import recipe
+from measure.stacks.stack_recipe import StackRecipe
 from measure.suites import Quadruple, asked_suites
 
 

@@ -13,9 +13,9 @@ from measure.replicas.scaling_report import open_fleets
 from scripts.scaling.article import article
 from scripts.scaling.cores import cores, threads
 from scripts.scaling.encoding import encoding
-from scripts.scaling.predicted import before, predicted_and_measured, more
 from scripts.scaling.one_image import links, split
 from scripts.scaling.power import power
+from scripts.scaling.predicted import before, more, predicted_and_measured
 from scripts.scaling.together import lost, plans, together
 from scripts.scaling.windows import Hosts
 

@@ -230,7 +230,13 @@ def test_a_workload_nobody_can_meet_is_infeasible(capsys, files: Files):
 
 
 def test_the_installed_program_fails_without_a_traceback(tmp_path: Path):
-    program = [sys.executable, "-c", "from fluxcost.cli.app import main; main()", "plan", "none.yaml"]
+    program = [
+        sys.executable,
+        "-c",
+        "from fluxcost.cli.app import main; main()",
+        "plan",
+        "none.yaml",
+    ]
     done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

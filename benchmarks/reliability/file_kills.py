@@ -139,7 +139,13 @@ def _export(folder: Path) -> Job:
     plans, out = folder / "plans.json", folder / "out" / "task.yaml"
     out.parent.mkdir()
     workload = ROOT / "examples" / "game_variations.yaml"
-    command = [sys.executable, "-c", "from fluxcost.cli.app import main; main()", "plan", str(workload)]
+    command = [
+        sys.executable,
+        "-c",
+        "from fluxcost.cli.app import main; main()",
+        "plan",
+        str(workload),
+    ]
     made = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, check=True)
     plans.write_bytes(made.stdout)
     option = next(plan["option"] for plan in json.loads(made.stdout)["plans"] if plan["gpus"])

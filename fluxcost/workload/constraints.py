@@ -138,7 +138,9 @@ class QualityFloor(Record):
     """
 
     metric: Literal["clip", "clip_by_steps", "lpips", "binding", "accepted"]
-    at_least: Positive = Field(description="The lower bound of the record's interval must reach it.")
+    at_least: Positive = Field(
+        description="The lower bound of the record's interval must reach it."
+    )
     category: Name | None = Field(
         default=None, description="Of prompts; the mean over all if None."
     )

@@ -19,22 +19,6 @@ from fluxcost.records import Name, Record
 from fluxcost.workload.constraints import Constraints, Objective, QualityFloor
 from fluxcost.workload.shape import Shape, ShapeShare
 
-__all__ = (
-    "LEAST_UTILIZATION",
-    "SECONDS_PER_MONTH",
-    "Arrivals",
-    "Constraints",
-    "Deadline",
-    "Objective",
-    "OnDemand",
-    "QualityFloor",
-    "Shape",
-    "ShapeShare",
-    "Workload",
-    "load_workload",
-    "parse_workload",
-)
-
 FORMAT: Literal["fluxcost-workload"] = "fluxcost-workload"
 VERSION = 1
 

@@ -44,7 +44,8 @@ from measure.quality.quality_suites import (
     quality_suite,
     suite_pictures,
 )
-from measure.stacks import StackRecipe, recipe
+from measure.stacks import recipe
+from measure.stacks.stack_recipe import StackRecipe
 
 
 def generate_picture(bench: Bench, shot: SuitePicture, out: Path) -> ScoredPicture:

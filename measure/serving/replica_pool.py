@@ -27,7 +27,7 @@ from measure.pipelines.blueprint import Blueprint
 from measure.prompts import PROMPTS
 from measure.serving.admission_queue import Dispatcher
 from measure.serving.image_requests import RequestedImage
-from measure.stacks import StackRecipe
+from measure.stacks.stack_recipe import StackRecipe
 from measure.suites import Point
 
 WARM_CALLS = 2

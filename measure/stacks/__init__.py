@@ -15,8 +15,6 @@ from fluxcost.errors import UnknownNameError
 from measure.stacks import cached_prompts, compiled_bf16, compiled_fp8, eager_bf16
 from measure.stacks.stack_recipe import StackRecipe
 
-__all__ = ["Recipe", "recipe"]
-
 _RECIPES: dict[str, Callable[[torch.device], StackRecipe]] = {
     "compiled-bf16": compiled_bf16.recipe,
     "compiled-bf16-dynamic": functools.partial(compiled_bf16.recipe, dynamic=True),
