@@ -14,7 +14,9 @@ def stub() -> str:
     lines = ["# Written by scripts/refresh_door.py from the table in __init__.py.", ""]
     for home, names in sorted(fluxcost.HOMES.items()):
         lines += [f"from fluxcost.{home} import {name} as {name}" for name in sorted(names.split())]
-    return "\n".join([*lines, "", "HOMES: dict[str, str]", ""])
+    lines += ["", "HOMES: dict[str, str]", "__all__ = ["]
+    lines += [f'    "{name}",' for name in fluxcost.__all__]
+    return "\n".join([*lines, "]", ""])
 
 
 if __name__ == "__main__":

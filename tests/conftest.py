@@ -20,9 +20,9 @@ settings.load_profile("repeatable")
 
 
 LONGEST_FIRST = (
-    "evidence/test_shipped.py",
-    "measure/replicas/test_fleet.py",
-    "measure/serving/test_command.py",
+    "validation/test_shipped.py",
+    "measure/replicas/test_worker.py",
+    "measure/serving/test_serve_command.py",
     "dashboard/test_browser.py",
     "docs/test_pages.py",
     "test_models_page.py",

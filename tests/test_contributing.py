@@ -14,6 +14,7 @@ from measure import stacks
 from measure.bench import open_bench
 from measure.cli import app
 from measure.pipelines.blueprint import load_blueprint
+from measure.stacks.stack_recipe import StackRecipe
 from measure.suites import load_suite
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
@@ -65,7 +66,7 @@ def test_its_stack_makes_the_eager_picture():
     assert float((eager - drawn).abs().max()) <= 4 * torch.finfo(torch.bfloat16).eps
 
 
-def picture(made: stacks.StackRecipe) -> torch.Tensor:
+def picture(made: StackRecipe) -> torch.Tensor:
     bench = open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
     drawn: torch.Tensor = bench.generate(POINT, output_type="pt").float()
     return drawn

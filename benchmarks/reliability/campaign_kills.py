@@ -33,7 +33,7 @@ from fluxcost.performance.calibration.schema import read_calibration
 from measure.cli import app as measure
 from measure.json_lines import JOURNAL_FILE
 from measure.pipelines.blueprint import load_blueprint
-from measure.pipelines.flux import assemble
+from measure.pipelines.flux import assemble_flux2_klein
 from measure.suites import load_suite
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,9 @@ class CampaignFigures:
 def kill_campaigns(kills: int, seed: int) -> CampaignFigures:
     """Run campaigns, killing and resuming each, until so many kills are reached."""
     torch.set_num_threads(1)
-    assemble(load_blueprint(str(MODEL)).document, torch.device("cpu"))  # imports what is slow
+    assemble_flux2_klein(
+        load_blueprint(str(MODEL)).document, torch.device("cpu")
+    )  # imports what is slow
     draw = random.Random(seed)  # noqa: S311 - moments, not secrets
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

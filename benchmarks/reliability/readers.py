@@ -22,6 +22,7 @@ from fluxcost.capacity.trace import read_trace
 from fluxcost.performance.calibration.measuring_run import GpuIdentity
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.text import unprintable
+from fluxcost.workload.shape import Shape
 from measure.importers.import_tool import ImportOptions, Tool, read_timings
 from measure.importers.imported_record import ImportedRun
 from measure.journal import read_journal
@@ -360,7 +361,7 @@ READERS = {
         ),
         Reader(
             "import sglang", (FIGURES,), dump_json, json.loads,
-            _import(Tool.SGLANG, "bench.json", ImportOptions(1024, 1024, 4)), PARSE,
+            _import(Tool.SGLANG, "bench.json", ImportOptions(Shape(1024, 1024, 4))), PARSE,
             (f"{IMPORTERS}sglang.py",),
         ),
         Reader(

@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-import fluxcost.workload.shape
+from fluxcost import stats
 from fluxcost.documents import write_atomically
 from fluxcost.errors import DocumentError
 from fluxcost.performance.gaussian_process import (
@@ -43,6 +43,7 @@ from fluxcost.performance.gaussian_process import (
     Solution,
     StageFormula,
 )
+from fluxcost.workload import shape
 
 VARIABLE = "FLUXCOST_CACHE"
 """Environment variable that names the folder."""
@@ -179,7 +180,7 @@ def _code() -> str:
     for name in ("numpy", "scipy"):
         digest.update(f"{name} {version(name)}\n".encode())
     package = Path(__file__).parent
-    for path in [*sorted(package.rglob("*.py")), Path(fluxcost.shape.__file__)]:
+    for path in [*sorted(package.rglob("*.py")), Path(shape.__file__), Path(stats.__file__)]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -201,7 +202,8 @@ def _write(path: Path, header: Mapping[str, object], arrays: Arrays) -> None:
     """Write arrays whole or not at all; a folder that cannot be written keeps nothing."""
     stated = json.dumps({**header, "sha256": _digest(arrays)}).encode()
     stream = io.BytesIO()
-    np.savez(stream, **arrays, **{HEADER: np.frombuffer(stated, dtype=np.uint8)})
+    named: dict[str, Any] = {**arrays, HEADER: np.frombuffer(stated, dtype=np.uint8)}
+    np.savez(stream, **named)
     with contextlib.suppress(OSError, DocumentError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, stream.getvalue())

@@ -35,7 +35,7 @@ def answers(alias: str) -> list[Any]:
     fitted = fit(load_calibration(alias))
     asked = [fitted.latency(ASKED, 2, statistic) for statistic in ("median", "mean", "p95")]
     asked += fitted.stages(ASKED, 3).values()
-    own = fitted.for_run(fitted.starts[0])
+    own = fitted.for_run(fitted.runs[0])
     asked += [own.latency(ASKED, 2), fitted.memory(ASKED, 2), fitted.energy(ASKED, 2)]
     return [(each.value, each.evidence, each.draws.tolist()) for each in asked]
 
