@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fluxcost import stats
+from fluxcost import estimate, stats
 from fluxcost.documents import write_atomically
 from fluxcost.errors import DocumentError
 from fluxcost.performance.gaussian_process import (
@@ -175,12 +175,13 @@ def store_folder() -> Path | None:
 
 @functools.cache
 def _code() -> str:
-    """Return the hash of the code that fits: this package's files and the versions of libraries."""
+    """Return the hash of the code that fits: this package, what it computes with, and libraries."""
     digest = hashlib.sha256()
     for name in ("numpy", "scipy"):
         digest.update(f"{name} {version(name)}\n".encode())
     package = Path(__file__).parent
-    for path in [*sorted(package.rglob("*.py")), Path(shape.__file__), Path(stats.__file__)]:
+    below = [Path(module.__file__ or "") for module in (estimate, shape, stats)]
+    for path in [*sorted(package.rglob("*.py")), *below]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -16,6 +16,7 @@ ALLOWED = {
     "pandas",
     "streamlit",
     "fluxcost",
+    "fluxcost.estimate",
     "fluxcost.json_answers",
     "fluxcost.text",
     "fluxcost.units",
