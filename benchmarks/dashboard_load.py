@@ -171,7 +171,7 @@ async def wave(url: str, asked: argparse.Namespace, seed: int) -> Tally:
     return tally
 
 
-def told(taken_s: list[float]) -> str:
+def summary(taken_s: list[float]) -> str:
     """Return the median and the 95th percentile of times."""
     if len(taken_s) < 2:
         return f"{len(taken_s)} answers"
@@ -185,12 +185,12 @@ def told(taken_s: list[float]) -> str:
 def report(tally: Tally, pages: list[str], seconds: float) -> None:
     """Print what the readers of a wave saw."""
     changes = sum(map(len, tally.page_s.values()))
-    print(f"  a page opened: {told(tally.opened_s)}")
+    print(f"  a page opened: {summary(tally.opened_s)}")
     print(f"  controls changed: {changes}, {changes / seconds:.2f} a second")
     for what, taken_s in (("new number", tally.number_s), ("whole page", tally.page_s)):
-        print(f"  to the {what}: {told([*itertools.chain(*taken_s.values())])}")
+        print(f"  to the {what}: {summary([*itertools.chain(*taken_s.values())])}")
         for name in pages:
-            print(f"    {name}: {told(taken_s[name])}")
+            print(f"    {name}: {summary(taken_s[name])}")
     for kind, found in (("refused", tally.refused), ("errors", tally.errors)):
         print(f"  {kind}: {len(found)}", *sorted(set(found))[:5], flush=True)
 

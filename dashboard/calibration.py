@@ -260,7 +260,7 @@ def _residuals(name: str, own: Own) -> dict[str, object]:
     report = answers.validation(name, own)
     st.markdown(
         show.plain(
-            f"Each size and batch left out in turn and told by the rest: median error "
+            f"Each size and batch left out in turn and predicted from the rest: median error "
             f"{percent(report.median_error)}, 95th percentile {percent(report.p95_error)}, bias "
             f"{percent(report.bias)}; {percent(report.coverage)} of cells lie inside their 90 % "
             "interval."

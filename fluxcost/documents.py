@@ -35,7 +35,7 @@ MAX_EVENTS = 1_000_000
 """Most values, lists and mappings of a YAML document, some 20,000 rows: 3 s of reading."""
 
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
-"""Ends of the names of YAML files, wherever one is told by its name or found in a folder."""
+"""Ends of the names of YAML files, wherever one is recognized by its name or found in a folder."""
 
 ABANDONED_S = 3600
 """Age of a temporary file that no writer can still be at; writing a document takes seconds."""

@@ -23,7 +23,7 @@ LONGEST = 1200
 """Characters of a message; of a longer one, which quotes what nobody can read, both ends stay."""
 
 MOST_NAMED = 12
-"""Names that are all told where none of them is similar to the one given."""
+"""Names that are all listed where none of them is similar to the one given."""
 
 
 class FluxcostError(Exception):

@@ -63,8 +63,8 @@ def merge_calibrations(paths: Sequence[Path]) -> Calibration:
 def differences(calibration: Calibration) -> dict[str, str]:
     """Return the conditions in which a calibration's runs differ, with what they were."""
     return {
-        name: told
-        for name, told in conditions_of(calibration.runs).items()
+        name: differing
+        for name, differing in conditions_of(calibration.runs).items()
         if len({conditions_of([run])[name] for run in calibration.runs}) > 1
     }
 

@@ -215,11 +215,11 @@ def _trace(name: str) -> Callable[[bytes, Path], None]:
     return read
 
 
-def _import(tool: Tool, name: str, told: ImportOptions) -> Callable[[bytes, Path], None]:
+def _import(tool: Tool, name: str, options: ImportOptions) -> Callable[[bytes, Path], None]:
     def read(data: bytes, folder: Path) -> None:
         if tool is Tool.AIPERF:
             _put(folder, "inputs.json", dump_json(ASKED))
-        calibration = read_timings(tool, _put(folder, name, data), RAN, told)
+        calibration = read_timings(tool, _put(folder, name, data), RAN, options)
         refuse_not_finite(calibration.to_dict())
 
     return read

@@ -39,11 +39,13 @@ def _rows(schema: Schema, parts: Parts, path: str) -> Iterator[dict[str, str]]:
 
 def _meaning(field: Schema, inside: list[Schema]) -> str:
     """Return a field's own description, else that of what it holds, and the values it may have."""
-    told = next((each["description"] for each in (field, *inside) if "description" in each), "")
+    description = next(
+        (each["description"] for each in (field, *inside) if "description" in each), ""
+    )
     ways = (field, *field.get("anyOf", ()))
     values = next((each["enum"] for each in ways if "enum" in each), ())
     choices = f"One of {', '.join(map(str, values))}." if values else ""
-    return " ".join([*told.split("\n\n")[0].split(), choices]).rstrip()
+    return " ".join([*text.split("\n\n")[0].split(), choices]).rstrip()
 
 
 def _parts(field: Schema) -> list[str]:

@@ -63,5 +63,5 @@ def _gain(timed: fc.Fit | fc.ContextParallelFit, shape: fc.Shape, batch: int) ->
         return {}
     gain = timed.gain(shape, batch)
     price = gain.scaled(timed.gpus_per_image, "")
-    told = f"{interval(gain)} of one GPU's time, at {interval(price)} times its price"
-    return {f"{timed.gpus_per_image} GPUs": told}
+    note = f"{interval(gain)} of one GPU's time, at {interval(price)} times its price"
+    return {f"{timed.gpus_per_image} GPUs": note}

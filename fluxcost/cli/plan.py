@@ -168,9 +168,9 @@ def plan(
     _refuse_dear(best, max_usd_per_image)
     shown = (plans.ranked if every else plans.leaders)[:top]
     _write_reports(report or [], asked, plans, timed)
-    told = fc.explain(asked, plans, calibrations=timed) if explain else None
+    explanation = fc.explain(asked, plans, calibrations=timed) if explain else None
     if json:
-        more = {} if told is None else {"explanation": told.to_dict()}
+        more = {} if explanation is None else {"explanation": explanation.to_dict()}
         answer = plans.to_dict() | {"plans": [line.to_dict() for line in shown]} | more
         show_json("plan", answer)
         return
@@ -182,8 +182,8 @@ def plan(
         show_text(f"   Why not fewer GPUs? {best.serving.why_not_fewer}")
     for caveat in best.caveats:
         show_text(f"   {caveat}.")
-    if told is not None:
-        show_explanation(told)
+    if explanation is not None:
+        show_explanation(explanation)
     show_text(_tally(plans))
     if rejected:
         _show_rejected(plans)

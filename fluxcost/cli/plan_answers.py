@@ -85,12 +85,12 @@ def _share_row(served: Served, part: Allocation) -> dict[str, str]:
 
 def _saving(plans: fc.SharedPlans) -> str:
     apart, saved = plans.apart.value, plans.saved.value
-    told = f"Apart they cost {usd(apart)} a month and together {usd(plans.best.total.value)}: "
+    costs = f"Apart they cost {usd(apart)} a month and together {usd(plans.best.total.value)}: "
     if abs(saved) < CENT:
-        return f"{told}sharing saves nothing."
+        return f"{costs}sharing saves nothing."
     if saved < 0:
-        return f"{told}sharing costs {usd(-saved)} more."
-    return f"{told}sharing saves {usd(saved)}, {percent(saved / apart)}."
+        return f"{costs}sharing costs {usd(-saved)} more."
+    return f"{costs}sharing saves {usd(saved)}, {percent(saved / apart)}."
 
 
 def show_stacks(
@@ -130,18 +130,18 @@ def _stack_row(each: fc.Alternative, dearest: fc.Alternative) -> dict[str, str]:
     }
 
 
-def show_explanation(told: Explanation) -> None:
+def show_explanation(explanation: Explanation) -> None:
     """Print what would make the best plan cheaper, and the plans that no other plan beats."""
-    show_text(f"   What would halve the cost? {told.halving}")
-    for lever in told.levers:
+    show_text(f"   What would halve the cost? {explanation.halving}")
+    for lever in explanation.levers:
         show_text(
             f"   {percent(lever.ratio)} of what it may cost: {lever.change}, {lever.plan.option}."
         )
-    cores = "not measured" if told.cores_needed is None else str(told.cores_needed)
+    cores = "not measured" if explanation.cores_needed is None else str(explanation.cores_needed)
     show_text(f"   CPU cores each replica needs: {cores}.")
-    if told.pareto:
+    if explanation.pareto:
         show_text("No plan beats these in both cost and latency:")
-        show_table(plan_rows(told.pareto), spare=SPARE)
+        show_table(plan_rows(explanation.pareto), spare=SPARE)
     else:
         show_text("   Cost versus latency: no plan has a known latency.")
 

@@ -20,7 +20,7 @@ COUNTER_REFRESH_S = 0.1
 error of a window's length."""
 
 FEWEST_CELLS = 6
-"""Fewest cells four coefficients and an error can be told from."""
+"""Fewest cells four coefficients and an error can be estimated from."""
 
 
 UNKNOWN_SIGMA = 0.2

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from fluxcost.stats import Array
 
 DISCREPANCY_SIGMAS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
-"""Amplitudes of the discrepancy tried: 0.3 % (below what can be told apart) to 10 %."""
+"""Amplitudes of the discrepancy tried: 0.3 % (below what can be distinguished) to 10 %."""
 
 NUGGET_SIGMAS = (0.001, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1)
 """Amplitudes of the nugget tried."""

@@ -162,10 +162,10 @@ class Adaptive:
         while len(self._surprises) < len(cells) - 1:
             before = len(self._surprises) + 1
             self._surprises.append(self._surprise(calibration, before))
-        told = [surprise for surprise in self._surprises if not math.isnan(surprise)]
+        known = [surprise for surprise in self._surprises if not math.isnan(surprise)]
         return (
-            max(1.0, float(np.quantile(told, ERROR_QUANTILE)) / ERROR_QUANTILE_OF_NORMAL)
-            if told
+            max(1.0, float(np.quantile(known, ERROR_QUANTILE)) / ERROR_QUANTILE_OF_NORMAL)
+            if known
             else 1.0
         )
 

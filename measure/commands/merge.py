@@ -22,5 +22,5 @@ def merge(
     calibration = join(files)
     calibration.save(out)
     OUT.print(f"{len(calibration.cells)} cells of {len(calibration.runs)} runs in {out}")
-    for name, told in differences(calibration).items():
-        OUT.print(f"[yellow]runs differ in {name}: {told}[/]")
+    for name, values in differences(calibration).items():
+        OUT.print(f"[yellow]runs differ in {name}: {values}[/]")

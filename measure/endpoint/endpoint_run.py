@@ -96,8 +96,8 @@ def measure_endpoint(request: EndpointRequest, console: Console) -> None:
     calibration.save(request.out)
     if calibration.loads:
         print_loads(calibration.loads, console)
-    told = f"{len(calibration.cells)} cells and {len(calibration.loads)} loads in {request.out}"
-    console.print(told)
+    summary = f"{len(calibration.cells)} cells and {len(calibration.loads)} loads in {request.out}"
+    console.print(summary)
 
 
 async def _measure(

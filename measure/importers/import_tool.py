@@ -31,7 +31,7 @@ class ImportOptions:
     steps: int | None = None
 
 
-def read_timings(tool: Tool, path: Path, ran: ImportedRun, told: ImportOptions) -> Calibration:
+def read_timings(tool: Tool, path: Path, ran: ImportedRun, options: ImportOptions) -> Calibration:
     """Read a file of another tool.
 
     Raises:
@@ -41,16 +41,16 @@ def read_timings(tool: Tool, path: Path, ran: ImportedRun, told: ImportOptions) 
         UnknownNameError: No such model.
     """
     if tool is Tool.SGLANG:
-        if told.shape is None or told.steps is not None:
+        if options.shape is None or options.steps is not None:
             raise InputError(
                 "--from sglang needs --shape and no --steps, such as --shape 1024x1024x4: the file "
                 "does not say what its requests asked for."
             )
-        return read_sglang(path, ran, told.shape)
-    if told.shape is not None:
+        return read_sglang(path, ran, options.shape)
+    if options.shape is not None:
         raise InputError(f"--from {tool} takes no --shape: its file says the size.")
     if tool is Tool.AIPERF:
-        return read_aiperf(path, ran, steps=told.steps)
-    if told.steps is not None:
+        return read_aiperf(path, ran, steps=options.steps)
+    if options.steps is not None:
         raise InputError("--from csv takes no --steps: its file says them.")
     return read_calls(path, ran)

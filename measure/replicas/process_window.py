@@ -78,7 +78,7 @@ class ReplicaTurn:
         jobs = shard(calls, ranks.index(self.rank), len(ranks))
         self._taken = _take(self._bench, self._window, jobs)
 
-    def told(self, held: CpuAffinity, fleet_run: FleetRun) -> Replica:
+    def replica_of(self, held: CpuAffinity, fleet_run: FleetRun) -> Replica:
         """Return what this replica did."""
         window, taken = self._window, self._taken
         shape = window.point.shape
@@ -132,7 +132,7 @@ def run_window(
     if turn is not None:
         turn.make(calls)
     fleet.meet(None)  # the slowest is done
-    return None if turn is None else turn.told(held, fleet_run)
+    return None if turn is None else turn.replica_of(held, fleet_run)
 
 
 def calls_for(call_s: float, protocol: Protocol) -> int:

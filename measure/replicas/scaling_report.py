@@ -108,9 +108,9 @@ def _print_cores(fleets: ReplicaWindows, console: Console) -> None:
     for shape, batch in swept:
         counts = sorted({w.cores for w in fleets.windows if w.asked == (shape, batch) and w.cores})
         factors = [(n, fleets.core_factor(shape, batch, n)) for n in counts]
-        told = ", ".join(f"{n}: {f.value:.1%} ({f.low:.1%}-{f.high:.1%})" for n, f in factors)
+        summary = ", ".join(f"{n}: {f.value:.1%} ({f.low:.1%}-{f.high:.1%})" for n, f in factors)
         console.print(
-            f"{shape}, batch {batch}: rate by CPU cores a replica, over that with all: {told}; "
+            f"{shape}, batch {batch}: rate by CPU cores a replica, over that with all: {summary}; "
             f"needs {fleets.cores_needed(shape, batch)}"
         )
 

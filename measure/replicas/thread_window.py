@@ -94,7 +94,7 @@ class ReplicaThreads:
         self._in_turn(ranks, benches, lambda bench: _twice(bench, window.point))
         calls = calls_for(max(self._at_once(ranks, turns, ReplicaTurn.warm_up)), protocol)
         self._at_once(ranks, turns, lambda turn: turn.make(calls))
-        return [turn.told(held, fleet_run) for turn in turns]
+        return [turn.replica_of(held, fleet_run) for turn in turns]
 
     def _submit(self, rank: int, job: Callable[[B], T], given: B) -> Future[T]:
         return self._pools[rank].submit(self._contexts[rank].run, job, given)

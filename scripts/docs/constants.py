@@ -14,7 +14,7 @@ from pathlib import Path
 import griffe
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("performance", "capacity", "economics", "planning", "evidence")
+ROOMS = ("performance", "capacity", "economics", "planning", "validation")
 PACKAGE = "fluxcost"
 
 HEAD = """# Constants

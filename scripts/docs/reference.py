@@ -14,7 +14,7 @@ ROOMS = {
     "capacity": ("How many?", "Replicas for arriving requests: queueing and simulation."),
     "economics": ("How much?", "Costs and bills, from GPU time and images."),
     "planning": ("What to run?", "Search over stacks, batches, offers and tariffs."),
-    "evidence": ("Is it true?", "Validation of fits and simulator, audit of published claims."),
+    "validation": ("Is it true?", "Validation of fits and simulator, audit of published claims."),
 }
 """Key of each room, its question and what its names are for, in the order a planner asks."""
 
