@@ -39,7 +39,7 @@ def _rows(schema: Schema, parts: Parts, path: str) -> Iterator[dict[str, str]]:
 
 def _meaning(field: Schema, inside: list[Schema]) -> str:
     """Return a field's own description, else that of what it holds, and the values it may have."""
-    description = next(
+    text = next(
         (each["description"] for each in (field, *inside) if "description" in each), ""
     )
     ways = (field, *field.get("anyOf", ()))

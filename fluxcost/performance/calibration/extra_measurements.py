@@ -248,7 +248,7 @@ class MemoryEdge(Record):
 
 
 class AdaptiveStop(Record):
-    """How an adaptive calibration ended: its cells are those with the most information, not a grid."""
+    """How an adaptive calibration ended: its cells are the most informative ones, not a grid."""
 
     run: Name
     target_error: Positive = Field(description="Median relative error asked for.")
