@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fluxcost as fc
 from scripts.golden.book import Book
-from scripts.golden.inputs import EAGER, H200, STACK, TODAY, catalog
+from scripts.golden.inputs import EAGER, H200, STACK, TODAY
 
 PUBLISHED = "published/h100-sxm/flux2-klein-4b/diffusers-bf16"
 SCENARIO = "h100-sxm/flux2-klein-4b/compiled-bf16/fast"
@@ -13,8 +13,6 @@ SCENARIO = "h100-sxm/flux2-klein-4b/compiled-bf16/fast"
 def audit(book: Book) -> None:
     """Keep verdicts with every check, and validations that are quick."""
     book.record("audit", "claims", fc.audit(today=TODAY))
-    earlier = catalog().at(TODAY.replace(month=6))
-    book.ask("audit", "claims at the prices of June", fc.audit, catalog=earlier, today=TODAY)
     book.ask("audit", "published", fc.validate, fc.load_calibration(PUBLISHED))
     unseen = fc.load_calibration(f"held_out/{H200}")
     book.ask("audit", H200, fc.validate_all, fc.load_calibration(H200), unseen=unseen)
