@@ -23,5 +23,5 @@ def audit(book: Book) -> None:
     book.ask("audit", "measured against published", fc.validate_against, one, other)
     scenario = fc.load_scenario(SCENARIO)
     book.ask("audit", "a loaded GPU", fc.validate_scenario, scenario, runs=20, seed=4)
-    for record in fc.shipped_qualities():
-        book.record("audit", f"quality of {record.model}", record)
+    for quality in fc.shipped_qualities():
+        book.record("audit", f"quality of {quality.model}", quality)

@@ -90,7 +90,7 @@ def plans(book: Book) -> None:
     made_by_name: dict[str, fc.Plans] = {}
     for name, (document, changes) in ASKED.items():
         asked = workload(document, **changes)
-        depth = "analytic" if asked.arrivals else "simulated"
+        depth: Any = "analytic" if asked.arrivals else "simulated"
         made_by_name[name] = fc.plan(asked, today=TODAY, depth=depth)
         _put_plans(book, name, made_by_name[name])
         book.ask("plans", f"{name}: best", lambda m=made_by_name[name]: m.best)
@@ -122,7 +122,7 @@ def exports(book: Book) -> None:
     for name in ("a month", "a large month", "a job", "requests", "a month on spot"):
         document, changes = ASKED[name]
         asked = workload(document, **changes)
-        depth = "analytic" if asked.arrivals else "simulated"
+        depth: Any = "analytic" if asked.arrivals else "simulated"
         made = fc.plan(asked, today=TODAY, depth=depth)
         for target in ("kubernetes", "ray-serve", "skypilot"):
             for rank, plan in enumerate(made.leaders[:12]):
