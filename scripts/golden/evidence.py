@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fluxcost as fc
 from scripts.golden.book import Book
-from scripts.golden.inputs import EAGER, H200, STACK, TODAY, aliases, catalog
+from scripts.golden.inputs import EAGER, H200, STACK, TODAY
 
 PUBLISHED = "published/h100-sxm/flux2-klein-4b/diffusers-bf16"
 SCENARIO = "h100-sxm/flux2-klein-4b/compiled-bf16/fast"
@@ -13,11 +13,7 @@ SCENARIO = "h100-sxm/flux2-klein-4b/compiled-bf16/fast"
 def audit(book: Book) -> None:
     """Keep verdicts with every check, and validations that are quick."""
     book.record("audit", "claims", fc.audit(today=TODAY))
-    earlier = catalog().at(TODAY.replace(month=6))
-    book.ask("audit", "claims at the prices of June", fc.audit, catalog=earlier, today=TODAY)
     book.ask("audit", "published", fc.validate, fc.load_calibration(PUBLISHED))
-    small = min(_measured(), key=lambda record: len(record.cells))
-    book.ask("audit", small.alias, fc.validate, small)
     unseen = fc.load_calibration(f"held_out/{H200}")
     book.ask("audit", H200, fc.validate_all, fc.load_calibration(H200), unseen=unseen)
     for alias in (EAGER, STACK):
@@ -27,11 +23,5 @@ def audit(book: Book) -> None:
     book.ask("audit", "measured against published", fc.validate_against, one, other)
     scenario = fc.load_scenario(SCENARIO)
     book.ask("audit", "a loaded GPU", fc.validate_scenario, scenario, runs=20, seed=4)
-    book.ask("audit", f"batches of {small.alias}", fc.choose_batches, small)
-    for record in fc.shipped_qualities():
-        book.record("audit", f"quality of {record.model}", record)
-
-
-def _measured() -> list[fc.Calibration]:
-    records = (fc.load_calibration(alias) for alias in aliases())
-    return [record for record in records if record.source is fc.Source.MEASURED]
+    for quality in fc.shipped_qualities():
+        book.record("audit", f"quality of {quality.model}", quality)

@@ -18,7 +18,6 @@ from scripts.golden.inputs import (
     STACK,
     TODAY,
     catalog,
-    example,
     workload,
 )
 from scripts.golden.names import public
@@ -91,12 +90,10 @@ def plans(book: Book) -> None:
     made_by_name: dict[str, fc.Plans] = {}
     for name, (document, changes) in ASKED.items():
         asked = workload(document, **changes)
-        depth = "analytic" if asked.arrivals else "simulated"
+        depth: Any = "analytic" if asked.arrivals else "simulated"
         made_by_name[name] = fc.plan(asked, today=TODAY, depth=depth)
         _put_plans(book, name, made_by_name[name])
         book.ask("plans", f"{name}: best", lambda m=made_by_name[name]: m.best)
-    shared = [workload(ARRIVING), example("newsroom")]
-    book.ask("plans", "shared", fc.plan_shared, shared, None, _simulated(), TODAY, seed=1)
     _about_plans(book, made_by_name)
 
 
@@ -125,15 +122,15 @@ def exports(book: Book) -> None:
     for name in ("a month", "a large month", "a job", "requests", "a month on spot"):
         document, changes = ASKED[name]
         asked = workload(document, **changes)
-        depth = "analytic" if asked.arrivals else "simulated"
+        depth: Any = "analytic" if asked.arrivals else "simulated"
         made = fc.plan(asked, today=TODAY, depth=depth)
         for target in ("kubernetes", "ray-serve", "skypilot"):
             for rank, plan in enumerate(made.leaders[:12]):
                 _export(book, f"{name}: plan {rank} for {target}", plan, asked, target)
-        written = fc.report(asked, made)
-        book.lines("exports", f"{name}: report in Markdown", written.to_markdown())
-        book.lines("exports", f"{name}: report as CSV", written.to_csv())
         if name == "a job":
+            written = fc.report(asked, made)
+            book.lines("exports", f"{name}: report in Markdown", written.to_markdown())
+            book.lines("exports", f"{name}: report as CSV", written.to_csv())
             book.lines("exports", f"{name}: report in HTML", written.to_html())
     for name in ("gpus/runpod", "apis/openai"):
         read = fc.parse_prices((ROOT / "pricing" / f"{name}.yaml").read_bytes(), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import fluxcost as fc
 from scripts.golden.book import Book
@@ -11,7 +12,7 @@ from scripts.golden.names import member
 
 BATCHES = (1, 2, 5, 16)
 EDIT = fc.Shape(1024, 1024, 4, reference_images=1)
-TARGETS: tuple[dict[str, str], ...] = (
+TARGETS: tuple[dict[str, Any], ...] = (
     {"gpu": "h200-sxm"},
     {"gpu": "a100-sxm-80gb"},
     {"gpu": "b200-sxm"},
@@ -75,7 +76,7 @@ def _transferred(book: Book) -> None:
                 book.ask("fits", asked, _of_transfer, target, what, shape, batch)
 
 
-def _of_transfer(target: dict[str, str], what: str, shape: fc.Shape, batch: int) -> object:
+def _of_transfer(target: dict[str, Any], what: str, shape: fc.Shape, batch: int) -> object:
     return getattr(fc.transfer(fitted(EAGER), **target), what)(shape, batch)
 
 

@@ -169,8 +169,8 @@ def _commands(book: Book) -> None:
     asked = program("latency", "--help")[1]
     sizes = [(1000, 1024, 4), (1024, 0, 4), (1024, 1024, 0), (99999, 1024, 4), (-16, 16, 1)]
     for shape in sizes:
-        options = size_options(shape, help_text=asked)
-        _refused(book, f"command: size {shape}", "latency", "--calibration", STACK, *options)
+        size = size_options(shape, help_text=asked)
+        _refused(book, f"command: size {shape}", "latency", "--calibration", STACK, *size)
     rented = ("--calibration", STACK, "--offer", OFFER)
     bases: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
         "latency": ((), {"--calibration": STACK, "--batch": 1, "--statistic": "mean"}),
