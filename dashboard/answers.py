@@ -163,14 +163,14 @@ def smallest(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.Simulation:
     return fc.size_fleet(workload, fleet, calibration=fit(fleet.calibration, own))
 
 
-def load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadSweep:
+def load_sweep(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadSweep:
     """Return how a fleet slows down as it fills up: the same, whatever the workload's own rate."""
     arrivals = workload.arrivals and workload.arrivals.model_copy(update={"requests_per_s": 1.0})
-    return _load_curve(workload.model_copy(update={"arrivals": arrivals}), fleet, own)
+    return _load_sweep(workload.model_copy(update={"arrivals": arrivals}), fleet, own)
 
 
 @st.cache_resource(max_entries=KEPT, hash_funcs=_HASHES, show_spinner="Simulating rising load")
-def _load_curve(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadSweep:
+def _load_sweep(workload: fc.Workload, fleet: fc.Fleet, own: Own) -> fc.LoadSweep:
     return fc.load_sweep(workload, fleet, calibration=fit(fleet.calibration, own))
 
 

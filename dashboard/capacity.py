@@ -81,7 +81,7 @@ def _answer(asked: CapacityQuestion, today: dt.date, own: Own) -> None:
     rent = fc.rent_of_fleet(answers.catalog(own).offer(asked.offer), fleet.replicas, today)
     _numbers(asked, found, rent)
     show.evidence({"Response": found.response[_named(asked.workload)], "Rent": rent})
-    curve = answers.load_curve(asked.workload, fleet, own)
+    curve = answers.load_sweep(asked.workload, fleet, own)
     frame = _frame(curve)
     chart = _response_chart(frame, curve, asked.workload)
     _load(frame, chart, curve, asked.workload)

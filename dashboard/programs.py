@@ -57,7 +57,7 @@ def break_even(asked: dict[str, object], images: int, today: dt.date, own: Own) 
 
 def simulate(workload: fc.Workload, fleet: fc.Fleet, own: Own, *, is_sized: bool) -> str:
     """Return a program that sizes or simulates the same fleet and prints what requests saw."""
-    ask = "smallest_fleet" if is_sized else "simulate"
+    ask = "size_fleet" if is_sized else "simulate"
     document = fleet.model_dump(mode="json", exclude_defaults=True)
     return _joined(
         _imports(own),

@@ -39,9 +39,7 @@ def _rows(schema: Schema, parts: Parts, path: str) -> Iterator[dict[str, str]]:
 
 def _meaning(field: Schema, inside: list[Schema]) -> str:
     """Return a field's own description, else that of what it holds, and the values it may have."""
-    text = next(
-        (each["description"] for each in (field, *inside) if "description" in each), ""
-    )
+    text = next((each["description"] for each in (field, *inside) if "description" in each), "")
     ways = (field, *field.get("anyOf", ()))
     values = next((each["enum"] for each in ways if "enum" in each), ())
     choices = f"One of {', '.join(map(str, values))}." if values else ""

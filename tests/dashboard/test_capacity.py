@@ -138,18 +138,18 @@ def test_a_fleet_of_one_s_own_size_is_taken_at_its_word(page: AppTest):
     assert numbers(settled(page)) == expected(workload(), fleet(3), sized=False)
 
 
-def test_the_load_curve_and_its_knee_are_the_library_s(page: AppTest):
+def test_the_load_sweep_and_its_knee_are_the_library_s(page: AppTest):
     sized = fc.size_fleet(workload(), fleet(), calibration=FIT).fleet
     curve = fc.load_sweep(workload(), sized, calibration=FIT)
     knee = f"The knee is at {curve.knee.requests_per_s:.3g} requests a second"
     assert show.plain(knee) in texts(page)
 
 
-def test_a_load_curve_is_kept_whatever_the_rate():
+def test_a_load_sweep_is_kept_whatever_the_rate():
     bursty = {"process": "gamma", "coefficient_of_variation": 2.0}
     at_three, at_nine = (workload(arrivals=bursty | {"requests_per_s": rate}) for rate in (3, 9))
-    kept = answers.load_curve(at_three, fleet(2), Own())
-    assert answers.load_curve(at_nine, fleet(2), Own()) is kept
+    kept = answers.load_sweep(at_three, fleet(2), Own())
+    assert answers.load_sweep(at_nine, fleet(2), Own()) is kept
     assert kept.to_dict() == fc.load_sweep(at_nine, fleet(2), calibration=FIT).to_dict()
 
 

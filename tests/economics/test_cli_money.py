@@ -82,7 +82,7 @@ def test_cost_is_of_an_offer_or_of_a_machine(capsys, files: Files):
     timing = ["cost", "--calibration", files.calibration, "--utilization", 0.6]
     message = refused(capsys, *timing)
     assert message.startswith(
-        "neither an offer nor a machine is given; add --offer of what is rented"
+        "neither --offer nor a machine is given; add --offer for a rented GPU"
     )
     own = ["--extras", EXAMPLE]
     message = refused(capsys, *timing, *own, "--offer", "shop/h200")

@@ -120,7 +120,7 @@ def test_a_call_that_encodes_no_reference_is_refused(bench, monkeypatch):
     from measure.errors import MeasurementError
 
     monkeypatch.setattr(
-        "measure.bench.references", lambda _shape: noise_references(Shape(64, 64, 1, 1))
+        "measure.bench.noise_references", lambda _shape: noise_references(Shape(64, 64, 1, 1))
     )
     assert torch.is_grad_enabled()
     with pytest.raises(MeasurementError, match="2 reference images ran 1 encodes"):

@@ -111,5 +111,5 @@ def test_the_command_explains_what_a_floor_chose_where_no_latency_is_known(
     """Both plans of the example are bought from an API, whose latency nobody states."""
     records = ("--quality", "examples/quality")
     text = shown(capsys, "plan", "examples/print_covers.yaml", *records, "--explain")
-    assert "Cost against latency: how long a request takes is known of no plan." in text
+    assert "Cost versus latency: no plan has a known latency." in text
     assert "What would halve the cost?" in text

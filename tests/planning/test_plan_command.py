@@ -81,7 +81,7 @@ def test_a_bound_is_never_left_unread(
 ):
     told = refused(capsys, *command(tmp_path, *question, "--max-usd-per-image", 0.0001))
     assert told == (
-        f"--max-usd-per-image tells of the plans of a workload; leave it out beside {name}."
+        f"--max-usd-per-image applies to the plans of one workload; leave it out with {name}."
     )
 
 

@@ -74,5 +74,5 @@ def test_a_record_with_too_few_cells_is_named_and_not_scored():
 
 def test_a_page_of_one_record_is_refused(capsys, tmp_path: Path):
     command = ["validate", MEASURED[0].alias, "--page", tmp_path / "page.md"]
-    assert refused(capsys, *command) == "--page is of every measured record; give it alone."
+    assert refused(capsys, *command) == "--page covers all measured records; give it alone."
     assert not (tmp_path / "page.md").exists()

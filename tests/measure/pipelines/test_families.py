@@ -27,7 +27,7 @@ from measure.suites import Point
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 CPU = torch.device("cpu")
 ONE_VECTOR_AN_IMAGE = (
     *("time_text_embed", "norm1", "norm1_context", "norm", "norm_out"),

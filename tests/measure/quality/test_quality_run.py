@@ -150,10 +150,10 @@ class Counted:
 
 def test_interrupted_while_drawing_nothing_is_drawn_twice(request_, monkeypatch):
     first, second = Counted(generate_picture, most=3), Counted(generate_picture, most=99)
-    monkeypatch.setattr(quality_run, "draw", first.call)
+    monkeypatch.setattr(quality_run, "generate_picture", first.call)
     with pytest.raises(KeyboardInterrupt):
         run_quality(request_, QUIET)
-    monkeypatch.setattr(quality_run, "draw", second.call)
+    monkeypatch.setattr(quality_run, "generate_picture", second.call)
     record = run_quality(request_, QUIET)
     assert (first.calls, second.calls) == (3, 5)
     assert len(record.scores) == 8
@@ -174,7 +174,7 @@ def test_interrupted_while_scoring_nothing_is_scored_twice(request_, monkeypatch
 def test_suites_share_a_folder_and_its_pictures(request_, monkeypatch):
     run_quality(request_, QUIET)
     counted = Counted(generate_picture, most=0)
-    monkeypatch.setattr(quality_run, "draw", counted.call)
+    monkeypatch.setattr(quality_run, "generate_picture", counted.call)
     record = run_quality(replace(request_, suite="binding"), QUIET)
     assert record.metrics == (Metric.CLIP, Metric.BINDING)
 

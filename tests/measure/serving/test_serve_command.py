@@ -181,7 +181,7 @@ def test_stopped_while_it_builds_it_just_ends():
         (["--max-wait", "nan"], "max_wait_s is nan"),
         (["--queue-limit", "-1"], "--queue-limit is -1; expected 0 or more"),
         (["--warm", "64x64"], "--warm is '64x64'; expected WIDTHxHEIGHTxSTEPS"),
-        (["--warm", "65x64x1"], "--warm 65x64x1: width is 65; expected a multiple of 16"),
+        (["--warm", "65x64x1"], "--warm is 65x64x1: width is 65; expected a multiple of 16"),
         (["--device", "gpu"], "--device is 'gpu'"),
         (["--stack", "compiled-bf16"], "add --warm, such as --warm 1024x1024x4"),
         (["--max-batch", "4", "--batch-sizes", "1,2"], "--batch-sizes is '1,2'; expected rising"),

@@ -212,4 +212,4 @@ def test_the_command_writes_each_form_and_refuses_others(tmp_path: Path, capsys)
     message = refused(capsys, "plan", tmp_path / "workload.yaml", "--report", "a.pdf")
     assert message == "report is 'a.pdf'; expected a name in .html, .md, .csv."
     message = refused(capsys, "plan", tmp_path / "workload.yaml", "--report", "a.md", "--gpus", 2)
-    assert message.startswith("--report tells of the plans of a workload")
+    assert message.startswith("--report applies to the plans of one workload")
