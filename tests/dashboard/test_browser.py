@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
@@ -158,12 +158,14 @@ class Seen:
         expect(self.page.get_by_test_id("stException")).to_have_count(0)
 
     def type(self, label: str, value: object) -> None:
-        """Type a value that is not there yet, and wait for the answer: its address changes."""
+        """Type a value that is not there yet, and wait for its answer: the address holds it then.
+
+        That the address changed is not enough: an earlier answer may still be on its way.
+        """
         box = self.page.get_by_label(label, exact=True).first
-        before = self.page.url
         box.fill(str(value))
         box.press("Enter")
-        self.page.wait_for_url(lambda url: url != before)
+        self.page.wait_for_url(lambda url: str(value) in _stated(url))
         self.settle()
 
     def download(self, label: str) -> bytes:
@@ -210,6 +212,14 @@ class Seen:
             if not node.get("ignored") and "role" in node
         ]
         return [role for role, name in found if role in NAMELESS and not name.strip()]
+
+
+def _stated(url: str) -> list[str]:
+    """Return the values in an address, numbers as Python writes them."""
+    return [
+        f"{float(value):.15g}" if value.replace(".", "", 1).isdecimal() else value
+        for _, value in parse_qsl(urlsplit(url).query)
+    ]
 
 
 @pytest.fixture

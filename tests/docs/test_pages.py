@@ -73,12 +73,12 @@ def test_a_stated_constant_is_the_codes():
 
 
 def test_a_name_of_several_constants_needs_its_module():
-    with pytest.raises(ValueError, match="documented constants are named NEAR"):
-        with_constants("`NEAR = 1`")
-    assert with_constants("`arriving.NEAR = 1`") == "`arriving.NEAR = 1.1`"
+    with pytest.raises(ValueError, match="documented constants are named REPLICATIONS"):
+        with_constants("`REPLICATIONS = 1`")
+    assert with_constants("`load_sweep.REPLICATIONS = 1`") == "`load_sweep.REPLICATIONS = 4`"
 
 
 def test_constants_are_read_with_their_reasons():
     reach = next(each for each in constants() if each.name == "REACH")
-    assert reach.module == "fluxcost.performance.region"
+    assert reach.module == "fluxcost.performance.call_time"
     assert "tokens x batch" in reach.meaning

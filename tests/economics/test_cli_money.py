@@ -86,6 +86,6 @@ def test_cost_is_of_an_offer_or_of_a_machine(capsys, files: Files):
     )
     own = ["--extras", EXAMPLE]
     message = refused(capsys, *timing, *own, "--offer", "shop/h200")
-    assert message.startswith("--offer is shop/h200 and --extras hold a machine that is yours")
+    assert message.startswith("--offer is shop/h200 and --extras states a machine you own")
     message = refused(capsys, *timing, *own)
     assert message.startswith("machine own/rack 4 has h100-sxm and the timings are of h200-sxm")

@@ -14,7 +14,7 @@ from fluxcost.economics.offers import Offer
 from fluxcost.economics.price_files import price_file, price_file_schema
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
-from tests.commands import shown_json
+from tests.commands import shown
 from tests.offenders import offenders
 
 CATALOG = load_catalog()
@@ -61,7 +61,7 @@ def test_the_published_file_is_that_of_the_records(capsys):
     published = json.loads((PRICING / "schema.json").read_text(encoding="utf-8"))
     remedy = "write it again: fluxcost prices schema > pricing/schema.json"
     assert published == price_file_schema(), remedy
-    assert shown_json(capsys, "prices", "schema") == published
+    assert json.loads(shown(capsys, "prices", "schema")) == published
 
 
 def test_every_shipped_file_is_valid_and_names_the_schema():
