@@ -30,7 +30,7 @@ from measure.stacks.fp8_linear import quantize_rows
 
 HEADS, HEAD_DIM = 24, 128
 BACKENDS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
-"""What the compiled stacks use, and what eager PyTorch chooses."""
+"""What the stacks run on Hopper, and the other kernel that PyTorch has there."""
 
 PRODUCTS = ((3072, 27648), (12288, 3072), (3072, 18432), (9216, 3072), (3072, 3072))
 """Inner and outer sides: a single block's two products, a double block's MLP, its projections."""
