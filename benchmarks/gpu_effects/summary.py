@@ -43,7 +43,8 @@ def fit_relative(columns: Sequence[Floats], seconds: Floats) -> tuple[Floats, Fl
     """Return the coefficients of least relative error, and the relative errors."""
     scaled = np.stack(columns, axis=1) / seconds[:, None]
     found, *_ = np.linalg.lstsq(scaled, np.ones(len(seconds)), rcond=None)
-    return found, scaled @ found - 1
+    coefficients: Floats = np.asarray(found, dtype=np.float64)
+    return coefficients, scaled @ coefficients - 1
 
 
 def waves_and_keys(tokens: Floats, batch: Floats) -> tuple[Floats, Floats]:

@@ -72,7 +72,8 @@ def low_rank(rows: int, columns: int, generator: torch.Generator) -> torch.Tenso
     rank = min(RANK, rows, columns)
     falling = 1 / torch.arange(1, rank + 1, device=generator.device)
     left = normal(rows, rank, generator) * falling
-    return left @ normal(rank, columns, generator) / falling.norm()
+    values: torch.Tensor = left @ normal(rank, columns, generator) / falling.norm()
+    return values
 
 
 VALUES: tuple[tuple[str, Draw], ...] = (
@@ -123,7 +124,8 @@ def _coarsened(values: torch.Tensor) -> torch.Tensor:
     """Return numbers with one bit of mantissa kept, cut towards zero."""
     bits = {torch.bfloat16: 7, torch.float8_e4m3fn: 3}[values.dtype]
     whole = torch.int16 if values.dtype == torch.bfloat16 else torch.int8
-    return (values.view(whole) & -(2 ** (bits - MANTISSA_BITS_KEPT))).view(values.dtype)
+    kept: torch.Tensor = values.view(whole) & -(2 ** (bits - MANTISSA_BITS_KEPT))
+    return kept.view(values.dtype)
 
 
 def main() -> None:
@@ -162,10 +164,10 @@ def main() -> None:
 
 def _timed(bench: Bench, point: Point, warm_s: float, timed_s: float) -> dict[str, Any]:
     """Call a point for a while, then time it for a while: seconds, joules, and the GPU's state."""
-    _calls(bench, point, warm_s, 2)
+    _warm(bench, point, warm_s, 2)
     began_s, start_j, start_s = time.time(), bench.instruments.energy_j(), time.perf_counter()
-    samples = []
-    states = []
+    samples: list[Sample] = []
+    states: list[dict[str, Any]] = []
     while len(samples) < 3 or time.perf_counter() - start_s < timed_s:
         samples.append(bench.time_call(point))
         states.append(bench.instruments.snapshot().model_dump())
@@ -187,12 +189,12 @@ def _timed(bench: Bench, point: Point, warm_s: float, timed_s: float) -> dict[st
     }
 
 
-def _calls(bench: Bench, point: Point, seconds: float, least: int) -> list[Sample]:
-    started_s = time.perf_counter()
-    samples: list[Sample] = []
-    while len(samples) < least or time.perf_counter() - started_s < seconds:
-        samples.append(bench.time_call(point))
-    return samples
+def _warm(bench: Bench, point: Point, seconds: float, least: int) -> None:
+    """Call for a while, at least so often."""
+    started_s, calls = time.perf_counter(), 0
+    while calls < least or time.perf_counter() - started_s < seconds:
+        bench.time_call(point)
+        calls += 1
 
 
 def _options() -> argparse.Namespace:
