@@ -83,22 +83,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--points",
         nargs="+",
-        type=_point,
-        default=[_point("512x512x4x1"), _point("1024x1024x4x1")],
+        type=parse_point,
+        default=[parse_point("512x512x4x1"), parse_point("1024x1024x4x1")],
         help="WIDTHxHEIGHTxSTEPSxBATCH, called in turn.",
     )
     parser.add_argument(
         "--without-a-pause",
         nargs="*",
-        type=_point,
-        default=[_point("1024x1024x4x1")],
+        type=parse_point,
+        default=[parse_point("1024x1024x4x1")],
         help="Points at which each stack makes images without a pause.",
     )
     parser.add_argument("--pause-free-s", type=float, default=60.0, help="For how long.")
     return parser.parse_args()
 
 
-def _point(text: str) -> Point:
+def parse_point(text: str) -> Point:
+    """Return the point of WIDTHxHEIGHTxSTEPSxBATCH."""
     width, height, steps, batch = (int(part) for part in text.split("x"))
     return Point(Shape(width, height, steps), batch)
 
