@@ -23,10 +23,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import linear, scaled_dot_product_attention
 
 from measure.bench import open_instruments
-from measure.clock import Clock
+from measure.campaign_runner import device_of
 from measure.environment import describe_environment, describe_gpu
-from measure.runner import device_of
 from measure.stacks.fp8_linear import quantize_rows
+from measure.stage_timing import Clock
 
 HEADS, HEAD_DIM = 24, 128
 BACKENDS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}

@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.stacks import parse_point
 from measure.bench import open_bench
-from measure.blueprint import load_blueprint
-from measure.runner import device_of
+from measure.campaign_runner import device_of
+from measure.pipelines.blueprint import load_blueprint
 from measure.stacks import recipe
 from measure.telemetry import NullTelemetry
 

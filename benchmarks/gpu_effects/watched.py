@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from measure.bench import Bench, Sample, open_bench, open_instruments
-from measure.blueprint import load_blueprint
-from measure.campaign import Campaign, Plan
+from measure.bench import Bench, TimedCall, open_bench, open_instruments
+from measure.campaign import Campaign, CampaignPlan
+from measure.campaign_runner import device_of
 from measure.environment import describe_gpu
-from measure.journal import SYNTHETIC, Header, Journal
-from measure.runner import device_of
+from measure.journal import SYNTHETIC, Journal, JournalHeader
+from measure.pipelines.blueprint import load_blueprint
 from measure.stacks import recipe
 from measure.suites import Point, load_suite
 
@@ -34,7 +34,7 @@ class LoggedBench(Bench):
 
     log: Path = field(kw_only=True)
 
-    def time_call(self, point: Point) -> Sample:
+    def time_call(self, point: Point) -> TimedCall:
         """Time a call as the bench does, and append when it began and what it took, seconds."""
         began_s = time.time()
         sample = super().time_call(point)
@@ -59,12 +59,12 @@ def main() -> None:
     """Measure suites on one GPU; the same command goes on where a killed one was."""
     options = _options()
     started_s = time.monotonic()
-    plan = Plan(tuple(load_suite(each) for each in options.suite), SEED)
+    plan = CampaignPlan(tuple(load_suite(each) for each in options.suite), SEED)
     blueprint = load_blueprint(options.model)
     device = device_of(options.device)
     chosen = recipe(options.stack, device, blueprint.document.family)
     instruments = open_instruments(device)
-    header = Header(
+    header = JournalHeader(
         gpu=describe_gpu(device),
         model=blueprint.document.name,
         architecture_hash=blueprint.hash,

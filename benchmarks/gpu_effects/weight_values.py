@@ -19,11 +19,11 @@ from typing import Any
 import torch
 
 from benchmarks.stacks import parse_point
-from measure.bench import Bench, Sample, open_bench, open_instruments
-from measure.blueprint import load_blueprint
+from measure.bench import Bench, TimedCall, open_bench, open_instruments
+from measure.campaign_runner import device_of
 from measure.environment import describe_environment, describe_gpu
-from measure.pipelines.parts import denoiser
-from measure.runner import device_of
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.components import denoiser
 from measure.stacks import recipe
 from measure.stacks.fp8_linear import Fp8Linear, quantize_rows
 from measure.suites import Point
@@ -166,7 +166,7 @@ def _timed(bench: Bench, point: Point, warm_s: float, timed_s: float) -> dict[st
     """Call a point for a while, then time it for a while: seconds, joules, and the GPU's state."""
     _warm(bench, point, warm_s, 2)
     began_s, start_j, start_s = time.time(), bench.instruments.energy_j(), time.perf_counter()
-    samples: list[Sample] = []
+    samples: list[TimedCall] = []
     states: list[dict[str, Any]] = []
     while len(samples) < 3 or time.perf_counter() - start_s < timed_s:
         samples.append(bench.time_call(point))
