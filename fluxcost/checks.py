@@ -11,16 +11,36 @@ MOST_SEED = 2**63
 """A bound, so that a mistyped seed is refused; numpy itself takes any whole number from 0."""
 
 
-def refuse_outside(field: str, value: object, least: int, most: int) -> None:
+def refuse_outside(
+    field: str, value: object, least: int, most: int | None = None, *, of: str = ""
+) -> None:
     """Raise unless a value is a whole number within a range.
+
+    Args:
+        field: Its name in the sentence.
+        value: What was given.
+        least: The least that is accepted.
+        most: The most that is accepted; None accepts any from the least up.
+        of: What it counts, such as "images", where the sentence should say so.
 
     Raises:
         InputError: It is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(
-            f"{field} is {value!r}; expected a whole number from {least:,} to {most:,}."
-        )
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and least <= value and (most is None or value <= most):
+        return
+    number = f"a whole number of {of}" if of else "a whole number"
+    within = f", at least {least}" if most is None else f" from {least:,} to {most:,}"
+    raise InputError(f"{field} is {value!r}; expected {number}{within}.")
+
+
+def refuse_bad_batch(batch: object) -> None:
+    """Raise unless a batch is a whole number of images.
+
+    Raises:
+        InputError: It is not.
+    """
+    refuse_outside("batch", batch, 1, of="images")
 
 
 def refuse_bad_seed(seed: int) -> None:

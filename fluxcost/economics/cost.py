@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fluxcost.checks import refuse_bad_batch
 from fluxcost.economics.extras import NO_EXTRAS, CostLine, Extras, Interruptions, total_of
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.owned import HourlyRate, OwnedMachine
@@ -17,7 +18,6 @@ from fluxcost.economics.usage.spot import lost_per_second
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.region import check_batch
 from fluxcost.workload.shape import Shape
 from fluxcost.workload.workload import LEAST_UTILIZATION
 
@@ -100,7 +100,7 @@ def cost_per_image(
         MissingDataError: The offer has no published price.
     """
     refuse_other_gpu(fit, offer)
-    check_batch(batch)
+    refuse_bad_batch(batch)
     share = as_utilization(utilization)
     rates = _rates(offer, today)
     seconds = fit.occupancy(shape, batch=batch).scaled(1 / batch, "s/image")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fluxcost.checks import MOST_IMAGES, refuse_outside
+from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -26,7 +26,6 @@ from fluxcost.economics.rental import ROUNDING_SLACK
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
-from fluxcost.performance.region import check_batch
 from fluxcost.units import percent, usd
 from fluxcost.workload.shape import Shape
 
@@ -135,7 +134,7 @@ def month_to_switch(
     """
     refuse_other_gpu(fit, offer)
     refuse_spot(offer)
-    check_batch(batch)
+    refuse_bad_batch(batch)
     volumes = horizon.volumes
     used = as_utilization(utilization)
     inputs = (

@@ -12,7 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from fluxcost.errors import InputError, MissingDataError
+from fluxcost.checks import refuse_outside
+from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.calibration.extra_measurements import ContextParallelImage
 from fluxcost.performance.calibration.schema import Calibration
@@ -72,8 +73,7 @@ class ContextParallelFit:
     """
 
     def __init__(self, fit: AnyFit, gpus: int, moment: Callable[[Shape, int], float]) -> None:
-        if not isinstance(gpus, int) or isinstance(gpus, bool) or gpus < 2:
-            raise InputError(f"gpus is {gpus!r}; expected a whole number, at least 2.")
+        refuse_outside("gpus", gpus, 2)
         self.calibration, self.key, self.gpus_per_image = fit.calibration, fit.key, gpus
         self._fit, self._moment = fit, moment
         self._records: dict[tuple[Shape, int], list[ContextParallelImage]] = {}

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from fluxcost.checks import refuse_bad_batch, refuse_outside
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.architecture import Architecture
@@ -24,10 +25,9 @@ from fluxcost.performance.fit_parts import (
     fitted_stages,
 )
 from fluxcost.performance.memory import PeakMemory
-from fluxcost.performance.region import Region, check_batch, saturating_batch, trusted
+from fluxcost.performance.region import Region, saturating_batch, trusted
 from fluxcost.performance.roofline import Floor, floor_of
 from fluxcost.performance.sampling import Statistic, check_statistic
-from fluxcost.performance.scaling_law import check_replicas
 from fluxcost.stats import Array
 from fluxcost.workload.shape import Shape
 
@@ -118,7 +118,7 @@ class Fit:
             batch: Images a call.
             statistic: "median", "mean", "p95" or "p99" over calls.
         """
-        check_batch(batch)
+        refuse_bad_batch(batch)
         check_statistic(statistic)
         return self._calls.estimate(shape, batch, statistic)
 
@@ -153,8 +153,8 @@ class Fit:
         Raises:
             MissingDataError: Replicas were never timed at once, or so many are out of reach.
         """
-        check_batch(batch)
-        check_replicas(replicas)
+        refuse_bad_batch(batch)
+        refuse_outside("replicas", replicas, 1)
         if replicas == 1:
             return Estimate.exact(1.0, "", Source.MEASURED, f"{self.key}: one replica")
         return self._parts.fleets.law(shape, batch).efficiency(replicas)
@@ -177,7 +177,7 @@ class Fit:
         efficiency = self.replica_efficiency(shape, batch, replicas)
         parts = [self.throughput(shape, batch), efficiency]
         if cores is not None:
-            check_replicas(cores, "cores")
+            refuse_outside("cores", cores, 1)
             parts.append(self._parts.fleets.core_factor(shape, batch, cores))
         return derive(
             lambda one, *factors: replicas * one * np.prod(factors, axis=0), *parts, unit="images/s"
@@ -189,7 +189,7 @@ class Fit:
         Raises:
             MissingDataError: Cores were never varied.
         """
-        check_batch(batch)
+        refuse_bad_batch(batch)
         return self._parts.fleets.cores_needed(shape, batch)
 
     def context_parallel(self, gpus: int) -> ContextParallelFit:
@@ -224,7 +224,7 @@ class Fit:
 
         Medians of parts need not add up to the median of the whole.
         """
-        check_batch(batch)
+        refuse_bad_batch(batch)
         parts = self._parts
         exact = parts.exact.get((shape, batch))
         if exact is not None and exact.staged:
@@ -237,7 +237,7 @@ class Fit:
 
     def memory(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the peak device memory of a call, GiB; the evidence says which reading it is."""
-        check_batch(batch)
+        refuse_bad_batch(batch)
         parts, peak = self._parts, self.peak
         known = peak.of_size(shape, batch, self.calibration)
         if known is not None:
@@ -252,7 +252,7 @@ class Fit:
 
     def energy(self, shape: Shape, batch: int = 1) -> Estimate:
         """Return the energy of one image, J, at the board."""
-        check_batch(batch)
+        refuse_bad_batch(batch)
         exact = self._parts.exact.get((shape, batch))
         cells = exact.cells if exact is not None else ()
         counted = counted_energy(cells, self.calibration, self.key)
@@ -298,7 +298,7 @@ class Fit:
         Raises:
             MissingDataError: No datasheet row for this GPU, or no ceilings in the calibration.
         """
-        check_batch(batch)
+        refuse_bad_batch(batch)
         return floor_of(self.calibration, self.architecture, shape, batch, basis)
 
     def common(self, shape: Shape, batch: int, *, measured: bool = False) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from fluxcost.errors import InfeasibleError, InputError, MissingDataError
+from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.estimate import Estimate, Source, UntrustworthyError
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration.measured_cell import Cell
@@ -125,12 +125,6 @@ def trusted(estimate: Estimate, shape: Shape, batch: int) -> Estimate:
             estimate,
         )
     return estimate
-
-
-def check_batch(batch: object) -> None:
-    """Raise InputError unless the batch is a whole number of images."""
-    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
-        raise InputError(f"batch is {batch!r}; expected a whole number of images, at least 1.")
 
 
 SAME_RATE = 0.995

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fluxcost.checks import refuse_outside
 from fluxcost.documents import read_yaml
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
@@ -74,7 +75,7 @@ class ReplicaLaw:
             InputError: The count is not a whole number from 1 up.
             MissingDataError: It is beyond four times the most replicas measured.
         """
-        check_replicas(replicas)
+        refuse_outside("replicas", replicas, 1)
         if replicas in self.measured:
             return self.measured[replicas]
         evidence = f"{self.key}: {self.kind} law from {self._counts_text} replicas"
@@ -160,12 +161,6 @@ def published_law() -> tuple[ReplicaLaw, Estimate]:
     one = rates.pop(1)
     efficiencies = {n: _efficiency(rate, one, n) for n, rate in rates.items()}
     return ReplicaLaw(efficiencies, "published/h100-sxm scaling table"), one
-
-
-def check_replicas(count: object, name: str = "replicas") -> None:
-    """Raise InputError unless the count is a whole number from 1 up."""
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise InputError(f"{name} is {count!r}; expected a whole number, at least 1.")
 
 
 def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:

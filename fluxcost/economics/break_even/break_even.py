@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fluxcost.checks import MOST_IMAGES, refuse_outside
+from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
 from fluxcost.economics.break_even.crossings import Crossing, CurvePoint, crossings_of, stretches
 from fluxcost.economics.break_even.volumes import (
     SECONDS_PER_MONTH,
@@ -41,7 +41,6 @@ from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, derive
-from fluxcost.performance.region import check_batch
 from fluxcost.workload.shape import Shape
 
 
@@ -251,7 +250,7 @@ def break_even(
     """
     refuse_other_gpu(fit, offer)
     refuse_spot(offer)
-    check_batch(batch)
+    refuse_bad_batch(batch)
     api = tariff.usd_per_image(shape, today)
     used = as_utilization(utilization)
     seconds = derive(

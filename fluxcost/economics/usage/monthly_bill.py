@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 
-from fluxcost.checks import MOST_IMAGES, refuse_outside
+from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
 from fluxcost.economics.cost import Timed, refuse_other_gpu
 from fluxcost.economics.ledger import (
     Amount,
@@ -25,7 +25,6 @@ from fluxcost.economics.usage.instances import Overflow, Reserved
 from fluxcost.economics.usage.spot import Spot
 from fluxcost.errors import InputError
 from fluxcost.estimate import derive
-from fluxcost.performance.region import check_batch
 from fluxcost.workload.shape import Shape
 
 
@@ -58,7 +57,7 @@ def bill(
         InfeasibleError: The instances cannot do the work.
         MissingDataError: A price is not published.
     """
-    check_batch(batch)
+    refuse_bad_batch(batch)
     refuse_outside("images", images, 1, MOST_IMAGES)
     refuse_other_gpu(fit, offer)
     _refuse_unsuited(offer, use)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxcost.checks import refuse_bad_batch
 from fluxcost.errors import InfeasibleError, MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, UntrustworthyError, derive
 from fluxcost.performance.architecture import Architecture
@@ -15,7 +16,7 @@ from fluxcost.performance.flops import (
     vae_decode,
 )
 from fluxcost.performance.observations import STAGES, Stage, stage_counts
-from fluxcost.performance.region import check_batch, saturating_batch
+from fluxcost.performance.region import saturating_batch
 from fluxcost.performance.roofline import Floor, floor_at
 from fluxcost.performance.sampling import Statistic, check_statistic
 from fluxcost.performance.transfer.transfer_factors import (
@@ -194,7 +195,7 @@ class Transferred:
 
     def floor(self, shape: Shape, batch: int = 1) -> Floor:
         """Return the least time each stage takes at the datasheet's rates."""
-        check_batch(batch)
+        refuse_bad_batch(batch)
         asked = self.target
         return floor_at(asked.model, asked.peak_there, shape, batch, "datasheet peak")
 
@@ -222,7 +223,7 @@ class Transferred:
         return Estimate.spread(peak, sigmas, "GiB", Source.TRANSFERRED, evidence)
 
     def _check(self, shape: Shape, batch: int, *, fits: bool = True) -> None:
-        check_batch(batch)
+        refuse_bad_batch(batch)
         self.fitted.region.require_within_reach(shape, batch)
         if not fits:
             return

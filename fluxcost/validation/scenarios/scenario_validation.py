@@ -12,7 +12,8 @@ from fluxcost.capacity.service_times import ServiceTimes
 from fluxcost.capacity.simulate import utilization
 from fluxcost.capacity.simulator.engine import SimulatedRun
 from fluxcost.capacity.stability import stability_of
-from fluxcost.errors import FluxcostError, InputError, MissingDataError
+from fluxcost.checks import refuse_bad_seed, refuse_outside
+from fluxcost.errors import FluxcostError, MissingDataError
 from fluxcost.performance.calibration.library import load_calibration, shipped_calibrations
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
@@ -118,6 +119,9 @@ class ScenarioReport(Record):
 RUNS = 100
 """Simulated runs behind a prediction, and behind each band: five of them lie past either end."""
 
+LEAST_RUNS = 20
+"""Fewer give no 5th and 95th percentile."""
+
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
 
 SAME_START = "same start"
@@ -148,10 +152,8 @@ def validate_scenario(
         InputError: runs or seed is out of range.
         MissingDataError: No run of the record can be replayed.
     """
-    if isinstance(runs, bool) or not isinstance(runs, int) or runs < 20:
-        raise InputError(f"runs is {runs!r}; expected a whole number of at least 20.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed is {seed!r}; expected a whole number of at least 0.")
+    refuse_outside("runs", runs, LEAST_RUNS)
+    refuse_bad_seed(seed)
     skipped: list[NotReplayed] = []
     chosen = _fit(record, calibration, skipped)
     reports: list[RunReport] = []
