@@ -42,7 +42,7 @@ HOMES = {
     "performance.breakdown": "Breakdown SizeCurve breakdown size_curve",
     "performance.calibration.library": "load_calibration shipped_calibrations",
     "performance.calibration.schema": "Calibration parse_calibration",
-    "performance.context_parallel": "ContextParallelFit",
+    "performance.scaling.context_parallel": "ContextParallelFit",
     "performance.fit": "Fit fit",
     "performance.headroom": "largest_batch",
     "performance.quality.quality_lookup": "load_quality quality shipped_qualities",

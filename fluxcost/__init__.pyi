@@ -70,7 +70,6 @@ from fluxcost.performance.calibration.library import load_calibration as load_ca
 from fluxcost.performance.calibration.library import shipped_calibrations as shipped_calibrations
 from fluxcost.performance.calibration.schema import Calibration as Calibration
 from fluxcost.performance.calibration.schema import parse_calibration as parse_calibration
-from fluxcost.performance.context_parallel import ContextParallelFit as ContextParallelFit
 from fluxcost.performance.fit import Fit as Fit
 from fluxcost.performance.fit import fit as fit
 from fluxcost.performance.headroom import largest_batch as largest_batch
@@ -79,6 +78,7 @@ from fluxcost.performance.quality.quality_lookup import quality as quality
 from fluxcost.performance.quality.quality_lookup import shipped_qualities as shipped_qualities
 from fluxcost.performance.quality.quality_record import Quality as Quality
 from fluxcost.performance.quality.quality_record import parse_quality as parse_quality
+from fluxcost.performance.scaling.context_parallel import ContextParallelFit as ContextParallelFit
 from fluxcost.performance.transfer.transferred import Transferred as Transferred
 from fluxcost.performance.transfer.transferred import transfer as transfer
 from fluxcost.planning.comparison import Alternative as Alternative

@@ -29,8 +29,8 @@ from fluxcost.performance.calibration.conditions import CONDITIONS, conditions
 from fluxcost.performance.calibration.library import load_calibration
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.noise.sampling import median_sigma
 from fluxcost.performance.observations import fitted_cells
-from fluxcost.performance.sampling import median_sigma
 from measure.adaptive.information_gain import cell_noise, stage_shares
 from measure.bench import Bench, open_bench, open_instruments
 from measure.calibration_comparison import geometric_mean

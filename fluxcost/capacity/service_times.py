@@ -9,7 +9,7 @@ import numpy as np
 
 from fluxcost.errors import FluxcostError
 from fluxcost.estimate import Draws, Estimate, Source
-from fluxcost.performance.context_parallel import AnyFit
+from fluxcost.performance.scaling.context_parallel import AnyFit
 from fluxcost.stats import Array
 from fluxcost.workload.shape import Shape
 

@@ -22,8 +22,8 @@ from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration.library import load_calibration
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.context_parallel import AnyFit
 from fluxcost.performance.fit import Fit, fit
+from fluxcost.performance.scaling.context_parallel import AnyFit
 from fluxcost.workload.constraints import Objective
 from fluxcost.workload.workload import Workload
 

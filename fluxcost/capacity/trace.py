@@ -1,4 +1,4 @@
-"""Recorded requests, read from CSV or Parquet files of a million rows in a second."""
+"""Recorded requests: timestamp, width, height and steps, read from CSV or Parquet without loss."""
 
 from __future__ import annotations
 

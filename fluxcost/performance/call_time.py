@@ -1,4 +1,4 @@
-"""Where a calibration may be asked: inside what was measured, around it, or not at all."""
+"""The time of a call, assembled from its stages: text, first step, later steps, decoding, host."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from fluxcost.performance.architecture import PIXELS_PER_TOKEN, Architecture
 from fluxcost.performance.calibration.measured_cell import Cell
-from fluxcost.performance.drift import FAMILY, LaunchBoundShares, WithinRunDrift
 from fluxcost.performance.fit_store import KeptFit, kept_stages
 from fluxcost.performance.gaussian_process import Observations, PointPrediction
 from fluxcost.performance.monotone import Bounds, Surface, cell_bounds
+from fluxcost.performance.noise.drift import FAMILY, LaunchBoundShares, WithinRunDrift
+from fluxcost.performance.noise.run_effects import RunEffects
+from fluxcost.performance.noise.sampling import ResidualScatter, Statistic
 from fluxcost.performance.observations import (
     STAGES,
     CellGroup,
@@ -25,8 +27,6 @@ from fluxcost.performance.observations import (
     stage_counts,
 )
 from fluxcost.performance.roofline import Rates
-from fluxcost.performance.run_effects import RunEffects
-from fluxcost.performance.sampling import ResidualScatter, Statistic
 from fluxcost.performance.stage_formulas import (
     filled_pixels,
     formulas_by_stage,

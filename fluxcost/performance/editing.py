@@ -17,8 +17,8 @@ from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration.measured_cell import Cell, Samples
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.call_time import CallTimes
+from fluxcost.performance.noise.sampling import Statistic
 from fluxcost.performance.observations import stage_counts
-from fluxcost.performance.sampling import Statistic
 from fluxcost.stats import Array
 from fluxcost.workload.shape import Shape
 

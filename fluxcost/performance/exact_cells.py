@@ -10,8 +10,8 @@ from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.drift import WithinRunDrift
-from fluxcost.performance.sampling import FEWEST_SAMPLES, Statistic, sigma_of, statistic_of
+from fluxcost.performance.noise.drift import WithinRunDrift
+from fluxcost.performance.noise.sampling import FEWEST_SAMPLES, Statistic, sigma_of, statistic_of
 from fluxcost.stats import NORMAL_90, Array
 from fluxcost.workload.shape import Shape
 

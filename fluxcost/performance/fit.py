@@ -13,7 +13,6 @@ from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.call_time import CallTimes
-from fluxcost.performance.context_parallel import ContextParallelFit
 from fluxcost.performance.editing import EditTimes, refuse_unmeasured_edit
 from fluxcost.performance.energy import CallEnergy, counted_energy
 from fluxcost.performance.fit_parts import (
@@ -25,9 +24,10 @@ from fluxcost.performance.fit_parts import (
     fitted_stages,
 )
 from fluxcost.performance.memory import PeakMemory
+from fluxcost.performance.noise.sampling import Statistic, check_statistic
 from fluxcost.performance.region import Region, saturating_batch, trusted
 from fluxcost.performance.roofline import Floor, floor_of
-from fluxcost.performance.sampling import Statistic, check_statistic
+from fluxcost.performance.scaling.context_parallel import ContextParallelFit
 from fluxcost.stats import Array
 from fluxcost.workload.shape import Shape
 

@@ -14,12 +14,14 @@ from fluxcost.performance.architecture import Architecture, load_architecture
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.call_time import CallTimes
-from fluxcost.performance.drift import WithinRunDrift
 from fluxcost.performance.editing import EditTimes, edit_cells
 from fluxcost.performance.energy import CallEnergy
 from fluxcost.performance.exact_cells import ExactCells, index_cells
 from fluxcost.performance.fit_store import KeptFit, fit_key
 from fluxcost.performance.memory import PeakMemory
+from fluxcost.performance.noise.drift import WithinRunDrift
+from fluxcost.performance.noise.run_effects import BetweenRunErrors, LaunchBoundCell
+from fluxcost.performance.noise.sampling import Statistic, median_sigma
 from fluxcost.performance.observations import (
     LEAST_SECONDS,
     Stage,
@@ -28,10 +30,8 @@ from fluxcost.performance.observations import (
     groups_by_run,
 )
 from fluxcost.performance.region import Region, trusted
-from fluxcost.performance.replica_windows import ReplicaWindows
 from fluxcost.performance.roofline import check_floors, floor_of, working_rates
-from fluxcost.performance.run_effects import BetweenRunErrors, LaunchBoundCell
-from fluxcost.performance.sampling import Statistic, median_sigma
+from fluxcost.performance.scaling.replica_windows import ReplicaWindows
 from fluxcost.stats import Array
 from fluxcost.workload.shape import Shape
 

@@ -19,7 +19,7 @@ from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.gaussian_process import (
     GaussianProcess,
 )
-from fluxcost.performance.sampling import Statistic, statistic_of
+from fluxcost.performance.noise.sampling import Statistic, statistic_of
 from fluxcost.stats import Array
 
 

@@ -1,9 +1,10 @@
-"""Drift within a long call: the time it loses when the board first meets its power limit.
+"""What a fit sees of a calibration: cells of one size and batch, pooled over steps and runs.
 
-On an H200 (2026-11-23, eager klein-4B) the steps about 0.9 s into a call took 10 to 25 ms longer
-than those before and after, whatever the image size and batch, and shorter calls never did: the
-power regulator answers the load about that late. A formula in which all steps take the same time
-would spread these milliseconds over the steps and misread how time grows with tokens.
+The time that a long call loses when the board first meets its power limit is taken off first. On an
+H200 (2026-11-23, eager klein-4B) the steps about 0.9 s into a call took 10 to 25 ms longer than
+those before and after, whatever the image size and batch, and shorter calls never did. A formula in
+which all steps take the same time would spread these milliseconds over the steps and misread how
+time grows with tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from fluxcost.performance.calibration.measured_cell import Cell, Samples
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.sampling import REMEMBERED, median_sigma
+from fluxcost.performance.noise.sampling import REMEMBERED, median_sigma
 from fluxcost.stats import Array
 
 FEWEST_LATER_STEPS = 2

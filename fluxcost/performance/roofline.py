@@ -1,4 +1,11 @@
-"""Datasheet rates of GPUs, from data/gpus.yaml."""
+"""Rooflines: the least time the arithmetic and bytes of each stage allow, at the rates of a GPU.
+
+Two kinds. At the chip's datasheet rates (data/gpus.yaml), a floor is an alarm: a measured time
+under it is a bug in the measurement. At the ceilings the same run reached bare (matrix products and
+attention at the model's own sizes), it says how much of a stage is left to gain: each product of a
+step is divided by the rate at its own size, since no stack multiplies a small matrix as fast as a
+large one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Whole tiles: products take rows in tiles, and a ragged last one costs more than its rows."""
+"""The formula of each stage: the rounded maximum of its launch time and its arithmetic.
+
+An eager pipeline asks the CPU to launch thousands of kernels. While a stage's arithmetic takes less
+time than its launches, the stage is launch-bound and takes as long as the launches, whatever the
+image's size; past that it takes as long as its arithmetic. The corner of the maximum is rounded,
+since within one stage some kernels wait for their launch and others do not. Products take rows in
+tiles, and a partly filled last tile costs more than its rows.
+"""
 
 from __future__ import annotations
 

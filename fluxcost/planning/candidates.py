@@ -20,8 +20,8 @@ from fluxcost.errors import (
 from fluxcost.estimate import Estimate, Source, derive, interval
 from fluxcost.performance.calibration.measuring_run import Stack
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.context_parallel import AnyFit
 from fluxcost.performance.roofline import gpu_rates
+from fluxcost.performance.scaling.context_parallel import AnyFit
 from fluxcost.planning.constraints import (
     broken_by_offer,
     broken_by_place_or_age,

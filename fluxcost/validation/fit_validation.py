@@ -1,4 +1,4 @@
-"""Held-out records: cells that no fit uses, predicted and compared.
+"""Is a fit true? Cells left out of it, or in no fit at all, are predicted and compared.
 
 The cells left out in turn were used to choose the formulas; those of a held-out record were not.
 Where the calibration has other cells of their run, the answers for that run show the formulas'

@@ -13,8 +13,8 @@ from rich.table import Table
 from fluxcost.performance.calibration.extra_measurements import Encoding, Replica
 from fluxcost.performance.calibration.measured_cell import Samples
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.replica_windows import ReplicaWindow, ReplicaWindows
-from fluxcost.performance.scaling_law import published_law
+from fluxcost.performance.scaling.replica_windows import ReplicaWindow, ReplicaWindows
+from fluxcost.performance.scaling.scaling_law import published_law
 from fluxcost.workload.shape import Shape
 from measure.replicas.window_plan import ALL_GPUS_OR_CORES
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import fluxcost as fc
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.scaling_law import published_law
+from fluxcost.performance.scaling.scaling_law import published_law
 from scripts.tables import spread, table
 
 ARTICLE_STEPS = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluxcost.performance.replica_windows import ReplicaWindows
+from fluxcost.performance.scaling.replica_windows import ReplicaWindows
 from fluxcost.units import counted
 from measure.replicas.scaling_report import STAGES
 from scripts.scaling.windows import Hosts, alone, at_once, call_of, efficiency, stages

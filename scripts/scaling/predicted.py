@@ -14,8 +14,8 @@ import numpy as np
 import fluxcost as fc
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit
-from fluxcost.performance.replica_windows import ReplicaWindow, ReplicaWindows
-from fluxcost.performance.scaling_law import FARTHEST, published_law
+from fluxcost.performance.scaling.replica_windows import ReplicaWindow, ReplicaWindows
+from fluxcost.performance.scaling.scaling_law import FARTHEST, published_law
 from scripts.tables import share, spread, table
 
 RECORDS = Path(__file__).parent.parent.parent / "benchmarks" / "records" / "h100-sxm" / "scaling"

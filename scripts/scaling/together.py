@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluxcost.performance.replica_windows import ReplicaWindows
-from fluxcost.performance.scaling_law import published_law
+from fluxcost.performance.scaling.replica_windows import ReplicaWindows
+from fluxcost.performance.scaling.scaling_law import published_law
 from measure.replicas.scaling_report import STAGES
 from scripts.scaling.predicted import FOUR
 from scripts.scaling.windows import Hosts, alone, at_once, efficiency, one_start, place, stages

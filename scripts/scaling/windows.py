@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fluxcost.estimate import Estimate
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.replica_windows import ReplicaWindow, ReplicaWindows
+from fluxcost.performance.scaling.replica_windows import ReplicaWindow, ReplicaWindows
 from measure.replicas.scaling_report import losses
 
 

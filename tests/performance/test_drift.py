@@ -6,10 +6,10 @@ import pytest
 from fluxcost.performance.calibration.extra_measurements import Soak
 from fluxcost.performance.calibration.measured_cell import Cell, Samples
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.drift import WithinRunDrift
 from fluxcost.performance.fit import fit
+from fluxcost.performance.noise.drift import WithinRunDrift
+from fluxcost.performance.noise.run_effects import RUN_SIGMAS
 from fluxcost.performance.observations import WithinCallDrift, fitted_cells, groups_of
-from fluxcost.performance.run_effects import RUN_SIGMAS
 from fluxcost.workload.shape import Shape
 from tests.synthetic import make_calibration
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from fluxcost.errors import InfeasibleError, InputError, MissingDataError, UnknownNameError
 from fluxcost.estimate import Source, UntrustworthyError
-from fluxcost.performance import run_effects
 from fluxcost.performance.calibration.extra_measurements import WeightScale
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.calibration.measuring_run import Stack
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import Fit, fit
-from fluxcost.performance.run_effects import RUN_SIGMAS
+from fluxcost.performance.noise import run_effects
+from fluxcost.performance.noise.run_effects import RUN_SIGMAS
 from fluxcost.workload.shape import Shape
 from tests.synthetic import Machine, make_calibration
 

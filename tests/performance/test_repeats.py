@@ -6,7 +6,7 @@ import pytest
 from fluxcost.performance.calibration.extra_measurements import Soak
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.drift import _pooled, encoding_scatter, soak_scatter
+from fluxcost.performance.noise.drift import _pooled, encoding_scatter, soak_scatter
 from fluxcost.performance.observations import fitted_cells, groups_by_run
 from tests.synthetic import make_calibration
 

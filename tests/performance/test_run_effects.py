@@ -5,7 +5,7 @@ import pytest
 
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.run_effects import RUN_SIGMAS, LaunchBoundCell, run_squares
+from fluxcost.performance.noise.run_effects import RUN_SIGMAS, LaunchBoundCell, run_squares
 
 
 def slower(cell: Cell, factor: float) -> Cell:

@@ -9,8 +9,8 @@ import pytest
 import fluxcost as fc
 from fluxcost.errors import InputError, MissingDataError
 from fluxcost.estimate import Estimate, Source
-from fluxcost.performance.replica_windows import ReplicaWindows
-from fluxcost.performance.scaling_law import ReplicaLaw, published_law
+from fluxcost.performance.scaling.replica_windows import ReplicaWindows
+from fluxcost.performance.scaling.scaling_law import ReplicaLaw, published_law
 from tests.fleets import fleet_calibration, in_a_start, kept, merged, on_another_host
 
 TABLE = {1: 0.43, 2: 0.82, 4: 1.48, 8: 2.53}

@@ -15,10 +15,10 @@ from fluxcost.performance.flops import (
     text_encoder_parameters,
     vae_decode,
 )
+from fluxcost.performance.noise.sampling import Statistic, check_statistic
 from fluxcost.performance.observations import STAGES, Stage, stage_counts
 from fluxcost.performance.region import saturating_batch
 from fluxcost.performance.roofline import Floor, floor_at
-from fluxcost.performance.sampling import Statistic, check_statistic
 from fluxcost.performance.transfer.transfer_factors import (
     OTHER_GENERATION_SIGMA,
     TransferFactors,

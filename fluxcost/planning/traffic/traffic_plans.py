@@ -19,8 +19,11 @@ from fluxcost.economics.offers import Offer
 from fluxcost.errors import InfeasibleError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.calibration.extra_measurements import GpuLink
-from fluxcost.performance.context_parallel import ContextParallelFit, context_parallel_counts
 from fluxcost.performance.fit import Fit
+from fluxcost.performance.scaling.context_parallel import (
+    ContextParallelFit,
+    context_parallel_counts,
+)
 from fluxcost.planning.candidates import ServiceTime, allowed_offers, no_timing, service_times_of
 from fluxcost.planning.plan_records import Depth
 from fluxcost.planning.plans import Plan, Rejected, rank_key, split_rejected

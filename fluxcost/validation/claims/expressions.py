@@ -1,4 +1,16 @@
-"""The working of a check: its expression with figures in the place of their names."""
+"""The language of checks: arithmetic over an article's facts, and nothing else.
+
+An expression holds numbers, text in quotes, + - * / **, comparisons, and:
+
+    quality.clip_average                        a fact, by its dotted path
+    generation(width=512, steps=4).latency_s    a column of the one row that fits
+    batch.images_per_s                          a whole column, for mean, sum, min and max
+    price_usd_per_gpu_hour("lambda/h100")       a function offered from outside
+
+It is parsed by Python but never run by it: each kind of node has its rule here and any other is
+refused, so an audit file from a stranger can compute and do nothing else. The working of a check is
+its expression with figures in the place of their names.
+"""
 
 from __future__ import annotations
 

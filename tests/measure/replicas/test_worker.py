@@ -125,7 +125,7 @@ def test_the_calibration_is_one_that_fluxcost_fits(resumed):
     assert len(calibration.cells) == 2 * 2  # each point on each replica alone
     assert {cell.run for cell in calibration.cells} <= {run.id for run in calibration.runs}
     assert all(run.environment.gpu_count == 2 for run in calibration.runs)
-    from fluxcost.performance.replica_windows import ReplicaWindows
+    from fluxcost.performance.scaling.replica_windows import ReplicaWindows
 
     fleets = ReplicaWindows(
         calibration, "tiny", lambda shape, batch: shape.pixels * batch, lambda _shape, _batch: 0.0

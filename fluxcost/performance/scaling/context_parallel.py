@@ -17,7 +17,7 @@ from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate, derive
 from fluxcost.performance.calibration.extra_measurements import ContextParallelImage
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.sampling import Statistic, sigma_of
+from fluxcost.performance.noise.sampling import Statistic, sigma_of
 from fluxcost.stats import Array
 from fluxcost.workload.shape import Shape
 

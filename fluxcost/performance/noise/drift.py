@@ -1,8 +1,17 @@
-"""Repeated work within a run, which shows the drift of the CPU's launch rate and of the GPU.
+"""Within-run drift: how far a stage's median moves during a run.
 
-A soak makes one call hundreds of times: its blocks are repeats. A prompt's encoding is the same
-work at every image size and number of steps, so the cells of one run and batch, which are taken
-minutes apart in shuffled order, are repeats of it too.
+A CPU launches faster or slower for seconds at a time, so the calls of one cell, taken in a row,
+agree with each other better than with the same calls a minute later. Cells of one group differ only
+in steps, which do not change the time of one stage, so they repeat one another at different times.
+The scatter of their medians over what a bootstrap of their calls expects is the stage's drift
+factor, and every bootstrap error is multiplied by it. The factor is large for a stage that waits
+for the CPU and near 1 for one that keeps the GPU busy.
+
+Work repeated over minutes sets the least error of calls with the same launch-bound share: a soak
+makes one call hundreds of times, and a prompt's encoding is the same at every image size. The
+launch-bound share of a stage is d log(stage) / d log(launches): 1 where launches set the time and 0
+where arithmetic does. Launch-bound repeats give the drift of the CPU; a soak of a call that keeps
+the GPU busy gives the drift of the GPU.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""Which runs of the measuring program were on one host, as far as their records tell.
+"""Between-run random effects, and the errors that all answers of a calibration share.
 
-Rates of different hosts differ by their GPUs and CPUs, so a window is compared with another only
-where both have the same machine and software. The git revision is not compared.
+Runs differ mostly in the CPU of their machine; the GPU is almost the same from one run to the next.
+Each run moves the launch-bound share of a stage by one effect and the rest by another: two effects
+a run and stage, with standard deviations `RUN_SIGMAS`. Without them, runs that measured different
+cells would be mistaken for a difference between the cells. The variance that the runs of a
+calibration show is pooled with a prior from other calibrations, since two runs may agree or differ
+by chance. `Hosts` tells which runs were on one host, by their machine and software.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import numpy as np
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.calibration.measuring_run import MeasuringRun
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.drift import LaunchBoundShares
+from fluxcost.performance.noise.drift import LaunchBoundShares
 from fluxcost.performance.observations import Stage
 from fluxcost.stats import Array
 

@@ -18,9 +18,9 @@ from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
 from fluxcost.performance.calibration.extra_measurements import Replica
 from fluxcost.performance.calibration.schema import Calibration
-from fluxcost.performance.run_effects import Hosts
-from fluxcost.performance.sampling import sigma_of
-from fluxcost.performance.scaling_law import ReplicaLaw
+from fluxcost.performance.noise.run_effects import Hosts
+from fluxcost.performance.noise.sampling import sigma_of
+from fluxcost.performance.scaling.scaling_law import ReplicaLaw
 from fluxcost.workload.shape import Shape
 
 SAME_RATE_CORES = 0.99

@@ -1,0 +1,1 @@
+"""Several GPUs: replicas beside each other, or all of them on one image."""
