@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fluxcost.errors import InputError
 
 MOST_IMAGES = 10**12
@@ -26,8 +28,8 @@ def refuse_outside(
     Raises:
         InputError: It is not.
     """
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and least <= value and (most is None or value <= most):
+    top = math.inf if most is None else most
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= top:
         return
     number = f"a whole number of {of}" if of else "a whole number"
     within = f", at least {least}" if most is None else f" from {least:,} to {most:,}"
