@@ -44,9 +44,15 @@ PATIENCE_S = 600.0
 
 PATIENCE_MS = 1000 * PATIENCE_S
 expect.set_options(timeout=PATIENCE_MS)
-READY = """() => !document.querySelector('[data-testid=stSpinner]')
-    && !document.querySelector('[data-testid=stApp][data-test-script-state=running]')
-    && !document.querySelector('[data-stale=true]')"""
+READY = """() => {
+    const ready = document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')
+        && !document.querySelector('[data-testid=stSpinner]')
+        && !document.querySelector('[data-stale=true]');
+    window.framesReady = ready ? (window.framesReady ?? 0) + 1 : 0;
+    return window.framesReady > 30;
+}"""
+"""A page at rest for 30 frames: a rerun that was asked for would show by then."""
+
 HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"
 NAMELESS = {"button", "textbox", "spinbutton", "slider", "combobox", "checkbox", "radio", "switch"}
 PAGES = {
@@ -154,6 +160,7 @@ class Seen:
         return self.page
 
     def settle(self) -> None:
+        self.page.evaluate("window.framesReady = 0")
         self.page.wait_for_function(READY)
         expect(self.page.get_by_test_id("stException")).to_have_count(0)
 

@@ -9,7 +9,6 @@ import pytest
 from benchmarks.reliability.killing import BrokenPromiseError
 from benchmarks.reliability.overload import (
     MAX_BATCH,
-    QUEUE_LIMIT,
     Answer,
     Held,
     check_answers,
@@ -22,8 +21,9 @@ from tests.measure.serving.stub_server import Painter, serving, wait_until
 def test_past_its_capacity_every_request_gets_one_answer_of_its_own(tmp_path: Path):
     log = tmp_path / "requests.csv"
     painter = Painter(call_s=0.05)
-    with serving(painter, max_batch=MAX_BATCH, queue_limit=QUEUE_LIMIT, log=log) as served:
-        held = asyncio.run(hold(served.url, os.getpid(), factor=2.0, seconds=2.0))
+    # A queue of two is full as soon as three requests wait, however slowly they are sent.
+    with serving(painter, max_batch=MAX_BATCH, queue_limit=2, log=log) as served:
+        held = asyncio.run(hold(served.url, os.getpid(), factor=4.0, seconds=2.0))
         wait_until(lambda: served.service.waiting == 0)
         assert served.client.get("/healthz").json() == {"status": "ready"}
     check_answers(held, log)
