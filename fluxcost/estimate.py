@@ -1,15 +1,11 @@
-"""Every error fluxcost raises on purpose.
+"""Estimate: the only way a derived number travels.
 
-FluxcostError
-├── InputError              the caller gave something that cannot be used
-│   ├── DocumentError       a file that cannot be read, parsed or trusted
-│   │   └── FormatVersionError   written by a newer fluxcost
-│   └── UnknownNameError    no such offer, tariff, calibration, model (carries the nearest names)
-├── MissingDataError        nothing measured or priced answers this question
-├── InfeasibleError         the question has an answer and it is "it cannot be done"
-└── UntrustworthyError      an estimate exists but is too uncertain to decide with (carries it)
-
-Messages are one sentence: the field, the value received, what was expected, what to do.
+An estimate is a value with seeded draws around it. Draws are aligned by position: draw 17 of every
+estimate belongs to the same Monte Carlo draw of everything uncertain. Each error source (the timing
+noise of one cell, the discrepancy of one stage, the spread between machines) has a key, and
+`standard_normal(key)` always returns the same draws for the same key. So two estimates that share
+an error source move together in every draw, and a ratio, difference or break-even of them gets a
+true interval.
 """
 
 from __future__ import annotations
@@ -25,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fluxcost.errors import FluxcostError, InputError
-from fluxcost.units import _number, quantity
+from fluxcost.units import amount, quantity
 
 
 class UntrustworthyError(FluxcostError):
@@ -39,7 +35,7 @@ class UntrustworthyError(FluxcostError):
 def interval(estimate: Estimate) -> str:
     """Return such as '508 ms (497 ms to 520 ms)'; the bare value where no width shows."""
     unit = estimate.unit
-    low, high = _number(estimate.low, unit), _number(estimate.high, unit)
+    low, high = amount(estimate.low, unit), amount(estimate.high, unit)
     value = quantity(estimate.value, unit)
     return value if low == high else f"{value} ({low} to {high})"
 

@@ -50,10 +50,11 @@ def quantity(value: float, unit: str) -> str:
         return seconds(value)
     if unit == "1":
         return significant(value)
-    return _number(value, unit) + (unit.removeprefix("USD") if _is_usd(unit) else f" {unit}")
+    return amount(value, unit) + (unit.removeprefix("USD") if _is_usd(unit) else f" {unit}")
 
 
-def _number(value: float, unit: str) -> str:
+def amount(value: float, unit: str) -> str:
+    """Return a value as `quantity` shows it, with the dollar sign but without any other unit."""
     if unit == "s":
         return seconds(value)
     return usd(value) if _is_usd(unit) else significant(value)

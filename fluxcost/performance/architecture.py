@@ -1,8 +1,8 @@
-"""The work of a UNet denoiser, as in Stable Diffusion XL: convolutions and attention at levels.
+"""What a model is made of: the architecture file, and the tokens a shape becomes.
 
-Level l works on latents of 8 x 2^l pixels a side (diffusers, UNet2DConditionModel). A level with
-transformer depth d runs d blocks after each of its residual blocks: self-attention over the level's
-positions, attention from them to the prompt's tokens, and a gated feed-forward.
+Format `fluxcost-architecture`, version 1: the configuration values of diffusers and transformers
+under their own names. Only the values that decide arithmetic and bytes are read here; the rest
+(scheduler, position encoding, normalization constants) is for the program that builds the model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What a model's license forbids on rented GPUs; an API sells its model licensed."""
+"""What a workload forbids: one rule after another, the first broken one is the reason.
+
+A model's license is one of the rules: it holds on rented GPUs, while an API sells its model
+licensed.
+"""
 
 from __future__ import annotations
 

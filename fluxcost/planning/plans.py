@@ -1,4 +1,7 @@
-"""Plans as tables: the same columns in a terminal, a notebook and a data frame."""
+"""Plans: ranked by the upper bound of their cost, with the rejected candidates and why.
+
+As tables they have the same columns in a terminal, a notebook and a data frame.
+"""
 
 from __future__ import annotations
 
