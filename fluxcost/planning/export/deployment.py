@@ -1,6 +1,11 @@
 """What a plan starts: instances that each run one server with a replica on every GPU.
 
 It also says what each tool calls a GPU; a GPU that is not listed is refused rather than guessed.
+SkyPilot's names are those of its catalog (0.14), which tells boards of one name apart for RunPod
+only; elsewhere H100 may be a PCIe board, and the exported file says so. Kubernetes' are the names
+that NVIDIA's GPU feature discovery puts on a node as `nvidia.com/gpu.product`: the driver's name,
+as in the shipped calibrations, with hyphens for spaces. Ray's are those of `ray.util.accelerators`
+(2.60), which tells boards of one name apart no more than SkyPilot does.
 """
 
 from __future__ import annotations
