@@ -1,401 +1,91 @@
 """Fit how prices move to a history of daily prices: python -m scripts.fit_price_moves.
 
-    python -m scripts.fit_price_moves --history FILE [--write]
+    python -m scripts.fit_price_moves --history FILE [FILE ...] [--write]
 
-The history is a CSV file with the columns provider, gpu, kind, usd_per_gpu_hour, first_seen and
+A history is a CSV file with the columns provider, gpu, kind, usd_per_gpu_hour, first_seen and
 last_seen, one row a spell of one price. It does not ship; the shipped parameters were fitted to
 data by gpurentalprices.com (github.com/adriannutiu/gpu-rental-prices), CC BY 4.0. `--write` writes
 `fluxcost/data/price_moves.yaml`; without it the fit and its scores are only printed.
-
-How the history is read:
-
-- One name may stand for several listings, so that a day has several prices (AWS lists the L4 and
-  the L40S of two instance types, and RunPod some GPUs twice: taken as one series each, they would
-  "move" daily). Of these the path that moves least is kept.
-- Scaleway quotes euros. The median daily step of all its GPUs is the exchange rate and is taken
-  out; what is left are its own changes.
-- A step under 0.5 % is rounding, not a change of price.
-- Spheron, Prime Intellect, TensorDock, SF Compute, Salad and Vast pass on the offers of others:
-  they are markets, whatever their rows are called.
-
-How classes are fitted:
-
-- Rates: maximum likelihood of the negative binomial on each series' number of jumps and span.
-- Sizes and direction of list prices: a provider that reprices many GPUs on one day made one
-  decision, so its steps of a day and direction share the weight of one.
-- Sizes, direction and wandering of the market: composite likelihood of what jumped, over windows
-  of several lengths, each series and length with the weight of one.
-- A class with fewer than five jumps takes the shape of its rates and the sizes from all list
-  prices together. Its mean rate is (jumps + 1) / (days + 1 / pooled rate): it has seen, besides its
-  own, the days in which the pooled rate makes one jump, and that jump.
-- Unknown age: the mean that makes the pairs of `UNDATED` likeliest, each provider with the weight
-  of one, from a prior that is log-normal around half a year within a factor of 2.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime as dt
-import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
-import numpy as np
 import yaml
 
 from fluxcost.documents import write_atomically
-from fluxcost.economics.price_moves import (
-    FORMAT,
-    VERSION,
-    ClassMoves,
-    MoveTable,
-    PriceClass,
-    PriceMoves,
-    age_weights,
-    price_moves_path,
+from fluxcost.economics.price_moves import PriceMoves, price_moves_path
+from scripts.price_moves.fitting import fit
+from scripts.price_moves.history import read_history
+from scripts.price_moves.scoring import (
+    parameter_lines,
+    score_lines,
+    series_left_out,
+    stretches_left_out,
 )
-from fluxcost.stats import Array
 
-ATTRIBUTION = (
-    "Fitted to data by gpurentalprices.com (https://github.com/adriannutiu/gpu-rental-prices), "
-    "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/)"
-)
-HYPERSCALERS = frozenset({"aws", "azure", "gcp", "oci"})
-MARKETS = frozenset({"primeintellect", "salad", "sfcompute", "spheron", "tensordock", "vast"})
-IN_EUROS = frozenset({"scaleway"})
-LISTS = (PriceClass.HYPERSCALER, PriceClass.CLOUD, PriceClass.SERVERLESS)
-
-SMALLEST_STEP = 0.005
-"""Steps of the logarithm below this are rounding."""
-
-MOST_LIST_JUMPS = 24
-FEWEST_JUMPS = 5
-"""Below this a class takes what it lacks from all list prices."""
-
-LATER_LEAN = 0.5
-"""Half: in seven weeks of a year of rising prices most jumps were upward; prices also fell, as
-those of GPUs did from 2023 to 2025. A judgement, not a fit."""
-
-LAGS_DAYS = (1, 3, 7, 14, 28)
-LEAST_SPAN_DAYS = 30
-"""Shortest series that is scored."""
-
-API_SPANS_DAYS = (300,)
-"""Spans of dated prices of one API: bfl/flux-2-klein-4b, 0.014 USD on 2026-01-28 and 2026-11-24."""
-
-UNDATED = {
-    "verda": ((2.29, 3.85), (3.39, 5.023), (4.89, 7.27)),
-    "nebius": ((2.95, 3.85),),
-    "jarvislabs": ((3.49, 3.49), (4.59, 4.59), (0.44, 0.44)),
-    "hyperstack": ((2.40, 3.20), (1.90, 2.50)),
-    "crusoe": ((1.95, 2.30), (1.65, 2.00), (1.00, 1.50), (3.90, 3.90), (4.29, 4.29)),
-    "lambda": ((2.49, 3.29), (3.29, 4.29)),
-}
-"""USD per GPU-hour on an undated page or in a package, and on the vendor's dated page, 2026."""
-
-UNKNOWN_AGE_PRIOR_DAYS = 182.0
-UNKNOWN_AGE_PRIOR_SIGMA = math.log(2.0)
-LEVELS = (np.arange(200) + 0.5) / 200
-OLD_DRIFT_PER_SQRT_DAY = 0.019
+HEAD = """\
+# Written by scripts/fit_price_moves.py: how prices move, see docs/price_moves.md.
+# Fitted to data by gpurentalprices.com (https://github.com/adriannutiu/gpu-rental-prices), licensed
+# under CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/); the data are not in here.
+"""
+DIGITS = 4
 
 
-@dataclass(frozen=True)
-class Series:
-    """One GPU of one provider, sold in one way.
+def written(parameters: PriceMoves) -> str:
+    """Return the file of parameters, with four significant digits."""
+    document = parameters.to_dict()
+    for of_class in document["classes"].values():
+        for key, value in of_class.items():
+            of_class[key] = _rounded(value)
+    document["unknown_age_mean_days"] = _rounded(document["unknown_age_mean_days"])
+    return HEAD + yaml.safe_dump(document, sort_keys=False, width=100)
 
-    Attributes:
-        provider: Who sells it.
-        name: GPU and kind.
-        price_class: Kind of price.
-        start: First day.
-        level: Logarithm of the price by day, without rounding and exchange rate, shape (days,).
+
+def _rounded(value: object) -> object:
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def report(history: list[Path], split: dt.date | None = None) -> tuple[PriceMoves, str]:
+    """Return the fit to a history, and its parameters and scores as text.
+
+    Args:
+        history: The files.
+        split: Last day of the fit that predicts the days after; the middle one unless given.
     """
-
-    provider: str
-    name: str
-    price_class: PriceClass
-    start: dt.date
-    level: Array
-
-    @property
-    def span_days(self) -> int:
-        """Days between the first price and the last."""
-        return len(self.level) - 1
-
-    @property
-    def steps(self) -> Array:
-        """Steps from day to day, most of them 0, shape (days - 1,)."""
-        return np.diff(self.level)
-
-    @property
-    def jumps(self) -> int:
-        """How often it moved."""
-        return int(np.count_nonzero(self.steps))
-
-    @property
-    def move(self) -> float:
-        """Move of the logarithm from the first day to the last."""
-        return float(self.level[-1] - self.level[0])
-
-    def within(self, first: dt.date, last: dt.date) -> Series | None:
-        """Return its part from one day to another, or None where that is under two days."""
-        begin = max((first - self.start).days, 0)
-        part = self.level[begin : max((last - self.start).days + 1, 0)]
-        day = self.start + dt.timedelta(days=begin)
-        return replace(self, start=day, level=part) if len(part) > 1 else None
-
-
-def class_of(provider: str, kind: str) -> PriceClass:
-    """Return the class of what a provider sells in one way."""
-    if kind in {"spot", "community"} or provider in MARKETS:
-        return PriceClass.MARKET
-    if kind == "serverless":
-        return PriceClass.SERVERLESS
-    return PriceClass.HYPERSCALER if provider in HYPERSCALERS else PriceClass.CLOUD
-
-
-def read_history(path: Path) -> list[Series]:
-    """Return the series of a history of at least two days."""
-    seen: dict[tuple[str, str, str], dict[dt.date, set[float]]] = {}
-    with path.open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            days = seen.setdefault((row["provider"], row["gpu"], row["kind"]), defaultdict(set))
-            day, last = (dt.date.fromisoformat(row[key]) for key in ("first_seen", "last_seen"))
-            while day <= last:
-                days[day].add(math.log(float(row["usd_per_gpu_hour"])))
-                day += dt.timedelta(days=1)
-    series = [
-        Series(provider, f"{gpu} {kind}", class_of(provider, kind), min(days), _least_moving(days))
-        for (provider, gpu, kind), days in seen.items()
+    series = read_history(history)
+    first, last = min(each.start for each in series), max(each.end for each in series)
+    day = split or first + (last - first) // 2
+    parameters = fit(series)
+    outcomes, fits = series_left_out(series)
+    lines = [
+        f"{len(series)} series from {first} to {last}",
+        *parameter_lines(parameters, fits),
+        "",
+        "Series left out, a provider at a time (`market`: CRPS with a common market factor):",
+        *score_lines(outcomes),
+        "",
+        f"Stretches after {day} left out, with each series' own history:",
+        *score_lines(stretches_left_out(series, day)),
     ]
-    rates = {name: _exchange_steps(series, name) for name in IN_EUROS}
-    cleaned = [_without_small_steps(each, rates.get(each.provider, {})) for each in series]
-    return [each for each in cleaned if each.span_days > 0]
+    return parameters, "\n".join(lines)
 
 
-def _least_moving(days: dict[dt.date, set[float]]) -> Array:
-    """Return the path through the prices of each day that moves least in all, shape (days,)."""
-    order = sorted(days)
-    paths = {price: (0.0, [price]) for price in sorted(days[order[0]])}
-    for before, day in zip(order, order[1:], strict=False):
-        waited = (day - before).days
-        reached = {}
-        for price in sorted(days[day]):
-            cost, path = min(
-                (cost + abs(price - last), path) for last, (cost, path) in paths.items()
-            )
-            reached[price] = (cost, path + [path[-1]] * (waited - 1) + [price])
-        paths = reached
-    return np.array(min(paths.values())[1])
+def main(arguments: list[str] | None = None, path: Path | None = None) -> None:
+    """Print the fit and its scores, and write the parameters if asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--history", type=Path, nargs="+", required=True, metavar="FILE")
+    parser.add_argument("--split", type=dt.date.fromisoformat, metavar="DAY")
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args(arguments)
+    parameters, text = report(given.history, given.split)
+    print(text)
+    if given.write:
+        write_atomically(path or price_moves_path(), written(parameters))
 
 
-def _exchange_steps(series: Iterable[Series], provider: str) -> dict[dt.date, float]:
-    """Return the median step of a provider's prices by day: its currency's."""
-    steps = defaultdict(list)
-    for each in series:
-        if each.provider == provider:
-            for index, step in enumerate(each.steps):
-                steps[each.start + dt.timedelta(days=index + 1)].append(float(step))
-    return {day: median(found) for day, found in steps.items()}
-
-
-def _without_small_steps(series: Series, exchange: dict[dt.date, float]) -> Series:
-    days = (series.start + dt.timedelta(days=index + 1) for index in range(series.span_days))
-    steps = series.steps - np.array([exchange.get(day, 0.0) for day in days])
-    steps[np.abs(steps) < SMALLEST_STEP] = 0.0
-    return replace(series, level=np.concatenate([[0.0], np.cumsum(steps)]))
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Gamma distribution of jumps a day."""
-
-    shape: float
-    days: float
-
-    @property
-    def mean(self) -> float:
-        """Mean jumps a day."""
-        return self.shape / self.days
-
-
-def fit_rates(jumps: Sequence[int], spans: Sequence[float]) -> Rates:
-    """Return the likeliest gamma distribution of the rates of series.
-
-    The shape has a weak prior, log-normal around 0.5 within a factor of e: without jumps that
-    differ between series the data say nothing of it.
-    """
-    from scipy.optimize import minimize
-    from scipy.special import gammaln
-
-    n, t = np.array(jumps, dtype=float), np.array(spans, dtype=float)
-
-    def loss(parameters: Array) -> float:
-        shape, days = np.exp(parameters)
-        found = gammaln(shape + n) - gammaln(shape) + shape * np.log(days / (days + t))
-        found = found + n * np.log(t / (days + t))
-        return float(-found.sum() + 0.5 * (parameters[0] - math.log(0.5)) ** 2)
-
-    mean = max(n.sum(), 0.5) / t.sum()
-    best = minimize(loss, np.log([0.5, 0.5 / mean]), method="Nelder-Mead", options={"xatol": 1e-5})
-    shape, days = np.exp(best.x)
-    return Rates(float(shape), float(days))
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Direction and size of jumps."""
-
-    up_share: float
-    mean: float
-    sd: float
-    wander: float = 0.0
-
-
-def fit_list_sizes(series: Iterable[Series]) -> Sizes:
-    """Return direction and size of the jumps of list prices.
-
-    The direction starts from one jump up and one down. The spread counts that the mean is known
-    from few decisions only.
-    """
-    found = [
-        (each.provider, each.start + dt.timedelta(days=int(index)), float(each.steps[index]))
-        for each in series
-        for index in np.flatnonzero(each.steps)
-    ]
-    shared = Counter((provider, day, step > 0) for provider, day, step in found)
-    weights = np.array([1 / shared[provider, day, step > 0] for provider, day, step in found])
-    steps = np.array([step for _, _, step in found])
-    decisions = float(weights.sum())
-    if decisions < 2:
-        # Too few to know a spread from: what the series of 2026 had, roughly.
-        return Sizes(0.5, 0.2, 0.15)
-    mean = float(np.average(np.abs(steps), weights=weights))
-    variance = float(np.average((np.abs(steps) - mean) ** 2, weights=weights))
-    variance *= decisions / (decisions - 1) * (1 + 1 / decisions)
-    up_share = (float(weights[steps > 0].sum()) + 1) / (decisions + 2)
-    return Sizes(up_share, mean, max(math.sqrt(variance), 0.01))
-
-
-def fit_market_sizes(series: Iterable[Series]) -> Sizes:
-    """Return direction, size and wandering of what jumped within windows of several lengths."""
-    from scipy.optimize import minimize
-    from scipy.special import expit
-
-    rows = [row for each in series for row in _windows(each)]
-    if len(rows) < FEWEST_JUMPS:
-        return Sizes(0.5, 0.1, 0.15)
-    moves, lags, weights = np.array(rows).T
-
-    def loss(parameters: Array) -> float:
-        up, mean = expit(parameters[0]), math.exp(parameters[1])
-        sd = np.sqrt(math.exp(parameters[2]) ** 2 + math.exp(parameters[3]) ** 2 * lags)
-        density = sum(
-            share * np.exp(-0.5 * ((moves - centre) / sd) ** 2) / sd
-            for share, centre in ((up, mean), (1 - up, -mean))
-        )
-        return float(-(weights * np.log(density + 1e-300)).sum())
-
-    start = np.array([0.0, math.log(0.1), math.log(0.15), math.log(0.02)])
-    best = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 4000, "maxfev": 4000})
-    up, (mean, sd, wander) = float(expit(best.x[0])), np.exp(best.x[1:])
-    return Sizes(up, float(mean), max(float(sd), 0.01), float(wander))
-
-
-def _windows(series: Series) -> list[tuple[float, float, float]]:
-    """Return move, days and weight of the windows in which a series jumped."""
-    found = []
-    for lag in (*(lag for lag in LAGS_DAYS if lag < series.span_days), series.span_days):
-        starts = range(0, series.span_days - lag + 1, lag)
-        jumped = [begin for begin in starts if np.any(series.steps[begin : begin + lag])]
-        found += [
-            (float(series.level[begin + lag] - series.level[begin]), float(lag), 1 / len(jumped))
-            for begin in jumped
-        ]
-    return found
-
-
-def fit(series: Sequence[Series]) -> PriceMoves:
-    """Return the parameters that series of prices give."""
-    by_class = {each: [s for s in series if s.price_class is each] for each in PriceClass}
-    lists = [each for name in LISTS for each in by_class[name]]
-    pooled_rates, pooled_sizes = _rates(lists), fit_list_sizes(lists)
-    classes = {}
-    for name, members in by_class.items():
-        jumps = sum(each.jumps for each in members)
-        spans: list[float] = [each.span_days for each in members]
-        if name is PriceClass.API:
-            spans = list(API_SPANS_DAYS)
-        is_market = name is PriceClass.MARKET
-        if jumps >= FEWEST_JUMPS:
-            rates = _rates(members)
-            sizes = fit_market_sizes(members) if is_market else fit_list_sizes(members)
-            basis = "its own series"
-        else:
-            mean = (jumps + 1) / (sum(spans) + 1 / pooled_rates.mean)
-            rates = Rates(pooled_rates.shape, pooled_rates.shape / mean)
-            sizes = fit_market_sizes(members) if is_market else pooled_sizes
-            basis = "its own days, and one jump, shape and sizes of all list prices"
-        classes[name] = ClassMoves(
-            rate_shape=rates.shape,
-            rate_days=rates.days,
-            up_share=sizes.up_share,
-            size_mean=sizes.mean,
-            size_sd=sizes.sd,
-            most_jumps=1 if is_market else MOST_LIST_JUMPS,
-            wander_per_sqrt_day=sizes.wander,
-            series=len(spans),
-            moves=jumps,
-            basis=basis,
-        )
-    first, last = (min(each.start for each in series), max(_end(each) for each in series))
-    unfinished = PriceMoves(
-        format=FORMAT,
-        version=VERSION,
-        attribution=ATTRIBUTION,
-        fitted_to=f"{len(series)} series of daily prices from {first} to {last}",
-        window_days=float(max(each.span_days for each in series)),
-        later_lean=LATER_LEAN,
-        unknown_age_mean_days=UNKNOWN_AGE_PRIOR_DAYS,
-        classes=classes,
-    )
-    return unfinished.model_copy(update={"unknown_age_mean_days": fit_unknown_age(unfinished)})
-
-
-def _rates(series: Sequence[Series]) -> Rates:
-    return fit_rates([each.jumps for each in series], [each.span_days for each in series])
-
-
-def _end(series: Series) -> dt.date:
-    return series.start + dt.timedelta(days=series.span_days)
-
-
-def fit_unknown_age(parameters: PriceMoves, prior_sigma: float = UNKNOWN_AGE_PRIOR_SIGMA) -> float:
-    """Return the mean age, in days, of an undated copy on the day it is seen.
-
-    A copy that agrees with the vendor's page has the probability of no jump; one that differs has
-    the probability of a move within half a percent of its own.
-    """
-    moves, cdf = parameters.distribution(PriceClass.CLOUD)
-    middle = len(moves) // 2
-    pairs = []
-    for found in UNDATED.values():
-        for old, new in found:
-            move, weight = math.log(new / old), 1 / len(found)
-            edges = (move - SMALLEST_STEP, move + SMALLEST_STEP)
-            if move == 0:
-                pairs.append((weight, cdf[:, middle] - cdf[:, middle - 1]))
-            else:
-                ends = [np.array([np.interp(e, moves, row) for row in cdf]) for e in edges]
-                pairs.append((weight, ends[1] - ends[0]))
-
-    def loss(mean: float) -> float:
-        ages = age_weights(mean)[0]
-        fits = sum(weight * math.log(float(ages @ chance)) for weight, chance in pairs)
-        return -fits + 0.5 * (math.log(mean / UNKNOWN_AGE_PRIOR_DAYS) / prior_sigma) ** 2
-
-    return min(np.geomspace(10, 3650, 400), key=loss)
+if __name__ == "__main__":
+    main()

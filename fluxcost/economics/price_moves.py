@@ -178,7 +178,10 @@ class PriceMoves(Record):
         moves, jumped = _jumped_cdf(
             of_class.size_mean, of_class.size_sd, of_class.most_jumps, of_class.wander_per_sqrt_day
         )
-        cdf: Array = np.matmul(weights[:, None, 1:], jumped)[:, 0, :]
+        if len(jumped) == 1:
+            cdf: Array = weights[:, 1:] @ jumped[0]
+        else:
+            cdf = np.matmul(weights[:, None, 1:], jumped)[:, 0, :]
         cdf[:, MOVES_A_SIDE + 1 :] += weights[:, :1]
         return moves, cdf
 
