@@ -12,12 +12,12 @@ stand still and too narrow for the few that move. Each class of price has one `C
 - Jumps of list prices add up, at most `most_jumps` of them. In a market the quoted price is that of
   whichever host is cheapest, and a jump mostly undoes the one before. There any number of jumps
   counts as one (`most_jumps` is 1), and what has jumped at all also wanders with the square root
-  of time (`wander_per_sqrt_day`).
+  of time (`wander_per_sqrt_day`). Its bounds are at least those of a cloud's list price.
 
-The parameters were fitted to seven weeks of daily prices (`window_days`), by
-`scripts/fit_price_moves.py`. What they say of longer times is an assumption: jumps go on at the
-fitted rates, and of the excess of upward over downward jumps only the share `later_lean` goes on
-after the window. A rise that one summer shows is no law.
+`scripts/fit_price_moves.py` fitted the parameters to daily prices of seven weeks and, of some GPUs,
+to one price seven weeks later (`window_days`). What they say of longer times is an assumption:
+jumps go on at the fitted rates, and of the excess of upward over downward jumps only the share
+`later_lean` goes on after the window. A rise that one summer shows is no law.
 
 An undated copy, or a package whose release day only says how fresh a price can be at most, has an
 unknown age on the day it was seen: exponential with the mean `unknown_age_mean_days`, which was
@@ -100,6 +100,9 @@ class ClassMoves(Record):
         default=0.0,
         description="Standard deviation, per square root of a day, that is added to what jumped.",
     )
+    never_narrower_than: PriceClass | None = Field(
+        default=None, description="Class whose bounds are the least that this one has."
+    )
     series: Annotated[int, Field(ge=0, strict=True)] = Field(description="Series it was fitted to.")
     moves: Annotated[int, Field(ge=0, strict=True)] = Field(description="Jumps in those series.")
     basis: Name = Field(description="What was fitted to the class, and what taken from others.")
@@ -131,6 +134,10 @@ class PriceMoves(Record):
     def _complete(self) -> Self:
         if missing := set(PriceClass) - set(self.classes):
             raise ValueError(f"every class of price; {', '.join(sorted(missing))} missing")
+        for name, each in self.classes.items():
+            floor = each.never_narrower_than
+            if floor is not None and self.classes[floor].never_narrower_than is not None:
+                raise ValueError(f"never_narrower_than of {name} to name a class that has none")
         return self
 
     def table(
@@ -147,7 +154,9 @@ class PriceMoves(Record):
             InputError: A number is negative or not finite.
         """
         moves, cdf = self.distribution(price_class, changes_seen, span_seen_days)
-        return MoveTable.of(moves, cdf, self.unknown_age_mean_days)
+        floor = self.classes[price_class].never_narrower_than
+        least = None if floor is None else self.table(floor, 0, span_seen_days)
+        return MoveTable.of(moves, cdf, self.unknown_age_mean_days, least)
 
     def distribution(
         self, price_class: PriceClass, changes_seen: int = 0, span_seen_days: float = 0.0
@@ -203,27 +212,32 @@ class MoveTable:
         known: P(move <= each) for a price of known age, shape (ages, moves). Below zero it never
             exceeds one half and rises with age; above zero it is at least that and falls.
         unknown: The same by the days since a price of unknown age was seen.
+        least: Table of the bounds that these are never within.
     """
 
     moves: Array
     known: Array
     unknown: Array
+    least: MoveTable | None = None
 
     @classmethod
-    def of(cls, moves: Array, cdf: Array, unknown_mean_days: float) -> MoveTable:
+    def of(
+        cls, moves: Array, cdf: Array, unknown_mean_days: float, least: MoveTable | None = None
+    ) -> MoveTable:
         """Return the table whose bounds never narrow with age.
 
         Args:
             moves: The grid of moves.
             cdf: P(move <= each) at each age of `AGES_DAYS`, shape (ages, moves).
             unknown_mean_days: Mean age of a price of unknown age on the day it was seen.
+            least: Table of the bounds that the result is never within.
         """
         known = _widening(cdf)
         aged = _widening(age_weights(unknown_mean_days) @ cdf)
         below = moves < 0
         below[MOVES_A_SIDE] = True
         unknown = np.where(below, np.maximum(known, aged), np.minimum(known, aged))
-        return cls(moves, known, unknown)
+        return cls(moves, known, unknown, least)
 
     def quantiles(self, age_days: float, u: Draws, *, unknown_age: bool = False) -> Draws:
         """Return the moves at probabilities `u`, in the shape of `u`."""
@@ -234,7 +248,10 @@ class MoveTable:
         share = (age - first) / (last - first)
         cdf = table[after - 1] * (1 - share) + table[after] * share
         moved = np.interp(u, cdf, self.moves)
-        nested: Draws = np.where(u < 0.5, np.minimum(moved, 0.0), np.maximum(moved, 0.0))
+        floor: float | Draws = 0.0
+        if self.least is not None:
+            floor = self.least.quantiles(age_days, u, unknown_age=unknown_age)
+        nested: Draws = np.where(u < 0.5, np.minimum(moved, floor), np.maximum(moved, floor))
         return nested
 
 

@@ -1,10 +1,10 @@
 """The parameters of `fluxcost/economics/price_moves.py` that series of prices give.
 
 - Rates: maximum likelihood of the negative binomial on each series' number of jumps and span.
-- Sizes and direction of list prices: a provider that reprices many GPUs on one day made one
-  decision, so its steps of a day and direction share the weight of one.
-- Sizes, direction and wandering of the market: composite likelihood of what jumped, over windows
-  of several lengths, each series and length with the weight of one.
+- Sizes and direction: a provider reprices many GPUs at once, so the steps of each provider share
+  the weight of one, and the spread is widened for one not seen by the number of those seen.
+- In the market, size, direction and wandering come from a composite likelihood of what jumped
+  within windows of several lengths.
 - A class with fewer than five jumps takes the shape of its rates and the sizes from all list
   prices together. Its mean rate is (jumps + 1) / (days + 1 / pooled rate): it has seen, besides its
   own, the days in which the pooled rate makes one jump, and that jump.
@@ -44,9 +44,14 @@ MOST_LIST_JUMPS = 24
 FEWEST_JUMPS = 5
 """Below this a class takes what it lacks from all list prices."""
 
-LATER_LEAN = 0.5
-"""Half: in seven weeks of a year of rising prices most jumps were upward; prices also fell, as
-those of GPUs did from 2023 to 2025. A judgement, not a fit."""
+LATER_LEAN = 0.25
+"""A judgement, not a fit: a season in which nearly all list prices that moved rose says little of
+the years to come."""
+
+WANDER = 0.02
+WANDER_SIGMA = 0.5
+"""Prior of what a market's price wanders per square root of a day, log-normal: around what all
+series together move, which seven weeks of five markets tell little about."""
 
 LAGS_DAYS = (1, 3, 7, 14, 28)
 
@@ -116,26 +121,20 @@ class Sizes:
 def fit_list_sizes(series: Iterable[Series]) -> Sizes:
     """Return direction and size of the jumps of list prices.
 
-    The direction starts from one jump up and one down. The spread counts that the mean is known
-    from few decisions only.
+    The direction starts from one provider's jumps up and one's down.
     """
-    found = [
-        (each.provider, each.start + dt.timedelta(days=int(index)), float(each.steps[index]))
-        for each in series
-        for index in np.flatnonzero(each.steps)
-    ]
-    shared = Counter((provider, day, step > 0) for provider, day, step in found)
-    weights = np.array([1 / shared[provider, day, step > 0] for provider, day, step in found])
-    steps = np.array([step for _, _, step in found])
-    decisions = float(weights.sum())
-    if decisions < 2:
+    found = [(each.provider, float(step)) for each in series for step in each.steps if step]
+    shared = Counter(provider for provider, _ in found)
+    weights = np.array([1 / shared[provider] for provider, _ in found])
+    steps = np.array([step for _, step in found])
+    providers = len(shared)
+    if providers < 2:
         # Too few to know a spread from: what the series of 2026 had, roughly.
         return Sizes(0.5, 0.2, 0.15)
     mean = float(np.average(np.abs(steps), weights=weights))
-    variance = float(np.average((np.abs(steps) - mean) ** 2, weights=weights))
-    variance *= decisions / (decisions - 1) * (1 + 1 / decisions)
-    up_share = (float(weights[steps > 0].sum()) + 1) / (decisions + 2)
-    return Sizes(up_share, mean, max(math.sqrt(variance), 0.01))
+    spread = math.sqrt(float(np.average((np.abs(steps) - mean) ** 2, weights=weights)))
+    up_share = (float(weights[steps > 0].sum()) + 1) / (providers + 2)
+    return Sizes(up_share, mean, max(spread * _few(providers), 0.01))
 
 
 def fit_market_sizes(series: Iterable[Series]) -> Sizes:
@@ -143,9 +142,15 @@ def fit_market_sizes(series: Iterable[Series]) -> Sizes:
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    rows = [row for each in series for row in _windows(each)]
-    if len(rows) < FEWEST_JUMPS:
+    moved = [each for each in series if each.jumps]
+    if len(moved) < FEWEST_JUMPS:
         return Sizes(0.5, 0.1, 0.15)
+    shared = Counter(each.provider for each in moved)
+    rows = [
+        (move, lag, weight / shared[each.provider])
+        for each in moved
+        for move, lag, weight in _windows(each)
+    ]
     moves, lags, weights = np.array(rows).T
 
     def loss(parameters: Array) -> float:
@@ -155,14 +160,23 @@ def fit_market_sizes(series: Iterable[Series]) -> Sizes:
             share * np.exp(-0.5 * ((moves - centre) / sd) ** 2) / sd
             for share, centre in ((up, mean), (1 - up, -mean))
         )
-        # A prior of one jump up and one down: without a mean size no direction is known.
+        # One jump up and one down: without a mean size the likelihood knows no direction.
         prior = math.log(up + 1e-300) + math.log(1 - up + 1e-300)
+        prior -= 0.5 * ((parameters[3] - math.log(WANDER)) / WANDER_SIGMA) ** 2
         return float(-(weights * np.log(density + 1e-300)).sum() - prior)
 
     start = np.array([0.0, math.log(0.1), math.log(0.15), math.log(0.02)])
     best = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 4000, "maxfev": 4000})
     up, (mean, sd, wander) = float(expit(best.x[0])), np.exp(best.x[1:])
-    return Sizes(up, float(mean), max(float(sd), 0.01), float(wander))
+    sd = max(float(sd) * _few(len(shared)), 0.01)
+    return Sizes(up, float(mean), sd, float(wander))
+
+
+def _few(providers: int) -> float:
+    """Return by how much a spread known from few providers is widened for another one."""
+    if providers < 2:
+        return 2.0
+    return math.sqrt(providers / (providers - 1) * (1 + 1 / providers))
 
 
 def _windows(series: Series) -> list[tuple[float, float, float]]:
@@ -207,6 +221,7 @@ def fit(series: Sequence[Series]) -> PriceMoves:
             size_sd=sizes.sd,
             most_jumps=1 if is_market else MOST_LIST_JUMPS,
             wander_per_sqrt_day=sizes.wander,
+            never_narrower_than=PriceClass.CLOUD if is_market else None,
             series=len(spans),
             moves=jumps,
             basis=basis,
