@@ -353,9 +353,7 @@ def _weights(counts: Array, up_shares: Array) -> Array:
 
 
 @functools.lru_cache(maxsize=16)
-def _jumped_cdf(
-    size_mean: float, size_sd: float, most: int, wander: float
-) -> tuple[Array, Array]:
+def _jumped_cdf(size_mean: float, size_sd: float, most: int, wander: float) -> tuple[Array, Array]:
     """Return the grid of moves, and P(move <= each) of n > 0 jumps with k upward.
 
     Returns:

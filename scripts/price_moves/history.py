@@ -19,17 +19,21 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from fluxcost.economics.price_moves import PriceClass
+from fluxcost.errors import InputError
 from fluxcost.stats import Array
 
 HYPERSCALERS = frozenset({"aws", "azure", "gcp", "oci"})
 MARKETS = frozenset({"primeintellect", "salad", "sfcompute", "spheron", "tensordock", "vast"})
 IN_EUROS = frozenset({"scaleway"})
+
+COLUMNS = {"provider", "gpu", "kind", "usd_per_gpu_hour", "first_seen", "last_seen"}
 
 SMALLEST_STEP = 0.005
 """Steps of the logarithm below this are rounding."""
@@ -96,11 +100,19 @@ def class_of(provider: str, kind: str) -> PriceClass:
 
 
 def read_history(paths: Iterable[Path]) -> list[Series]:
-    """Return the series, of at least two days, of CSV files with one row a spell of one price."""
+    """Return the series, of at least two days, of CSV files with one row a spell of one price.
+
+    Raises:
+        InputError: A column is missing.
+    """
     seen: dict[tuple[str, str, str], dict[dt.date, set[float]]] = {}
     for path in paths:
         with path.open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
+            rows = csv.DictReader(stream)
+            if missing := sorted(COLUMNS - {*(rows.fieldnames or ())}):
+                names = f"{', '.join(missing[:-1])} and {missing[-1]}".removeprefix(" and ")
+                raise InputError(f"{path}: {names} missing; expected a history of prices.")
+            for row in rows:
                 name = (row["provider"], row["gpu"], row["kind"])
                 days = seen.setdefault(name, defaultdict(set))
                 day, last = (dt.date.fromisoformat(row[key]) for key in ("first_seen", "last_seen"))
@@ -120,7 +132,7 @@ def _least_moving(days: dict[dt.date, set[float]]) -> Array:
     """Return the path through the prices of each day that moves least in all, shape (days,)."""
     order = sorted(days)
     paths = {price: (0.0, [price]) for price in sorted(days[order[0]])}
-    for before, day in zip(order, order[1:], strict=False):
+    for before, day in pairwise(order):
         waited = (day - before).days
         reached = {}
         for price in sorted(days[day]):

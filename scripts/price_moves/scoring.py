@@ -120,10 +120,11 @@ def stretches_left_out(series: Sequence[Series], day: dt.date) -> list[Outcome]:
 
 def score_lines(outcomes: Sequence[Outcome]) -> list[str]:
     """Return a table of scores, by class and in all."""
-    lines = [
+    head = (
         f"{'class':12} {'series':>6} {'inside':>7} {'movers':>6} {'inside':>7} {'half-width':>10} "
         f"{'movers':>8} {'CRPS':>8} {'market':>8} {'old':>8} {'old in':>7} {'old movers':>10}"
-    ]
+    )
+    lines = [head]
     for name in (*PriceClass, None):
         chosen = [each for each in outcomes if name in (None, each.price_class)]
         if chosen:
