@@ -225,12 +225,13 @@ def fit(series: Sequence[Series]) -> PriceMoves:
             moves=jumps,
             basis=basis,
         )
-    first, last = (min(each.start for each in series), max(each.end for each in series))
+    first, last = min(each.start for each in series), max(each.end for each in series)
+    to_last = sum(each.end == last for each in series)
     unfinished = PriceMoves(
         format=FORMAT,
         version=VERSION,
         attribution=ATTRIBUTION,
-        fitted_to=f"{len(series)} series of daily prices from {first} to {last}",
+        fitted_to=f"{len(series)} series of prices from {first} on, {to_last} of them to {last}",
         window_days=float(max(each.span_days for each in series)),
         later_lean=LATER_LEAN,
         unknown_age_mean_days=UNKNOWN_AGE_PRIOR_DAYS,
@@ -267,4 +268,4 @@ def fit_unknown_age(parameters: PriceMoves, prior_sigma: float = UNKNOWN_AGE_PRI
         fits = sum(weight * math.log(float(ages @ chance)) for weight, chance in pairs)
         return -fits + 0.5 * (math.log(mean / UNKNOWN_AGE_PRIOR_DAYS) / prior_sigma) ** 2
 
-    return min(np.geomspace(10, 3650, 400), key=loss)
+    return min(map(float, np.geomspace(10, 3650, 400)), key=loss)

@@ -162,7 +162,9 @@ def test_quantiles_rise_with_their_probability(price_class, age, u, unknown):
 @settings(deadline=None)
 @given(CLASSES, AGES, LEVEL)
 def test_a_market_is_never_narrower_than_a_list_price(price_class, age, u):
-    market, cloud = (log_move_quantiles(each, age, u) for each in (PriceClass.MARKET, "cloud"))
+    market, cloud = (
+        log_move_quantiles(each, age, u) for each in (PriceClass.MARKET, PriceClass.CLOUD)
+    )
     assert np.all(np.where(u < 0.5, market - cloud, cloud - market) <= 1e-12)
 
 
@@ -299,7 +301,8 @@ def test_a_provider_of_many_gpus_weighs_no_more_than_one_of_few():
 
 def test_a_market_that_goes_to_and_fro_is_not_taken_for_one_that_wanders():
     rng = np.random.default_rng(4)
-    bound, free = [], []
+    bound: list[Series] = []
+    free: list[Series] = []
     for index in range(60):
         changed = rng.random(40) < 0.5
         # The price of whichever host is listed: it forgets the one before.
