@@ -64,8 +64,7 @@ MOVES_A_SIDE = 200
 """Moves, on each side of zero, at which the distribution is computed."""
 
 SMALLEST_MOVE = 0.01
-"""Size of a logarithm below which the moves of the grid are evenly spaced, and above it evenly
-in their logarithm."""
+"""Moves of the grid are evenly spaced below this, and evenly in their logarithm above it."""
 
 
 class PriceClass(StrEnum):
