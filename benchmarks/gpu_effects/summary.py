@@ -87,9 +87,14 @@ def _attention(paths: Sequence[Path]) -> None:
 
 def _steps(folder: Path) -> None:
     """Print later steps by length, and fit them."""
-    for stacks in (("eager-bf16",), ("compiled-bf16", "compiled-bf16-dynamic")):
-        cells = sorted(cell for stack in stacks for cell in _later_steps(folder / f"{stack}.json"))
-        print(f"later steps of 4, {' and '.join(stacks)}: tokens, batch, tiles, ms, us a token")
+    for names in (
+        ("eager-bf16",),
+        ("compiled-bf16", "compiled-bf16-dynamic"),
+        ("compiled-bf16-dynamic-board-3",),
+        ("compiled-fp8",),
+    ):
+        cells = sorted(cell for name in names for cell in _later_steps(folder / f"{name}.json"))
+        print(f"later steps of 4, {' and '.join(names)}: tokens, batch, tiles, ms, us a token")
         for tokens, batch, seconds in cells:
             print(
                 f"  {tokens:6} {batch:2} {tokens / TILE:6.1f} {seconds * 1e3:8.2f} "
@@ -121,7 +126,7 @@ def _later_steps(path: Path) -> Iterator[tuple[int, int, float]]:
 
 def _long_calls(folder: Path) -> None:
     """Print steps along 50-step calls, and calls along a minute, with clock and power."""
-    for stack in ("eager-bf16", "compiled-bf16"):
+    for stack in ("eager-bf16", "compiled-bf16", "compiled-fp8"):
         calls = list(_lines(folder / f"{stack}-calls.jsonl"))
         log = _read_log(folder / f"gpu-during-{stack}.csv")
         for width, height in ((1024, 1024), (2048, 1152)):
