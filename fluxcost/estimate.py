@@ -2,8 +2,8 @@
 
 An estimate is a value with seeded draws around it. Draws are aligned by position: draw 17 of every
 estimate belongs to the same Monte Carlo draw of everything uncertain. Each error source (the timing
-noise of one cell, the discrepancy of one stage, the spread between machines) has a key, and
-`standard_normal(key)` always returns the same draws for the same key. So two estimates that share
+noise of one cell, the discrepancy of one stage, the move of one price) has a key, and `uniform(key)`
+always returns the same draws for the same key. So two estimates that share
 an error source move together in every draw, and a ratio, difference or break-even of them gets a
 true interval.
 """
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -75,20 +76,44 @@ _RANKS = {source: rank for rank, source in enumerate(Source)}
 
 
 @functools.cache
-def standard_normal(key: str) -> Draws:
-    """Return the standard normal draws of one error source: the same key, the same draws."""
+def uniform(key: str) -> Draws:
+    """Return the draws of one error source as probabilities: the same key, the same draws.
+
+    They are stratified: the middle of each of `DRAWS` equal parts of (0, 1) comes once, in an order
+    that the key gives. So the quantiles of one error source do not depend on its name.
+    """
     digest = hashlib.sha256(key.encode()).digest()
-    draws = np.random.default_rng(int.from_bytes(digest[:8], "big")).standard_normal(DRAWS)
+    order = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(DRAWS)
+    draws: Draws = (order + 0.5) / DRAWS
     draws.flags.writeable = False
     return draws
 
 
+@functools.cache
+def standard_normal(key: str) -> Draws:
+    """Return the draws of one error source as standard normal numbers, see `uniform`."""
+    draws: Draws = _normal_quantiles()[(uniform(key) * DRAWS).astype(int)]
+    draws.flags.writeable = False
+    return draws
+
+
+@functools.cache
+def _normal_quantiles() -> Draws:
+    """Return the normal quantiles at the middles of `DRAWS` equal parts of (0, 1)."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((part + 0.5) / DRAWS) for part in range(DRAWS)])
+
+
+LogError = float | Callable[[Draws], Draws]
+"""An error of a logarithm: the standard deviation of a normal one, or its quantile function."""
+
+
 @functools.lru_cache(maxsize=512)
-def _factors(*relative_sigmas: tuple[str, float]) -> Draws:
+def _factors(*log_errors: tuple[str, LogError]) -> Draws:
     """Return draws around 1; a plan asks again and again for those of one offer's price."""
     logs = np.zeros(DRAWS)
-    for key, sigma in relative_sigmas:
-        logs = logs + sigma * standard_normal(key)
+    for key, error in log_errors:
+        logs = logs + (error(uniform(key)) if callable(error) else error * standard_normal(key))
     factors = np.exp(logs)
     factors.flags.writeable = False
     return factors
@@ -134,22 +159,23 @@ class Estimate:
     def spread(
         cls,
         value: float,
-        relative_sigmas: dict[str, float],
+        log_errors: Mapping[str, LogError],
         unit: str,
         source: Source,
         evidence: str,
     ) -> Self:
-        """Return a positive number whose logarithm has independent normal errors.
+        """Return a positive number whose logarithm has independent errors.
 
         Args:
             value: The point estimate, > 0.
-            relative_sigmas: Error source key to standard deviation of the logarithm.
+            log_errors: Error source key to the standard deviation of a normal error, or to the
+                quantile function of another: it takes probabilities and must be hashable.
             unit: Unit of the value.
             source: Where the value comes from.
             evidence: What it rests on.
         """
         with np.errstate(over="ignore"):  # an infinite draw is refused in words
-            draws = value * _factors(*relative_sigmas.items())
+            draws = value * _factors(*log_errors.items())
         return cls(value, unit, source, (evidence,), draws)
 
     @property

@@ -13,10 +13,13 @@ from typing import Any, Literal, TypeVar
 from fluxcost.documents import YAML_SUFFIXES, decoded, files_in, parse_yaml, read_yaml
 from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.price_row import PriceRow, Slug
+from fluxcost.economics.price_row import PriceRow, Slug, today_utc
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import DocumentError, InputError, UnknownNameError
 from fluxcost.records import Name, Record
+
+REFRESH_AFTER_DAYS = 30
+"""Shipped prices not looked at for longer are said to be old in the first line of an answer."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -82,10 +85,19 @@ class Catalog:
         )
 
     def at(self, day: dt.date) -> Catalog:
-        """Return the prices as they were known on a past day, each under its latest row's id.
+        """Return the prices as they were known on a day, each under its latest row's id.
 
-        A price that no row is old enough to tell is left out.
+        A shipped price that was not seen by then is left out.
+
+        Raises:
+            InputError: A row of your own was seen only after that day.
         """
+        rows = (*self.offers, *self.tariffs)
+        if all(row.last_seen <= day for row in rows):
+            return self
+        for row in rows:
+            if row.from_overlay and row.known_on(day) is None:
+                row.refuse_before_seen(day)
         return Catalog(offers=rows_at(self.offers, day), tariffs=rows_at(self.tariffs, day))
 
     def overlaid(self, mine: Catalog) -> Catalog:
@@ -93,6 +105,17 @@ class Catalog:
         return Catalog(
             offers=_overlaid(self.offers, mine.offers),
             tariffs=_overlaid(self.tariffs, mine.tariffs),
+        )
+
+    def age_note(self, today: dt.date) -> str | None:
+        """Return what to say of shipped prices not looked at for `REFRESH_AFTER_DAYS` days."""
+        seen = [row.last_seen for row in (*self.offers, *self.tariffs) if not row.from_overlay]
+        age = (today - max(seen, default=today)).days
+        if age <= REFRESH_AFTER_DAYS:
+            return None
+        return (
+            f"The shipped prices were last seen {age} days before {today}: intervals are wider for "
+            "it. `fluxcost prices refresh` shows what has changed since."
         )
 
     @property
@@ -201,13 +224,28 @@ def _rows(
     rows = getattr(document, key)
     if not rows or (document.offers and document.tariffs):
         raise InputError(f"{where}: expected {key}, at least one row of them and nothing else.")
-    return [
-        record.parse(
-            {"provider": document.provider, **row, "from_overlay": own},
-            f"{where}, {_name(row, number)}",
-        )
-        for number, row in enumerate(rows, start=1)
-    ]
+    found = []
+    for number, row in enumerate(rows, start=1):
+        named = f"{where}, {_name(row, number)}"
+        parsed = record.parse({"provider": document.provider, **row, "from_overlay": own}, named)
+        if own:
+            _refuse_future(parsed, named)
+        found.append(parsed)
+    return found
+
+
+def _refuse_future(row: PriceRow, named: str) -> None:
+    # The day has begun somewhere before it has in UTC.
+    tomorrow = today_utc() + dt.timedelta(days=1)
+    days = {"as_of": row.last_seen}
+    if row.exchange is not None:
+        days["exchange.as_of"] = row.exchange.as_of
+    for field, day in days.items():
+        if day > tomorrow:
+            raise InputError(
+                f"{named}: {field} is {day}, which is yet to come; expected the day on which it "
+                "was seen. A price announced for a later day is given by effective_from."
+            )
 
 
 def _name(row: dict[str, Any], number: int) -> str:

@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=PriceRow)
 def rows_at(rows: Iterable[Row], day: dt.date) -> tuple[Row, ...]:
     """Return each price as it was known on a day, under the id of its latest row.
 
-    A row counts from its `as_of` on; an undated page only from the day it was read. What was
+    A row tells its latest observation of that day or before. What was
     retired later was still sold. What no row of a history was true of yet is left out.
     """
     by_id = {row.id: row for row in rows}
@@ -35,7 +35,8 @@ def _latest(row: Row, by_id: dict[str, Row]) -> Row:
 
 
 def _known(row_id: str, past: list[Row], day: dt.date) -> Row | None:
-    by_then = [row for row in past if row.as_of <= day and _can_be_placed(row, day)]
+    known = (row.known_on(day) for row in past if _can_be_placed(row, day))
+    by_then = [row for row in known if row is not None]
     if not by_then:
         return None
     newest = max(by_then, key=lambda row: row.as_of)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from fluxcost.economics.price_row import PriceRow, Slug
+from fluxcost.economics.price_moves import PriceClass
+from fluxcost.economics.price_row import Observation, PriceRow, Slug
 from fluxcost.economics.terms import Commitment, InternalCurrency, Part, PriceSample, Usd
 from fluxcost.errors import MissingDataError
 from fluxcost.estimate import Estimate
@@ -120,6 +121,19 @@ class BillingRules(Record):
         return self
 
 
+HYPERSCALERS = frozenset({"aws", "azure", "gcp", "oci"})
+"""Providers whose list prices move least."""
+
+
+class OfferObservation(Observation):
+    """An offer's price as someone saw it on another day."""
+
+    amount: Usd | None = Field(
+        default=None,
+        description="Price in the row's unit and currency; left out where it was the row's.",
+    )
+
+
 class Offer(PriceRow):
     """Something rentable."""
 
@@ -136,6 +150,10 @@ class Offer(PriceRow):
     )
     unpriced: Literal["contact-sales", "not-published"] | None = Field(
         default=None, description="contact-sales or not-published, which are not the same as free."
+    )
+    observed: tuple[OfferObservation, ...] = Field(
+        default=(),
+        description="When else the price was seen: earlier days, or copies of unknown age.",
     )
     basis: Basis = Field(default=Basis.LIST, description="What kind of number the price is.")
     billing: BillingRules = Field(default=BillingRules(), description="How time becomes a bill.")
@@ -167,6 +185,8 @@ class Offer(PriceRow):
             raise ValueError("either price, or unpriced: contact-sales or not-published")
         if self.commitment is not None and self.kind is not BillingKind.RESERVED:
             raise ValueError("a commitment only where the kind is reserved")
+        if self.price is None and self.observed:
+            raise ValueError("observed only beside a price")
         return self
 
     @property
@@ -222,10 +242,41 @@ class Offer(PriceRow):
         by_hosts = self.tier == "marketplace" or self.basis is Basis.MARKET
         return by_hosts or self.kind is BillingKind.MARKETPLACE
 
+    @property
+    def price_class(self) -> PriceClass:
+        """What kind of price it is: those of one class move alike."""
+        if self.is_marketplace or self.is_interruptible or self.tier == "community":
+            return PriceClass.MARKET
+        if self.kind is BillingKind.SERVERLESS:
+            return PriceClass.SERVERLESS
+        return PriceClass.HYPERSCALER if self.provider in HYPERSCALERS else PriceClass.CLOUD
+
+    def _price_seen(self, observation: Observation | None) -> float | None:
+        if isinstance(observation, OfferObservation) and observation.amount is not None:
+            return observation.amount
+        return None if self.price is None else self.price.amount
+
+    def _with_price(self, price: float) -> dict[str, Any]:
+        # The list price and the range are of the day of the row itself.
+        quote = {"amount": price, "list_amount": None, "low": None, "high": None}
+        return {"price": self._quote().model_copy(update=quote)}
+
+    def _stated(self, observation: Observation) -> Observation:
+        return observation.model_copy(update={"amount": self._price_seen(observation)})
+
+    @property
+    def contract_end(self) -> dt.date | None:
+        """Last day on which the price of a contract of yours cannot change; None without one."""
+        if not self.from_overlay or self.commitment is None or self.valid_until is not None:
+            return super().contract_end
+        begun = self.effective_from or self.as_of
+        return begun + dt.timedelta(hours=self.commitment.term_hours)
+
     def price_estimate(self, today: dt.date | None = None) -> Estimate:
         """Return USD per GPU-hour; its interval is how far the price may have moved since.
 
         Raises:
+            InputError: The day is before the price was seen.
             MissingDataError: The vendor publishes no price.
         """
         quote = self._quote()
@@ -233,11 +284,11 @@ class Offer(PriceRow):
             f"offer {self.id}: {quote.amount:g} USD per {quote.unit}, "
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
         )
-        drift = {f"price/{self.id}": self.price_sigma(today)}
+        errors = self.price_errors(today)
         if quote.range_sigma:
-            drift[f"range/{self.id}"] = quote.range_sigma
+            errors[f"range/{self.id}"] = quote.range_sigma
         return Estimate.spread(
-            self.usd_per_gpu_hour, drift, "USD/GPU-h", self.trust(today), evidence
+            self.usd_per_gpu_hour, errors, "USD/GPU-h", self.trust(today), evidence
         )
 
     def is_plannable(self, today: dt.date | None = None) -> bool:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 import math
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
+from fluxcost.economics.price_moves import PriceClass, log_move_quantiles
 from fluxcost.economics.terms import AccountPlan, Day, Exchange
-from fluxcost.errors import UnknownNameError
-from fluxcost.estimate import Source
+from fluxcost.errors import InputError, UnknownNameError
+from fluxcost.estimate import Draws, Source
 from fluxcost.records import Name, Positive, Record
 
 STALE_AFTER_DAYS = 90
 """Older prices count as assumed; in 2026 one vendor's H100 rose 21 % within 82 days."""
 
-DRIFT_PER_SQRT_DAY = 0.019
-"""How far a price's logarithm wanders with the square root of its age in days.
+EXCHANGE_DRIFT_PER_SQRT_DAY = 0.0045
+"""How far an exchange rate's logarithm wanders with the square root of its age in days.
 
-Root mean square over four moves of one vendor's H100 between two dates, which are those of rows in
-pricing/ but for one: RunPod 3.29 to 3.49 USD in 37 days and on to 3.99 in 24 (seen on 2026-10-19 in
-huggingface.co's 600me/gpu-cloud-h100-a100-pricing-benchmark, 21 days before the row of pricing/),
-Lambda 3.78 to 4.29 in 136, Nebius 2.95 to 3.85 in 130. APIs are taken to drift alike, for want of
-dated pairs of theirs.
-"""
-
-UNDATED_SIGMA = 0.31
-"""How far the logarithm of a price on an undated page is from that of the dated price.
-
-Root mean square over five pairs for one product: Lambda PCIe 2.49 and 3.29, Lambda SXM 3.29 and
-4.29, Nebius 2.95 and 3.85, Hyperstack 1.90 and 3.2126, JarvisLabs 3.49 and 3.49.
+The euro's reference rate in dollars (European Central Bank, 1999 to 2025) moved by about 9 % a year:
+0.09 / sqrt(365) = 0.0047; with the smaller moves of later years 0.0045.
 """
 
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$", max_length=100)]
@@ -50,12 +44,64 @@ class Status(StrEnum):
 
 
 class DateKind(StrEnum):
-    """What `as_of` is the date of."""
+    """What the day of a price is the day of.
+
+    stated: the day that the source states. month: the first day of the month that it states. read:
+    the day on which the vendor's own page, feed or answer was read. commit: the day of the commit
+    that wrote the price down. package: the release day of the package that carried it; the price
+    may be older. collected: the day on which an undated copy was read; the price may be older.
+    """
 
     STATED = "stated"
     MONTH = "month"
+    READ = "read"
+    COMMIT = "commit"
     PACKAGE = "package"
     COLLECTED = "collected"
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the price was true on that day; otherwise its age on that day is unknown."""
+        return self not in {DateKind.PACKAGE, DateKind.COLLECTED}
+
+
+class Observation(Record):
+    """Someone saw the price of a row on a day other than the row's own `as_of`."""
+
+    as_of: Day = Field(description="Day of the observation, as `as_of_kind` says.")
+    as_of_kind: DateKind
+    source: Name = Field(description="Page, package or data set the price was read from.")
+    grade: Grade = Field(description="How good the source is, see `Grade`.")
+
+
+@dataclass(frozen=True)
+class PriceMove:
+    """How far a price may have moved since it was seen: quantiles of ln(price now / price seen).
+
+    Attributes:
+        price_class: What kind of price it is.
+        age_days: Days since it was seen, at least 0.
+        unknown_age: Whether its age was unknown on the day it was seen.
+        changes_seen: Changes among its dated observations.
+        span_seen_days: Days between the first and the last of these.
+    """
+
+    price_class: PriceClass
+    age_days: float
+    unknown_age: bool = False
+    changes_seen: int = 0
+    span_seen_days: float = 0.0
+
+    def __call__(self, u: Draws) -> Draws:
+        """Return the move at probabilities `u`, in the shape of `u`."""
+        return log_move_quantiles(
+            self.price_class,
+            self.age_days,
+            u,
+            unknown_age=self.unknown_age,
+            changes_seen=self.changes_seen,
+            span_seen_days=self.span_seen_days,
+        )
 
 
 def today_utc() -> dt.date:
@@ -63,8 +109,8 @@ def today_utc() -> dt.date:
     return dt.datetime.now(tz=dt.UTC).date()
 
 
-class PriceRow(Record):
-    """The part that offers and tariffs share."""
+class PriceRow(Record, abc.ABC):
+    """The part that offers and tariffs share: a price as last seen, and its history."""
 
     id: RowId = Field(description="provider/name, unique in a catalog.")
     provider: Slug = Field(description="Who sells it; the first part of the id.")
@@ -79,12 +125,15 @@ class PriceRow(Record):
     )
     source: Name = Field(description="Page, package or data set the price was read from.")
     as_of: Day = Field(
-        description="Day the price was true, as `as_of_kind` says: the day stated by the source, "
-        "the first day of the month it states, the release day of the package that carried it, or "
-        "for an undated copy only the day it was collected."
+        description="Last day the price was seen, as `as_of_kind` says. A copy without a date that "
+        "was read later than a dated page does not replace it: give it as an observation."
     )
-    as_of_kind: DateKind
+    as_of_kind: DateKind = Field(
+        description="stated, month, read or commit: the price was true on that day. package or "
+        "collected: it may be older, by an unknown age."
+    )
     grade: Grade = Field(description="How good the source is, see `Grade`.")
+    observed: tuple[Observation, ...] = ()
     status: Status = Field(
         default=Status.ACTIVE, description="What became of it; anything but active needs a note."
     )
@@ -132,6 +181,12 @@ class PriceRow(Record):
             raise ValueError(f"a note saying why the status is {self.status}")
         if self.superseded_by is not None and self.status is not Status.SUPERSEDED:
             raise ValueError("superseded_by only where the status is superseded")
+        for each in self.observed:
+            own_is_better = self.as_of_kind.is_dated and not each.as_of_kind.is_dated
+            if each.as_of > self.as_of and not own_is_better:
+                raise ValueError(
+                    f"observed up to as_of; what was seen on {each.as_of} is the row's own price"
+                )
         if unknown := set(self.applied) - set(self.multipliers):
             raise ValueError(f"applied multipliers that exist; not {', '.join(sorted(unknown))}")
         return self
@@ -160,25 +215,119 @@ class PriceRow(Record):
         ended = self.valid_until is not None and self.valid_until < day
         return self.status is Status.ACTIVE and started and not ended
 
+    @property
+    @abc.abstractmethod
+    def price_class(self) -> PriceClass:
+        """What kind of price it is: those of one class move alike."""
+
+    @abc.abstractmethod
+    def _price_seen(self, observation: Observation | None) -> object:
+        """Return the price of an observation, or of the row itself."""
+
+    @abc.abstractmethod
+    def _with_price(self, price: Any) -> dict[str, Any]:  # noqa: ANN401 - what `_price_seen` gave
+        """Return the fields of a row that state a price seen."""
+
+    @abc.abstractmethod
+    def _stated(self, observation: Observation) -> Observation:
+        """Return an observation that states its price even where it is the row's."""
+
+    @property
+    def history(self) -> tuple[tuple[dt.date, DateKind, object], ...]:
+        """Day, kind and price of every observation, oldest first, the row's own included."""
+        seen = [(each.as_of, each.as_of_kind, self._price_seen(each)) for each in self.observed]
+        own = (self.as_of, self.as_of_kind, self._price_seen(None))
+        return tuple(sorted((*seen, own), key=lambda each: each[0]))
+
+    def known_on(self, day: dt.date) -> Self | None:
+        """Return the row as it was known on a day; None before the first observation."""
+        if day >= self.as_of:
+            return self
+        by_then = [each for each in self.observed if each.as_of <= day]
+        if not by_then:
+            return None
+        # A copy of unknown age does not replace a dated page.
+        latest = max(by_then, key=lambda each: (each.as_of_kind.is_dated, each.as_of))
+        price = self._price_seen(latest)
+        said = {name: getattr(latest, name) for name in Observation.model_fields}
+        rest = tuple(self._stated(each) for each in by_then if each is not latest)
+        return self.model_copy(update={**said, **self._with_price(price), "observed": rest})
+
+    @property
+    def contract_end(self) -> dt.date | None:
+        """Last day on which the price of a contract of yours cannot change; None without one.
+
+        Only a row of your own is a contract: until `valid_until`, or to the end of a commitment.
+        """
+        return self.valid_until if self.from_overlay else None
+
+    @property
+    def last_seen(self) -> dt.date:
+        """Day of the latest observation."""
+        return self.history[-1][0]
+
     def age_days(self, today: dt.date | None = None) -> int:
-        """Return the days between `as_of` and a day (UTC today unless given)."""
-        return ((today or today_utc()) - self.as_of).days
+        """Return the days from the day the price was last seen to a day (UTC today unless given).
+
+        Raises:
+            InputError: The price was not seen before that day, see `refuse_before_seen`.
+        """
+        day = today or today_utc()
+        self.refuse_before_seen(day)
+        return (day - self.as_of).days
+
+    def refuse_before_seen(self, day: dt.date) -> None:
+        """Refuse a day before `as_of`.
+
+        Raises:
+            InputError: The row tells a later price; `Catalog.at` gives the one of that day.
+        """
+        if day < self.as_of:
+            raise InputError(
+                f"{self.id}: the price was seen on {self.as_of}, after {day}, the day it is asked "
+                "for; expected that day or a later one, or correct as_of. Catalog.at(day) gives "
+                "the prices known on an earlier day."
+            )
 
     def staleness(self, today: dt.date | None = None) -> str | None:
-        """Return why the price is too old to be relied on, or None where it is not.
+        """Return why the price is not known to be fresh, or None where it is.
 
-        The age of what an undated page says is not known, so it is taken as old.
+        A price is fresh within its contract and for `STALE_AFTER_DAYS` days after a day on which it
+        was true. The age of what an undated page or a package says is not known.
         """
+        day = today or today_utc()
+        if self.contract_end is not None and day <= self.contract_end:
+            return None
         if self.as_of_kind is DateKind.COLLECTED:
-            return f"from an undated page read on {self.as_of}"
-        age = self.age_days(today)
+            return f"of unknown age, from an undated copy read on {self.as_of}"
+        if self.as_of_kind is DateKind.PACKAGE:
+            return f"of unknown age, from a package released on {self.as_of}"
+        age = self.age_days(day)
         return f"{age} days old (as of {self.as_of})" if age > STALE_AFTER_DAYS else None
 
-    def price_sigma(self, today: dt.date | None = None) -> float:
-        """Return the standard deviation of the logarithm of the price's error by now."""
-        if self.as_of_kind is DateKind.COLLECTED:
-            return UNDATED_SIGMA
-        return DRIFT_PER_SQRT_DAY * math.sqrt(max(self.age_days(today), 0))
+    def price_errors(self, today: dt.date | None = None) -> dict[str, float | PriceMove]:
+        """Return the errors of the price's logarithm by key, as `Estimate.spread` takes them.
+
+        A contract is exact within its term. After it, and for every other price, the error is how
+        far prices of its class move in the days since it was seen (see `price_moves`); what was
+        seen of this very price before says how often it moves. An exchange rate has an error of
+        its own, which all rows of its currency share.
+        """
+        day = today or today_utc()
+        age, end = self.age_days(day), self.contract_end
+        if end is not None:
+            age = max((day - end).days, 0)
+        errors: dict[str, float | PriceMove] = {}
+        if end is None or age > 0:
+            dated = [each for each in self.history if each[1].is_dated]
+            changes = sum(a[2] != b[2] for a, b in pairwise(dated))
+            span = (dated[-1][0] - dated[0][0]).days if dated else 0
+            unknown = end is None and not self.as_of_kind.is_dated
+            errors[f"price/{self.id}"] = PriceMove(self.price_class, age, unknown, changes, span)
+        if self.exchange is not None:
+            days = max((day - self.exchange.as_of).days, 0)
+            errors[f"exchange/{self.currency}"] = EXCHANGE_DRIFT_PER_SQRT_DAY * math.sqrt(days)
+        return errors
 
     def trust(self, today: dt.date | None = None) -> Source:
         """Return published for a current, dated, fresh price of grade A or B, otherwise assumed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from fluxcost.economics.price_row import PriceRow, Slug
+from fluxcost.economics.price_moves import PriceClass
+from fluxcost.economics.price_row import Observation, PriceRow, Slug
 from fluxcost.economics.prices import Price
 from fluxcost.economics.prices.api_request import PLAIN_REQUEST, ApiRequest
 from fluxcost.economics.prices.per_image import (
@@ -27,11 +28,23 @@ SECONDS_PER_MINUTE = 60
 Task = Literal["text-to-image", "edit"]
 
 
+class TariffObservation(Observation):
+    """A tariff's price as someone saw it on another day."""
+
+    price: Price | None = Field(
+        default=None, description="Price then; left out where it was the row's."
+    )
+
+
 class Tariff(PriceRow):
     """How an image API charges for one model."""
 
     model: Slug = Field(description="Model key such as flux2-klein-4b.")
     price: Price = Field(description="The price shape.")
+    observed: tuple[TariffObservation, ...] = Field(
+        default=(),
+        description="When else the price was seen: earlier days, or copies of unknown age.",
+    )
     tasks: Annotated[tuple[Task, ...], Field(min_length=1)] = Field(
         default=("text-to-image",),
         description="text-to-image (no reference images), edit (at least one), or both.",
@@ -90,7 +103,8 @@ class Tariff(PriceRow):
         fees are not, since they depend on the volume: see `invoice`.
 
         Raises:
-            InputError: The API does not make this shape, or has no such add-on.
+            InputError: The API does not make this shape, has no such add-on, or the day is before
+                the price was seen.
             MissingDataError: The shape is made but its price was not found.
         """
         self._refuse_other_tasks(shape)
@@ -104,8 +118,24 @@ class Tariff(PriceRow):
             f"tariff {self.id}: {usd:g} USD per image at {shape}, "
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
         )
-        drift = {f"price/{self.id}": self.price_sigma(today)}
-        return Estimate.spread(usd, drift, "USD/image", self.trust(today), evidence)
+        errors = self.price_errors(today)
+        return Estimate.spread(usd, errors, "USD/image", self.trust(today), evidence)
+
+    @property
+    def price_class(self) -> PriceClass:
+        """What kind of price it is: those of one class move alike."""
+        return PriceClass.API
+
+    def _price_seen(self, observation: Observation | None) -> Price:
+        if isinstance(observation, TariffObservation) and observation.price is not None:
+            return observation.price
+        return self.price
+
+    def _with_price(self, price: Price) -> dict[str, Any]:
+        return {"price": price}
+
+    def _stated(self, observation: Observation) -> Observation:
+        return observation.model_copy(update={"price": self._price_seen(observation)})
 
     @property
     def most_images_per_s(self) -> float | None:
