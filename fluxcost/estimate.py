@@ -2,10 +2,10 @@
 
 An estimate is a value with seeded draws around it. Draws are aligned by position: draw 17 of every
 estimate belongs to the same Monte Carlo draw of everything uncertain. Each error source (the timing
-noise of one cell, the discrepancy of one stage, the move of one price) has a key, and `uniform(key)`
-always returns the same draws for the same key. So two estimates that share
-an error source move together in every draw, and a ratio, difference or break-even of them gets a
-true interval.
+noise of one cell, the discrepancy of one stage, the move of one price) has a key, and
+`uniform(key)` always returns the same draws for the same key. So two estimates that share an error
+source move together in every draw, and a ratio, difference or break-even of them gets a true
+interval.
 """
 
 from __future__ import annotations

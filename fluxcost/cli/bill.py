@@ -38,7 +38,7 @@ def bill(
     if focus is not None:
         refuse_unwritable(focus)
     catalog, timed, given = (
-        fc.load_catalog(prices),
+        options.prices_of(prices, json=json),
         fc.load_calibration(calibration),
         fc.load_use(use),
     )

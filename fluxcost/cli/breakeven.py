@@ -47,7 +47,7 @@ def breakeven(
     asked = parse_shape(shape)
     sessions = _sessions(starts_per_month, startup_minutes)
     horizon = _horizon(images_per_month, growth, months, sessions)
-    catalog = fc.load_catalog(prices)
+    catalog = options.prices_of(prices, json=json)
     fitted = fc.fit(fc.load_calibration(calibration))
     rented, api = catalog.offer(offer), catalog.tariff(tariff)
     result = fc.break_even(

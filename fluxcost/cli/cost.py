@@ -48,7 +48,7 @@ def cost(
     if offer is None:
         refuse_without(context, "--offer", ("prices",))
     beside = fc.Extras() if extras is None else fc.load_extras(extras)
-    rented = _offer_or_machine(offer, beside, prices)
+    rented = _offer_or_machine(offer, beside, prices, json=json)
     fitted = fc.fit(fc.load_calibration(calibration))
     timed = fitted if gpus_per_image == 1 else fitted.context_parallel(gpus_per_image)
     if mix is not None:
@@ -77,7 +77,7 @@ def cost(
 
 
 def _offer_or_machine(
-    offer: str | None, extras: fc.Extras, prices: Path | None
+    offer: str | None, extras: fc.Extras, prices: Path | None, *, json: bool
 ) -> fc.Offer | fc.OwnedMachine:
     if offer is None and extras.machine is None:
         raise InputError(
@@ -91,7 +91,7 @@ def _offer_or_machine(
     if extras.machine is not None:
         return extras.machine
     assert offer is not None  # noqa: S101 - narrows the type; checked above
-    return fc.load_catalog(prices).offer(offer)
+    return options.prices_of(prices, json=json).offer(offer)
 
 
 def _show_mix(result: fc.CostOfMix, *, json: bool) -> None:

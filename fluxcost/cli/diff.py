@@ -26,7 +26,7 @@ def diff(
     json: options.Json = False,
 ) -> None:
     """Difference of two plans in cost, with an interval in which shared errors cancel."""
-    catalog = fc.load_catalog(prices)
+    catalog = options.prices_of(prices, json=json)
     timed = options.calibrations_of(calibration)
     where = first.partition("#")[0]
     names = (first, where + second if second.startswith("#") else second)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 import fluxcost as fc
+from fluxcost.cli.output import show_note, show_text
+from fluxcost.economics.price_row import today_utc
 from fluxcost.errors import UnknownNameError
 
 Shape = Annotated[
@@ -48,6 +50,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 def calibrations_of(names: list[str] | None) -> list[fc.Calibration] | None:
     """Return the calibrations named; None, for all that ship, where none is."""
     return [fc.load_calibration(name) for name in names] if names else None
+
+
+def prices_of(folder: Path | None, *, json: bool) -> fc.Catalog:
+    """Return the prices of an answer, and say first where the shipped ones are old.
+
+    With `--json` it is said on stderr, where progress goes.
+    """
+    catalog = fc.load_catalog(folder)
+    if (note := catalog.age_note(today_utc())) is not None:
+        show_note(note) if json else show_text(note)
+    return catalog
 
 
 def plan_named(name: str, catalog: fc.Catalog, timed: list[fc.Calibration] | None) -> fc.Plan:

@@ -39,6 +39,11 @@ def show_text(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def show_note(text: str) -> None:
+    """Print a sentence on stderr, beside an answer that a program reads."""
+    sys.stderr.write(text + "\n")
+
+
 def show_table(rows: Sequence[Mapping[str, str]], *, spare: Sequence[str] = ()) -> None:
     """Print rows under their common titles.
 

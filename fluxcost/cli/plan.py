@@ -137,7 +137,7 @@ def plan(
         again = fc.replay(replay, fc.load_catalog(prices), timed, with_shipped(quality))
         show_replay(again, replay, json=json)
         return
-    catalog = fc.load_catalog(prices)
+    catalog = options.prices_of(prices, json=json)
     if shared:
         show_shared(workload or (), catalog, timed, seed=seed, idle_by=idle_by, top=top, json=json)
         return

@@ -52,7 +52,7 @@ def sensitivity(
     )
     result = fc.sensitivity(
         fc.load_workload(workload),
-        fc.load_catalog(prices),
+        options.prices_of(prices, json=json),
         options.calibrations_of(calibration),
         drivers=drivers,
         scenarios=scenarios,

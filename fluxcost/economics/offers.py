@@ -267,7 +267,8 @@ class Offer(PriceRow):
     @property
     def contract_end(self) -> dt.date | None:
         """Last day on which the price of a contract of yours cannot change; None without one."""
-        if not self.from_overlay or self.commitment is None or self.valid_until is not None:
+        is_signed = self.from_overlay and self.as_of_kind.is_dated
+        if not is_signed or self.commitment is None or self.valid_until is not None:
             return super().contract_end
         begun = self.effective_from or self.as_of
         return begun + dt.timedelta(hours=self.commitment.term_hours)

@@ -24,8 +24,8 @@ STALE_AFTER_DAYS = 90
 EXCHANGE_DRIFT_PER_SQRT_DAY = 0.0045
 """How far an exchange rate's logarithm wanders with the square root of its age in days.
 
-The euro's reference rate in dollars (European Central Bank, 1999 to 2025) moved by about 9 % a year:
-0.09 / sqrt(365) = 0.0047; with the smaller moves of later years 0.0045.
+The euro's reference rate in dollars (European Central Bank, since 1999) moves by 8 to 9 % a year:
+0.085 / sqrt(365) = 0.0045.
 """
 
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$", max_length=100)]
@@ -257,9 +257,10 @@ class PriceRow(Record, abc.ABC):
     def contract_end(self) -> dt.date | None:
         """Last day on which the price of a contract of yours cannot change; None without one.
 
-        Only a row of your own is a contract: until `valid_until`, or to the end of a commitment.
+        Only a dated row of your own is a contract: until `valid_until`, or to the end of a
+        commitment.
         """
-        return self.valid_until if self.from_overlay else None
+        return self.valid_until if self.from_overlay and self.as_of_kind.is_dated else None
 
     @property
     def last_seen(self) -> dt.date:

@@ -92,7 +92,8 @@ def largest_volume(
             or the volume cannot be varied.
         InfeasibleError: Not even the least volume keeps within the limit.
     """
-    catalog, today = catalog or load_catalog(), today or today_utc()
+    today = today or today_utc()
+    catalog = (catalog or load_catalog()).at(today)
     fits = fits_of(workload, catalog, calibrations)
     limit = _limit(workload, budget_usd_per_month, gpus)
 

@@ -233,6 +233,11 @@ class Plans(Sequence[Plan]):
         )
 
     @property
+    def price_age_note(self) -> str | None:
+        """What to say first of shipped prices that nobody looked at for long, see `Catalog`."""
+        return self.recipe.catalog.age_note(self.recipe.today)
+
+    @property
     def _nearest(self) -> str:
         """By how much the nearest candidate misses the objective, as a sentence."""
         slow = [(item.over, item) for item in self.rejected if item.over is not None]
@@ -292,6 +297,7 @@ class Plans(Sequence[Plan]):
             ),
             "plans": [plan.to_dict() for plan in self.ranked],
             "rejected": [item.to_dict() for item in self.rejected],
+            "price_age_note": self.price_age_note,
         }
 
     def to_frame(self) -> pd.DataFrame:

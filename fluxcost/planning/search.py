@@ -54,7 +54,8 @@ def plan(
         workload: What is asked and what is forbidden.
         catalog: Prices; the shipped ones unless given.
         calibrations: Timings; every shipped one of the workload's model unless given.
-        today: Day prices are judged on; the current day unless given.
+        today: Day prices are judged on; the current day unless given. On a past day, prices are
+            those known then.
         depth: Where requests arrive, "simulated" lets the simulator decide among what queueing
             theory finds near; "analytic" answers by theory alone, at once.
         seed: Of the simulation; the same seed gives the same plans.
@@ -62,11 +63,13 @@ def plan(
 
     Raises:
         InputError: A calibration is of another model, a constraint names something unknown,
-            arrivals are stated without an objective, or quality records hold scores of several
+            arrivals are stated without an objective, a price of your own was seen after `today`,
+            or quality records hold scores of several
             judges and the floor names none.
         MissingDataError: The workload has a quality floor and no record says how good a model is.
     """
-    catalog, today = catalog or load_catalog(), today or today_utc()
+    today = today or today_utc()
+    catalog = (catalog or load_catalog()).at(today)
     if workload.quality is not None:
         one = functools.partial(plan, catalog=catalog, today=today, depth=depth, seed=seed)
         asked = PlanRecipe(workload, catalog, {}, today, depth, seed)

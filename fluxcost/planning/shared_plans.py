@@ -145,7 +145,8 @@ def plan_shared(
         InfeasibleError: A workload has no plan by itself.
     """
     all_of_them = shared_demand(workloads)
-    catalog, today = catalog or load_catalog(), today or today_utc()
+    today = today or today_utc()
+    catalog = (catalog or load_catalog()).at(today)
     fits = fits_of(workloads[0], catalog, calibrations)
     alone = tuple(plan_fitted(each, catalog, fits, today, seed=seed) for each in workloads)
     for plans in alone:

@@ -86,8 +86,9 @@ class Constraints(Record):
         default="B", description="Weakest evidence of a price accepted: A is the vendor's own."
     )
     allow_stale: StrictBool = Field(
-        default=False,
-        description="Use prices over 90 days old or from undated pages too; your own always count.",
+        default=True,
+        description="Use prices over 90 days old or of unknown age too, with their wider interval; "
+        "your own always count.",
     )
     allow_marketplace: StrictBool = Field(
         default=False, description="Use hosts of a marketplace, whose prices move day by day, too."

@@ -149,7 +149,7 @@ def test_no_crossing_is_none():
 
 def test_each_crossing_has_its_interval():
     # Where bills meet rests on the prices, where a GPU is full on the timing.
-    result = asked(0.0007, sigma=0.05, today=TODAY)
+    result = asked(0.0007, sigma=0.05, today=PRICED_ON + dt.timedelta(300))
     meets, fills = (item.images_per_month for item in result.crossings[:2])
     assert meets.low < meets.value < meets.high
     assert fills.draws == pytest.approx(730 * 3600 * Clock(sigma=0.05).throughput(SQUARE).draws)

@@ -212,6 +212,8 @@ def risks_of(
         explanation: Why the plan is what it is.
         today: Day prices are judged on.
     """
+    if (old := catalog.age_note(today)) is not None:
+        yield old
     yield from (f"{caveat}." for caveat in plan.caveats)
     yield (
         f"The total may reach {usd(plan.total.high)}, "

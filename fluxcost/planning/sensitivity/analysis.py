@@ -15,6 +15,7 @@ import numpy as np
 
 from fluxcost.checks import refuse_bad_seed, refuse_outside
 from fluxcost.economics.catalog import Catalog, load_catalog
+from fluxcost.economics.price_row import today_utc
 from fluxcost.errors import InputError
 from fluxcost.estimate import DRAWS, Draws
 from fluxcost.performance.calibration.library import load_calibration
@@ -78,7 +79,8 @@ def sensitivity(
             f"workload {workload.name!r} is by arrivals, where utilization is an answer; give one "
             "by images_per_month or deadline."
         )
-    catalog, varied = catalog or load_catalog(), drivers or Drivers()
+    varied = drivers or Drivers()
+    catalog = (catalog or load_catalog()).at(today or today_utc())
     given = None if calibrations is None else list(calibrations)
     plans = plan(workload, catalog, given, today)
     _ = plans.best  # refuses where nothing is feasible

@@ -53,7 +53,7 @@ def audit(
     file = Path(path) if path is not None else _shipped()
     document = read_audit_file(file)
     day = today or today_utc()
-    auditor = _Auditor(document, catalog or load_catalog(), day)
+    auditor = _Auditor(document, (catalog or load_catalog()).at(day), day)
     return AuditReport(
         source=document.source,
         file=file.name,
