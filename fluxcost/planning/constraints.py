@@ -137,7 +137,7 @@ def _broken_by_evidence(
         return Rejected(row.id, "least_grade", reason + f"least_grade: {row.grade} uses it.")
     # Whoever brings a price of their own has judged its age.
     if not (constraints.allow_stale or row.from_overlay) and (stale := row.staleness(today)):
-        return Rejected(row.id, "allow_stale", f"{stale}; allow_stale: true uses it.")
+        return Rejected(row.id, "allow_stale", f"{stale}; allow_stale: true, the default, uses it.")
     return None
 
 

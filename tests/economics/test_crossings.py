@@ -1,5 +1,6 @@
 """The whole break-even curve against a walk over volumes; the month to switch against a count."""
 
+import datetime as dt
 import json
 import math
 

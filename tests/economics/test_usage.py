@@ -1,5 +1,6 @@
 """Ways to rent, each against a month worked by hand, a closed form or another count."""
 
+import datetime as dt
 import json
 import math
 
@@ -25,7 +26,7 @@ from fluxcost.errors import InfeasibleError, InputError, MissingDataError
 from fluxcost.estimate import Source
 from fluxcost.performance.calibration.measuring_run import ColdStartRecord as MeasuredStart
 from tests.economics.oracles import session_usd
-from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer
+from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer
 from tests.synthetic import cold_started, make_calibration
 
 SECOND = {"granularity_s": 1}

@@ -42,7 +42,7 @@ def test_an_untimed_api_at_a_tenth_is_what_would_halve_the_cost():
 
 
 def test_an_untimed_api_at_an_undated_price_is_told_though_it_takes_two_changes():
-    asked = arriving(arrivals={"requests_per_s": 0.01})
+    asked = arriving(arrivals={"requests_per_s": 0.01}, constraints={"allow_stale": False})
     usd = 0.1 * 3.6 * 730 / (0.01 * 730 * 3600)
     old = tariff(usd=usd, as_of=TODAY - dt.timedelta(days=100))
     told = explained(asked, catalog(offer(as_of=TODAY), old))

@@ -96,8 +96,7 @@ def test_lines_are_ranked_by_the_dear_end():
 
 def test_an_old_price_ranks_behind_a_fresh_one():
     old = tariff("a-old", as_of=dt.date(2026, 1, 1))
-    asked = workload(constraints={"allow_stale": True})
-    plans = planned(asked, catalog(old, tariff("b-fresh", as_of=TODAY)))
+    plans = planned(workload(), catalog(old, tariff("b-fresh", as_of=TODAY)))
     assert plans[0].total.value == plans[1].total.value
     assert [line.option for line in plans] == ["api/b-fresh", "api/a-old"]
 
@@ -116,7 +115,8 @@ def test_an_api_line_is_its_price_times_the_images():
     assert line.mode == "api"
     assert line.total.value == pytest.approx(200.0)
     assert (line.total.unit, line.source) == ("USD", Source.PUBLISHED)
-    assert line.total.low < line.total.value < line.total.high  # the price is 21 days old
+    old = planned(workload(), catalog(tariff(usd=0.002, as_of=dt.date(2025, 11, 1)))).best
+    assert old.total.low < line.total.value < old.total.high
     assert line.why == "100,000 images x $0.00200 = $200.00."
     assert (line.gpus, line.hours, line.latency, line.timing_source) == (0, None, None, None)
 
@@ -219,15 +219,23 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
         ),
         (
             {"as_of": dt.date(2026, 8, 23)},
-            {},
+            {"allow_stale": False},
             "allow_stale",
-            "91 days old (as of 2026-08-23); allow_stale: true uses it.",
+            "91 days old (as of 2026-08-23); allow_stale: true, the default, uses it.",
         ),
         (
             {"as_of_kind": "collected"},
-            {},
+            {"allow_stale": False},
             "allow_stale",
-            "from an undated page read on 2026-11-01; allow_stale: true uses it.",
+            "of unknown age, from an undated copy read on 2026-11-01; allow_stale: true, the "
+            "default, uses it.",
+        ),
+        (
+            {"as_of_kind": "package"},
+            {"allow_stale": False},
+            "allow_stale",
+            "of unknown age, from a package released on 2026-11-01; allow_stale: true, the default, "
+            "uses it.",
         ),
         *(
             (
@@ -294,8 +302,6 @@ def test_a_rejected_offer_names_the_rule_it_breaks(
 
 
 IN_DOUBT = (
-    ({"as_of": dt.date(2026, 1, 1)}, {"allow_stale": True}),
-    ({"as_of_kind": "collected"}, {"allow_stale": True}),
     ({"grade": "C"}, {"least_grade": "C"}),
     ({"basis": "market"}, {"allow_marketplace": True}),
     ({"kind": "marketplace"}, {"allow_billing": ["marketplace", "on-demand"]}),
@@ -314,17 +320,28 @@ def test_a_price_in_doubt_never_wins_unless_allowed(doubt: dict[str, Any], allow
 
 
 def test_a_tariff_in_doubt_never_wins_unless_allowed():
-    for doubt, allowance in IN_DOUBT[:3]:
-        shop = catalog(offer(), tariff("doubtful", usd=1e-9, **doubt))
-        assert {line.option for line in planned(workload(), shop)} == {"shop/h200"}
-        allowed = planned(workload(constraints=allowance), shop)
-        assert allowed.best.option == "api/doubtful"
+    shop = catalog(offer(), tariff("doubtful", usd=1e-9, grade="C"))
+    assert {line.option for line in planned(workload(), shop)} == {"shop/h200"}
+    allowed = planned(workload(constraints={"least_grade": "C"}), shop)
+    assert allowed.best.option == "api/doubtful"
+
+
+@pytest.mark.parametrize(
+    "age", [{"as_of": dt.date(2024, 1, 1)}, {"as_of_kind": "collected"}, {"as_of_kind": "package"}]
+)
+def test_no_price_is_refused_for_its_age_unless_asked(age: dict[str, Any]):
+    rows = (offer("old", **age), tariff("old", **age))
+    assert {line.option for line in planned(workload(), catalog(*rows))} == {"shop/old", "api/old"}
+    kept = planned(workload(constraints={"allow_stale": False}), catalog(*rows))
+    assert len(kept) == 0
+    assert {item.constraint for item in kept.rejected} == {"allow_stale"}
 
 
 def test_the_age_of_your_own_price_is_yours_to_judge():
     old: dict[str, Any] = {"as_of": dt.date(2026, 1, 1)}
     own = offer("own", from_overlay=True, **old)
-    plans = planned(workload(), catalog(own, offer("shipped", **old)))
+    asked = workload(constraints={"allow_stale": False})
+    plans = planned(asked, catalog(own, offer("shipped", **old)))
     assert {line.option for line in plans} == {"shop/own"}
     assert plans.best.caveats[0] == "shop/own: your own price"
 

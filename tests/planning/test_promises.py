@@ -129,18 +129,19 @@ def test_a_price_of_your_own_always_wins(shipped: Any, usd: float):
 )
 def test_nothing_in_doubt_wins_over_the_shipped_catalog(when: dict[str, Any]):
     plans = plan(workload(**when), SHIPPED, today=PRICED_ON)
-    rows = {row.id: row for row in (*SHIPPED.offers, *SHIPPED.tariffs)}
+    then = SHIPPED.at(PRICED_ON)
+    rows = {row.id: row for row in (*then.offers, *then.tariffs)}
     assert plans.best.gpus > 0
     for line in plans:
         row = rows[line.option]
         assert row.status == "active"
         assert row.grade < "C"
-        assert row.staleness(PRICED_ON) is None
+        assert row.as_of <= PRICED_ON
         if line.gpus:
             offer = SHIPPED.offer(line.option)
             assert not offer.is_marketplace
             assert not offer.is_interruptible
     # Each API that sells the model is there, as a plan or with the rule it broke.
-    sold = {row.id for row in SHIPPED.tariffs if row.model == "flux2-klein-4b"}
+    sold = {row.id for row in then.tariffs if row.model == "flux2-klein-4b"}
     told = {item.candidate for item in plans.rejected} | {line.option for line in plans}
     assert sold <= told
