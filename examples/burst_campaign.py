@@ -22,7 +22,7 @@ CAMPAIGN = {
     "images_per_month": IMAGES,
     "arrivals": {"hourly_weights": WEEK},
     "objective": {"percentile": 99, "within_s": 5.0},
-    "constraints": {"allow_untimed": True, "allow_stale": True},
+    "constraints": {"allow_untimed": True},
 }
 
 

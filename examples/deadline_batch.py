@@ -33,7 +33,6 @@ def thumbnails(hours: float) -> fc.Workload:
         "deadline": {"images": 1_000_000, "hours": hours},
         "utilization": 0.9,
         "startup_minutes": 10,
-        "constraints": {"allow_stale": True},
     }
     return fc.Workload.parse(asked, "the thumbnails")
 

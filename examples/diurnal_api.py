@@ -22,7 +22,6 @@ API = {
     ],
     "arrivals": {"requests_per_s": 6.0, "hourly_weights": BY_DAY},
     "objective": {"percentile": 95, "within_s": 2.0},
-    "constraints": {"allow_stale": True},
 }
 
 

@@ -15,7 +15,6 @@ PREVIEWS = {
     "shapes": [{"width": 512, "height": 512, "steps": 4}],
     "arrivals": {"process": "poisson", "requests_per_s": 5.0},
     "objective": {"percentile": 95, "within_s": 1.0},
-    "constraints": {"allow_stale": True},
 }
 
 

@@ -33,7 +33,6 @@ ASKED = {
     "shapes": [{"width": 1024, "height": 1024, "steps": 4}],
     "arrivals": {"requests_per_s": 8.0},
     "objective": OBJECTIVE,
-    "constraints": {"allow_stale": True},
 }
 
 

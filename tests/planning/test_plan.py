@@ -174,6 +174,9 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
     assert plans.best.mode == "on-demand"
 
 
+STALE_USED = "allow_stale: true, the default, uses it."
+
+
 @pytest.mark.parametrize(
     ("fields", "row", "constraint", "reason"),
     [
@@ -221,21 +224,19 @@ def test_a_monthly_volume_is_kept_or_rented_on_demand():
             {"as_of": dt.date(2026, 8, 23)},
             {"allow_stale": False},
             "allow_stale",
-            "91 days old (as of 2026-08-23); allow_stale: true, the default, uses it.",
+            f"91 days old (as of 2026-08-23); {STALE_USED}",
         ),
         (
             {"as_of_kind": "collected"},
             {"allow_stale": False},
             "allow_stale",
-            "of unknown age, from an undated copy read on 2026-11-01; allow_stale: true, the "
-            "default, uses it.",
+            f"of unknown age, from an undated copy read on 2026-11-01; {STALE_USED}",
         ),
         (
             {"as_of_kind": "package"},
             {"allow_stale": False},
             "allow_stale",
-            "of unknown age, from a package released on 2026-11-01; allow_stale: true, the default, "
-            "uses it.",
+            f"of unknown age, from a package released on 2026-11-01; {STALE_USED}",
         ),
         *(
             (
