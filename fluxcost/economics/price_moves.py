@@ -49,7 +49,7 @@ from fluxcost.documents import read_yaml, refuse_other_version
 from fluxcost.errors import DocumentError, InputError
 from fluxcost.estimate import Draws
 from fluxcost.records import Count, FirstVersion, Fraction, Name, NonNegative, Positive, Record
-from fluxcost.stats import Array
+from fluxcost.stats import Array, normal_cdf
 
 FORMAT = "fluxcost-price-moves"
 VERSION = 1
@@ -182,7 +182,10 @@ class PriceMoves(Record):
             of_class.rate_days + span_seen_days,
             of_class.most_jumps,
         )
-        weights = _weights(counts, self._up_shares(of_class.up_share))
+        n, _, _ = _components(of_class.most_jumps)
+        weights = counts[:, n.astype(int)] * _upward(
+            of_class.most_jumps, of_class.up_share, self.window_days, self.later_lean
+        )
         moves, jumped = _jumped_cdf(
             of_class.size_mean, of_class.size_sd, of_class.most_jumps, of_class.wander_per_sqrt_day
         )
@@ -192,14 +195,6 @@ class PriceMoves(Record):
             cdf = np.matmul(weights[:, None, 1:], jumped)[:, 0, :]
         cdf[:, MOVES_A_SIDE + 1 :] += weights[:, :1]
         return moves, cdf
-
-    def _up_shares(self, up_share: float) -> Array:
-        """Return the mean probability of an upward jump by each age, shape (ages,)."""
-        within = np.minimum(AGES_DAYS, self.window_days)
-        lean = np.ones_like(AGES_DAYS)
-        lean[1:] = (within + self.later_lean * (AGES_DAYS - within))[1:] / AGES_DAYS[1:]
-        shares: Array = 0.5 + (up_share - 0.5) * lean
-        return shares
 
 
 @dataclass(frozen=True)
@@ -343,12 +338,16 @@ def _components(most: int) -> tuple[Array, Array, Array]:
     return n, k, np.array(ways, dtype=float)
 
 
-def _weights(counts: Array, up_shares: Array) -> Array:
-    """Return P(n jumps of which k upward) by each age, shape (ages, components)."""
-    n, k, ways = _components(counts.shape[1] - 1)
-    up = up_shares[:, None]
-    weights: Array = counts[:, n.astype(int)] * ways * up**k * (1 - up) ** (n - k)
-    return weights
+@functools.lru_cache(maxsize=16)
+def _upward(most: int, up_share: float, window_days: float, later_lean: float) -> Array:
+    """Return P(k upward jumps of n) by each age, shape (ages, components)."""
+    within = np.minimum(AGES_DAYS, window_days)
+    lean = np.ones_like(AGES_DAYS)
+    lean[1:] = (within + later_lean * (AGES_DAYS - within))[1:] / AGES_DAYS[1:]
+    up = (0.5 + (up_share - 0.5) * lean)[:, None]
+    n, k, ways = _components(most)
+    shares: Array = ways * up**k * (1 - up) ** (n - k)
+    return shares
 
 
 @functools.lru_cache(maxsize=16)
@@ -359,8 +358,6 @@ def _jumped_cdf(size_mean: float, size_sd: float, most: int, wander: float) -> t
         Moves, shape (moves,), and probabilities, shape (ages, or 1 where all are alike,
         components, moves).
     """
-    from scipy.special import ndtr
-
     reach = most * size_mean + 6 * math.sqrt(most * size_sd**2 + wander**2 * LONGEST_AGE_DAYS)
     steps = np.linspace(0, math.asinh(reach / SMALLEST_MOVE), MOVES_A_SIDE + 1)
     side = SMALLEST_MOVE * np.sinh(steps)
@@ -369,7 +366,7 @@ def _jumped_cdf(size_mean: float, size_sd: float, most: int, wander: float) -> t
     ages = AGES_DAYS if wander > 0 else np.zeros(1)
     sd = np.sqrt(n[1:] * size_sd**2 + wander**2 * ages[:, None])
     mean = ((2 * k - n) * size_mean)[1:, None]
-    return moves, ndtr((moves - mean) / sd[:, :, None])
+    return moves, normal_cdf((moves - mean) / sd[:, :, None])
 
 
 def _widening(cdf: Array) -> Array:

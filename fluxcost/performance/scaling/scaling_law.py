@@ -22,7 +22,7 @@ import numpy as np
 from fluxcost.checks import refuse_outside
 from fluxcost.documents import read_yaml
 from fluxcost.errors import InputError, MissingDataError
-from fluxcost.estimate import Draws, Estimate, Source, derive, standard_normal
+from fluxcost.estimate import Estimate, Source, derive, standard_normal, uniform
 from fluxcost.stats import NORMAL_90, Array
 
 COUNTS_FOR_BOTH = 4
@@ -90,7 +90,7 @@ class ReplicaLaw:
         inside = Source.INTERPOLATED if replicas < most else Source.EXTRAPOLATED
         source = Source.weakest((inside, *(each.source for each in self.measured.values())))
         value = float(self._predicted(replicas, self._excess(), np.zeros(1))[0])
-        share = _uniform(f"{self.key}/coherency")
+        share = uniform(f"{self.key}/coherency")
         draws = self._predicted(replicas, self._excess_draws(), share)
         discrepancy = np.exp(self._discrepancy * standard_normal(f"{self.key}/replica misfit"))
         return Estimate(value, "", source, (evidence,), np.minimum(draws * discrepancy, 1.0))
@@ -179,12 +179,6 @@ def _printed(text: str, gpus: object) -> Estimate:
 
 def _efficiency(rate: Estimate, one: Estimate, replicas: int) -> Estimate:
     return derive(lambda many, single: many / (replicas * single), rate, one, unit="")
-
-
-def _uniform(key: str) -> Draws:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(standard_normal(key)))
 
 
 def _least_squares(shape: Array, excess: Array, weights: Array) -> Array:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fluxcost.estimate import Draws, standard_normal
+from fluxcost.estimate import Draws, standard_normal, uniform
 from fluxcost.performance.architecture import Architecture
 from fluxcost.performance.fit import Fit
 from fluxcost.performance.flops import text_encode, vae_decode
@@ -106,7 +106,7 @@ def transfer_draws(asked: TransferTarget, key: str) -> TransferDraws:
             family: np.exp(sigma * standard_normal(f"{key}/efficiency/{family}"))
             for family in FAMILIES.values()
         },
-        memory_share=_evenly(f"{key}/waiting"),
+        memory_share=uniform(f"{key}/waiting"),
     )
 
 
@@ -122,10 +122,6 @@ def efficiency_sigma(asked: TransferTarget) -> float:
     return float(np.hypot(chip, model))
 
 
-def _evenly(key: str) -> Draws:
-    """Return uniform draws between 0 and 1: the ranks of normal draws."""
-    ranks = np.argsort(np.argsort(standard_normal(key)))
-    return np.asarray((ranks + 0.5) / ranks.size)
 
 
 class TransferFactors:
