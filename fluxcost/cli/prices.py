@@ -234,7 +234,7 @@ def _show_refresh(
     for origin, count in found.read.items():
         show_text(f"{origin}: {count} rows read")
     if found.moved or found.new:
-        show_text("In USD per GPU-hour of an offer, and per unit of the price of a tariff:")
+        show_text("USD a GPU-hour of an offer; of a tariff, an image or the unit of its price:")
     if found.moved:
         show_table([_change_row(each) for each in found.moved], spare=("source",))
     if found.new:
@@ -242,7 +242,7 @@ def _show_refresh(
     if len(found.new) > MOST_SHOWN:
         show_text(f"{len(found.new) - MOST_SHOWN} more new rows; --json has all.")
     show_text(
-        f"Prices changed: {len(found.moved)}. Seen again, the same or older: "
+        f"Prices that differ: {len(found.moved)}. Seen again, the same or older: "
         f"{len(found.changes) - len(found.moved) + found.known_already}. New: {len(found.new)}. "
         f"Not found any more and left as they are: {len(found.not_found)}."
     )

@@ -357,8 +357,10 @@ def _rental_row(offer: Mapping[str, Any], beside: set[tuple[Any, Any, Any]]) -> 
         return row
     many = f"-{count:g}x" if count and count > 1 else ""
     sold_as = "" if kind == "on-demand" else f"-{kind}"
-    said = {"id": f"{provider}/{row['gpu']}{many}{sold_as}"}
-    said["price"] = {"amount": float(offer["usd_hr"]), "unit": "gpu-hour"}
+    said = {
+        "id": f"{provider}/{row['gpu']}{many}{sold_as}",
+        "price": {"amount": float(offer["usd_hr"]), "unit": "gpu-hour"},
+    }
     return row | said | ({} if count else {"gpu_count": None})
 
 

@@ -179,23 +179,19 @@ def _compared(
     provider: str | None,
     today: dt.date,
 ) -> PriceRefresh:
-    known: dict[tuple[type, str], Row] = {
-        (type(row), row.id): row for row in (*catalog.offers, *catalog.tariffs)
-    }
-    before = dict(known)
-    changes, new, refused = [], [], []
+    before: dict[tuple[type, str], Row] = {(Offer, row.id): row for row in catalog.offers}
+    before |= {(Tariff, row.id): row for row in catalog.tariffs}
+    known = dict(before)
+    changes: list[PriceChange] = []
+    new: list[Row] = []
+    refused: list[RefusedRow] = []
     seen: set[tuple[type, str]] = set()
     read: dict[str, int] = {}
     known_already = 0
     for origin, result in found.items():
-        rows = [
-            _parsed(name, row)
-            for name, group in result.rows.items()
-            if provider in {None, name}
-            for row in group
-        ]
+        rows, broken = _parsed(result, provider)
         read[origin] = len(rows)
-        refused += result.refused
+        refused += [*result.refused, *broken]
         sorted_out = matches(known.values(), rows, today)
         refused += [RefusedRow(*each) for each in sorted_out.refused]
         for row, theirs in sorted_out.known:
@@ -240,15 +236,26 @@ def _compared(
     )
 
 
-def _parsed(provider: str, row: dict[str, Any]) -> ReadRow:
-    """Return a row of an importer as a record."""
-    said = {"provider": provider, **row}
-    if "gpu" not in row:
-        return ReadRow(Tariff.parse(said, row["id"]))
-    if row["gpu_count"] is not None:
-        return ReadRow(Offer.parse(said, row["id"]))
+def _parsed(result: ImportResult, provider: str | None) -> tuple[list[ReadRow], list[RefusedRow]]:
+    """Return the rows of an importer as records, and those that are none."""
+    rows, broken = [], []
+    for name, group in result.rows.items():
+        for row in group if provider in {None, name} else ():
+            try:
+                rows.append(_record({"provider": name, **row}))
+            except InputError as error:
+                broken.append(RefusedRow(row["id"], str(error)))
+    return rows, broken
+
+
+def _record(said: dict[str, Any]) -> ReadRow:
+    if "gpu" not in said:
+        return ReadRow(Tariff.parse(said, said["id"]))
+    if said["gpu_count"] is not None:
+        return ReadRow(Offer.parse(said, said["id"]))
     note = "The source does not say how many GPUs an instance has."
-    return ReadRow(Offer.parse(said | {"gpu_count": 1, "note": note}, row["id"]), states_gpus=False)
+    offer = Offer.parse(said | {"gpu_count": 1, "note": note}, said["id"])
+    return ReadRow(offer, states_gpus=False)
 
 
 def _files(before: Mapping[Any, Row], known: Mapping[Any, Row]) -> dict[str, str]:
