@@ -193,6 +193,8 @@ RENTAL = [
     rental("lambda", "h100-sxm", 0),
     rental("lambda", "a10", 1.29, "lease"),
     rental("lambda", "gh200", 2.29, fetched_at="today"),
+    rental("vultr", "l4", 0.5),
+    rental("vultr", "l4", 0.6),
 ]
 
 
@@ -348,6 +350,7 @@ def test_gpurentalprices_traps(tmp_path: Path):
         "without usd_hr": 1,
         "sold as 'lease', which is not known": 1,
         "fetched_at is no day": 1,
+        "listed with more than one price": 2,
     }
     path.write_text('{"prices": []}')
     with pytest.raises(DocumentError, match=r"latest\.json: holds no list of offers"):

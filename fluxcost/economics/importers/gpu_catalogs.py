@@ -19,6 +19,7 @@ total.
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -318,8 +319,19 @@ def rental_rows(text: str, where: str) -> Iterator[Outcome]:
     if not isinstance(offers, list) or not all(isinstance(each, dict) for each in offers):
         raise DocumentError(f"{where}: holds no list of offers; give gpurentalprices.com's file.")
     beside = {(each.get("provider"), each.get("kind"), each.get("gpu")) for each in offers}
+    prices: dict[tuple[Any, ...], set[Any]] = collections.defaultdict(set)
     for each in offers:
-        yield _rental_row(each, beside)
+        prices[_listed(each)].add(each.get("usd_hr"))
+    for each in offers:
+        if len(prices[_listed(each)]) > 1:
+            # Of two kinds of hosts or instances, which the file does not tell apart.
+            yield RefusedRow(" ".join(map(str, _listed(each))), "listed with more than one price")
+        else:
+            yield _rental_row(each, beside)
+
+
+def _listed(offer: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(offer.get(field) for field in ("provider", "gpu", "kind", "min_gpus"))
 
 
 def _rental_row(offer: Mapping[str, Any], beside: set[tuple[Any, Any, Any]]) -> Outcome:
