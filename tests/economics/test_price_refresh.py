@@ -391,6 +391,9 @@ def test_a_file_that_somebody_edited_is_not_replaced(tmp_path: Path):
             found.write(out)
         assert path.read_text() == mine
         assert not (out / "gpus" / "old.yaml").exists()
+    path.rename(path.with_suffix(".yml"))
+    with pytest.raises(InputError, match=r"new\.yml was not written by prices refresh, or"):
+        found.write(out)
 
 
 # Where prices come from.

@@ -87,11 +87,12 @@ class PriceRefresh:
             InputError: A file to write is not an earlier refresh's, or was edited since.
             DocumentError: The folder cannot be written.
         """
-        for name in self.files:
-            if is_file(out / name) and not _is_replaceable(out / name):
+        paths = [(out / name).with_suffix(end) for name in self.files for end in YAML_SUFFIXES]
+        for path in paths:
+            if is_file(path) and not _is_replaceable(path):
                 raise InputError(
-                    f"{out / name} was not written by prices refresh, or was edited since; give "
-                    "another folder or remove it first."
+                    f"{path} was not written by prices refresh, or was edited since; give another "
+                    "folder or remove it first."
                 )
         written = []
         for name, text in self.files.items():
