@@ -23,6 +23,8 @@ HOMES = {
     "economics.cost": "CostOfMix CostPerImage cost_of_mix cost_per_image quality_adjusted_cost",
     "economics.extras": "Extras load_extras",
     "economics.horizon": "Horizon month_to_switch",
+    "economics.importers.price_import": "import_prices",
+    "economics.importers.price_refresh": "PriceRefresh refresh_prices",
     "economics.offers": "Offer",
     "economics.owned": "OwnedMachine electricity_per_image",
     "economics.price_files": "price_file",

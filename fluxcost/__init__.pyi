@@ -31,6 +31,9 @@ from fluxcost.economics.extras import Extras as Extras
 from fluxcost.economics.extras import load_extras as load_extras
 from fluxcost.economics.horizon import Horizon as Horizon
 from fluxcost.economics.horizon import month_to_switch as month_to_switch
+from fluxcost.economics.importers.price_import import import_prices as import_prices
+from fluxcost.economics.importers.price_refresh import PriceRefresh as PriceRefresh
+from fluxcost.economics.importers.price_refresh import refresh_prices as refresh_prices
 from fluxcost.economics.offers import Offer as Offer
 from fluxcost.economics.owned import OwnedMachine as OwnedMachine
 from fluxcost.economics.owned import electricity_per_image as electricity_per_image
@@ -161,6 +164,7 @@ __all__ = [
     "OwnedMachine",
     "Plan",
     "Plans",
+    "PriceRefresh",
     "Quality",
     "Rejected",
     "Reserved",
@@ -201,6 +205,7 @@ __all__ = [
     "export",
     "fit",
     "fleet_by_hour",
+    "import_prices",
     "largest_batch",
     "largest_volume",
     "load_calibration",
@@ -222,6 +227,7 @@ __all__ = [
     "quality",
     "quality_adjusted_cost",
     "reconcile",
+    "refresh_prices",
     "rent_of_fleet",
     "replay",
     "report",

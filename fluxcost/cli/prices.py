@@ -13,8 +13,10 @@ import fluxcost as fc
 from fluxcost.cli import options
 from fluxcost.cli.output import show_json, show_schema, show_table, show_text
 from fluxcost.command_line import refuse_beside, refuse_without
-from fluxcost.economics.importers.imported_rows import ImportResult, day_of
-from fluxcost.economics.importers.price_import import import_prices, refresh_prices
+from fluxcost.economics.importers.imported_rows import day_of
+from fluxcost.economics.importers.price_import import import_prices
+from fluxcost.economics.importers.price_match import PriceChange
+from fluxcost.economics.importers.price_refresh import PriceRefresh, refresh_prices
 from fluxcost.economics.price_files import price_file_schema
 from fluxcost.economics.price_row import today_utc
 from fluxcost.errors import FluxcostError, InputError, MissingDataError, UnknownNameError
@@ -32,13 +34,16 @@ SPARE = ("source", "days old", "sold", "status")
 """Columns that a narrow terminal does without, first to go first."""
 
 
+MOST_SHOWN = 20
+"""New rows and reasons that a table shows; `--json` has all."""
+
 OF_LISTS = ("at", "gpu", "model", "prices")
-OF_FILES = ("origin", "as_of")
+OF_FILES = ("origin", "as_of", "out")
 UNREAD = {
-    None: ("origin", "as_of", "out"),
-    "import": (*OF_LISTS, "provider"),
-    "refresh": (*OF_LISTS, *OF_FILES, "files"),
-    "schema": (*OF_LISTS, *OF_FILES, "files", "out", "provider"),
+    None: (*OF_FILES, "write"),
+    "import": (*OF_LISTS, "provider", "write"),
+    "refresh": OF_LISTS,
+    "schema": (*OF_LISTS, *OF_FILES, "files", "provider", "write"),
 }
 """Options that each action does not read."""
 
@@ -48,24 +53,35 @@ def prices(
     action: Annotated[
         Literal["import", "refresh", "schema"] | None,
         typer.Argument(
-            help="import: read FILES of another catalog into a folder of prices. refresh: fetch "
-            "today's prices through gpuhunt into such a folder. schema: print the JSON Schema of a "
-            "price file."
+            help="import: read FILES of another catalog into a folder of prices. refresh: read "
+            "today's prices from the network, or FILES saved earlier, and show what would change; "
+            "with --write, write it. schema: print the JSON Schema of a price file."
         ),
     ] = None,
     files: Annotated[
-        list[Path] | None, typer.Argument(help="With import: files of that catalog.")
+        list[Path] | None,
+        typer.Argument(help="With import and refresh: files of the catalog that --from names."),
     ] = None,
     *,
     origin: Annotated[
-        str | None, typer.Option("--from", help="With import: gpuhunt, skypilot or litellm.")
+        list[str] | None,
+        typer.Option(
+            "--from",
+            help="With import: gpuhunt, skypilot or litellm. With refresh: gpuhunt, "
+            "gpurentalprices or litellm, all unless given; may be given several times.",
+        ),
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="With import: day of the files, such as 2026-08-18.")
+        str | None,
+        typer.Option(help="With FILES: their day, such as 2026-08-18, which gpurentalprices' say."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="With import and refresh: folder to write to.")
+        Path | None,
+        typer.Option(help="With import and refresh: folder to write to; an earlier refresh's too."),
     ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="With refresh: write the prices into --out.")
+    ] = False,
     at: Annotated[
         str | None, typer.Option(help="Prices as known on this past day, such as 2026-08-18.")
     ] = None,
@@ -81,7 +97,7 @@ def prices(
         _import(origin, files or [], as_of, out, json=json)
         return
     if action == "refresh":
-        _refresh(provider, out, json=json)
+        _refresh(origin, files, as_of, provider, out, write=write, json=json)
         return
     if action == "schema":
         show_schema(price_file_schema())
@@ -136,12 +152,12 @@ def _none_found(at: str | None, provider: str | None) -> str:
 
 
 def _import(
-    origin: str | None, files: list[Path], as_of: str | None, out: Path | None, *, json: bool
+    origin: list[str] | None, files: list[Path], as_of: str | None, out: Path | None, *, json: bool
 ) -> None:
     """Import and show how many rows were kept, and why the others were not.
 
     Raises:
-        InputError: An option is missing.
+        InputError: An option is missing, or `--from` is given twice.
     """
     given = {"--from": origin, "FILE": files or None, "--as-of": as_of, "--out": out}
     if missing := [name for name, value in given.items() if value is None]:
@@ -152,31 +168,134 @@ def _import(
     assert origin is not None  # noqa: S101 - checked above, as are the next two
     assert as_of is not None  # noqa: S101
     assert out is not None  # noqa: S101
-    _show_found(import_prices(origin, files, day_of(as_of), out), out, json=json)
-
-
-def _refresh(provider: str | None, out: Path | None, *, json: bool) -> None:
-    """Fetch and show how many rows were kept, and why the others were not.
-
-    Raises:
-        InputError: An option is missing.
-    """
-    if out is None:
-        raise InputError("prices refresh needs --out; such as fluxcost prices refresh --out mine/.")
-    _show_found(refresh_prices(out, () if provider is None else (provider,)), out, json=json)
-
-
-def _show_found(found: ImportResult, out: Path, *, json: bool) -> None:
+    if len(origin) > 1:
+        raise InputError(
+            f"--from is {' and '.join(origin)}; prices import reads one catalog at a time."
+        )
+    found = import_prices(origin[0], files, day_of(as_of), out)
     if json:
         counts = {provider: len(rows) for provider, rows in found.rows.items()}
         answer = {"imported": counts, "refused": found.reasons, "folder": str(out)}
         show_json("price-import", answer)
         return
     show_text(f"{found.count} rows in {out}; use them with --prices {out}")
-    if found.refused:
-        show_table(
-            [{"rows": str(count), "not imported": why} for why, count in found.reasons.items()]
-        )
+    _show_reasons(found.reasons, "not imported")
+
+
+def _refresh(
+    origin: list[str] | None,
+    files: list[Path] | None,
+    as_of: str | None,
+    provider: str | None,
+    out: Path | None,
+    *,
+    write: bool,
+    json: bool,
+) -> None:
+    """Read prices anew and show what was found; write it where that is asked for.
+
+    Raises:
+        InputError: The folder to write to, or the files that a day is of, are missing.
+    """
+    if write and out is None:
+        raise InputError("--write is given without --out, the folder to write to; add --out.")
+    if as_of is not None and not files:
+        raise InputError("--as-of is given without the FILES that it is the day of; add them.")
+    day = None if as_of is None else day_of(as_of)
+    found = refresh_prices(origin or (), files=files or (), as_of=day, provider=provider, out=out)
+    written = found.write(out) if write and out is not None else None
+    _show_refresh(found, written, out, json=json)
+
+
+def _show_reasons(reasons: dict[str, int], title: str) -> None:
+    shown = list(reasons.items())[:MOST_SHOWN]
+    if shown:
+        show_table([{"rows": str(count), title: why} for why, count in shown])
+    if len(reasons) > len(shown):
+        show_text(f"{len(reasons) - len(shown)} more reasons; --json has all.")
+
+
+def _show_refresh(
+    found: PriceRefresh, written: tuple[Path, ...] | None, out: Path | None, *, json: bool
+) -> None:
+    """Show what was read, what of it is new, and what was written.
+
+    Args:
+        found: What the refresh found.
+        written: Files written; None where nothing was to be written.
+        out: Folder of the prices.
+        json: Whether to print one JSON object.
+    """
+    if json:
+        show_json("price-refresh", _refresh_answer(found, written))
+        return
+    for origin, why in found.failed.items():
+        show_text(f"{origin} was not read: {why}")
+    for origin, count in found.read.items():
+        show_text(f"{origin}: {count} rows read")
+    if found.moved or found.new:
+        show_text("USD a GPU-hour of an offer; of a tariff, an image or the unit of its price:")
+    if found.moved:
+        show_table([_change_row(each) for each in found.moved], spare=("source",))
+    if found.new:
+        show_table([_new_row(row) for row in found.new[:MOST_SHOWN]], spare=("source",))
+    if len(found.new) > MOST_SHOWN:
+        show_text(f"{len(found.new) - MOST_SHOWN} more new rows; --json has all.")
+    show_text(
+        f"Prices that differ: {len(found.moved)}. Seen again, the same or older: "
+        f"{len(found.changes) - len(found.moved) + found.known_already}. New: {len(found.new)}. "
+        f"Not found any more and left as they are: {len(found.not_found)}."
+    )
+    _show_reasons(found.reasons, "not used")
+    if written is None:
+        show_text("Nothing was written; --write --out DIR writes these prices into a folder.")
+    else:
+        show_text(f"{len(written)} files written in {out}; use them with --prices {out}")
+
+
+def _refresh_answer(found: PriceRefresh, written: tuple[Path, ...] | None) -> dict[str, Any]:
+    return {
+        "read": dict(found.read),
+        "failed": dict(found.failed),
+        "changed": [
+            {
+                "id": each.id,
+                "usd_before": each.usd_before,
+                "day_before": str(each.day_before),
+                "was_dated": each.was_dated,
+                "usd_now": each.usd_now,
+                "day_now": str(each.day_now),
+                "change": each.share,
+                "becomes": each.becomes,
+                "source": each.source,
+            }
+            for each in found.moved
+        ],
+        "seen_again": len(found.changes) - len(found.moved) + found.known_already,
+        "new": [row.id for row in found.new],
+        "not_found": list(found.not_found),
+        "refused": found.reasons,
+        "written": None if written is None else [str(path) for path in written],
+    }
+
+
+def _change_row(change: PriceChange) -> dict[str, str]:
+    kept = "added to the history; of unknown age" if change.becomes == "observation" else "used"
+    return {
+        "row": change.id,
+        "seen before": f"{usd(change.usd_before)} on {change.day_before}"
+        + ("" if change.was_dated else ", age unknown"),
+        "seen now": f"{usd(change.usd_now)} on {change.day_now}",
+        "change": f"{change.share:+.1%}",
+        "price now": kept,
+        "source": change.source[:SOURCE_WIDTH],
+    }
+
+
+def _new_row(row: fc.Offer | fc.Tariff) -> dict[str, str]:
+    shown = _offer_row(row, row.as_of) if isinstance(row, fc.Offer) else _tariff_row(row, row.as_of)
+    price = shown.get("a GPU-hour") or shown[f"an image, {fc.Shape(*REFERENCE)}"]
+    return {"new row": row.id, "price": price, "as of": str(row.as_of), "source": _site(row)}
 
 
 def _refuse_unknown(kind: str, name: str | None, known: set[str]) -> None:

@@ -3,16 +3,20 @@
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fluxcost.economics.catalog import load_catalog
-from fluxcost.economics.importers.gpu_keys import gpu_key
-from fluxcost.economics.importers.gpuhunt_catalog import read_gpuhunt
+from fluxcost.economics.importers.gpu_catalogs import (
+    gpu_key,
+    read_gpuhunt,
+    read_gpurentalprices,
+    read_skypilot,
+)
 from fluxcost.economics.importers.imported_rows import day_of
 from fluxcost.economics.importers.litellm_prices import read_litellm
 from fluxcost.economics.importers.price_import import import_prices
-from fluxcost.economics.importers.skypilot_catalog import read_skypilot
 from fluxcost.errors import DocumentError, InputError, MissingDataError, UnknownNameError
 from tests.commands import refused, shown, shown_json
 from tests.economics.stand_in import SQUARE
@@ -72,6 +76,22 @@ LITELLM = {
         "litellm_provider": "openai",
         "input_cost_per_image": 0.133,
         "deprecation_date": "2026-12-01",
+    },
+    "high/1024-x-1536/gpt-image-1.5": {
+        "mode": "image_generation",
+        "litellm_provider": "openai",
+        "input_cost_per_image": 0.2,
+    },
+    "high/1024-x-1024/openai/gpt-image-1.5": {
+        "mode": "image_generation",
+        "litellm_provider": "openai",
+        "input_cost_per_image": 0.144,
+    },
+    "gpt-image-1": {
+        "mode": "image_generation",
+        "litellm_provider": "openai",
+        "output_cost_per_image_token": 4e-05,
+        "deprecation_date": "2026-10-23",
     },
     "standard/1024-x-1024/dall-e-3": {
         "mode": "image_generation",
@@ -147,6 +167,37 @@ LITELLM = {
 }
 
 
+def rental(provider: str, gpu: str, usd_hr: float, kind: str = "on-demand", **fields: Any) -> Any:
+    """Return an offer as gpurentalprices.com has it, of our own making."""
+    return {
+        "provider": provider,
+        "gpu": gpu,
+        "vram_gb": 80,
+        "usd_hr": usd_hr,
+        "kind": kind,
+        "source_url": "https://acme.example/pricing",
+        "fetched_at": "2026-08-22T06:21:49.413Z",
+        **fields,
+    }
+
+
+RENTAL = [
+    rental("runpod", "h100-sxm", 3.29, "secure"),
+    rental("datacrunch", "a100-sxm-80", 1.79, min_gpus=1, fetched_at="2026-08-20T06:21:49.413Z"),
+    rental("massedcompute", "h100-sxm", 3.14, min_gpus=8),
+    rental("massedcompute", "h100", 2.73, min_gpus=1),
+    rental("spheron", "h100", 2.07, "spot"),
+    rental("modal", "l4", 0.7992, "serverless", vram_gb=24),
+    rental("gcp", "h100", 9.8),
+    rental("lambda", "v100", 0.79),
+    rental("lambda", "h100-sxm", 0),
+    rental("lambda", "a10", 1.29, "lease"),
+    rental("lambda", "gh200", 2.29, fetched_at="today"),
+    rental("vultr", "l4", 0.5),
+    rental("vultr", "l4", 0.6),
+]
+
+
 @pytest.fixture
 def gpuhunt(tmp_path: Path) -> Path:
     path = tmp_path / "aws.csv"
@@ -185,7 +236,9 @@ def test_gpuhunt_rows_become_offers(gpuhunt: Path, tmp_path: Path):
     node = rows["aws/p5.48xlarge-us-east-1"]
     assert (node.gpu, node.variant_stated, node.gpu_count) == ("h100-sxm", True, 8)
     assert node.usd_per_gpu_hour == 6.88
-    assert (node.as_of, node.as_of_kind, node.grade) == (DAY, "package", "A")
+    assert node.region == "us-east-1, us-east-2"
+    # A version names the day on which gpuhunt read the vendor's own list.
+    assert (node.as_of, node.as_of_kind, node.grade) == (DAY, "read", "B")
     assert rows["aws/p5.48xlarge-spot"].is_interruptible
     assert rows["aws/p4d.24xlarge"].gpu == "a100-sxm-40gb"
     assert found.reasons == {
@@ -233,16 +286,19 @@ def test_litellm_s_traps(litellm: Path, tmp_path: Path):
         if row_id != "openai/gpt-image-2":
             prices[row_id] = round(row.usd_per_image(SQUARE).value, 6)
     assert prices == {
-        "openai/high-1024-x-1024-gpt-image-1.5": 0.133,
-        "openai/standard-1024-x-1024-dall-e-3": 0.04,
-        "bedrock/1024-x-1024-50-steps-stability.stable-diffusion-xl-v1": 0.04,
-        "runwayml/gen4-image": 0.05,
-        "fal-ai/fal-ai-fal-ai-flux-dev": 0.025,
-        "acme/1024-x-1024-both-agree": 0.04,
-        "fal-ai/fal-ai-nano-banana-2": 0.08,
+        "openai/gpt-image-1.5-high": 0.133,
+        "openai/dall-e-3-standard": 0.04,
+        "aws/sdxl-1.0": 0.04,
+        "runway/gen4-image": 0.05,
+        "fal/flux1-dev": 0.025,
+        "acme/both-agree": 0.04,
+        "fal/nano-banana-2": 0.08,
     }
-    high = tariffs["openai/high-1024-x-1024-gpt-image-1.5"]
+    high = tariffs["openai/gpt-image-1.5-high"]
     assert (high.quality, high.valid_until) == ("high", dt.date(2026, 12, 1))
+    # The sizes of a model at one quality are one tariff.
+    assert high.to_dict()["price"]["usd_by_size"] == {"1024x1024": 0.133, "1024x1536": 0.2}
+    assert {row.as_of_kind for row in tariffs.values()} == {"package"}
     tokens = tariffs["openai/gpt-image-2"].to_dict()["price"]
     assert tokens["image_out_usd"] == pytest.approx(30)
     assert tokens["cached_text_in_usd"] == pytest.approx(1.25)
@@ -256,7 +312,49 @@ def test_litellm_s_traps(litellm: Path, tmp_path: Path):
         ),
         "stability/erase": "edit prices of this vendor are a tenth of its own list",
         "acme/edit-in": "no price",
+        "gpt-image-1": "it ended before the day of the file",
+        "high/1024-x-1024/openai/gpt-image-1.5": (
+            "another entry of the same model has another price"
+        ),
     }
+
+
+def test_gpurentalprices_traps(tmp_path: Path):
+    path = tmp_path / "latest.json"
+    path.write_text(json.dumps({"date": "2026-08-22", "offers": RENTAL}))
+    found = read_gpurentalprices([path])
+    rows = {row["id"]: row for each in found.rows.values() for row in each}
+    said = {
+        row_id: (row["gpu"], row["gpu_count"], row["kind"], row.get("tier"), row["as_of"].day)
+        for row_id, row in rows.items()
+    }
+    assert said == {
+        "runpod/h100-sxm-secure": ("h100-sxm", None, "on-demand", "secure", 22),
+        # The provider goes by its new name; a row that could not be read again keeps its day.
+        "verda/a100-sxm-80gb": ("a100-sxm-80gb", 1, "on-demand", None, 20),
+        "massedcompute/h100-sxm-8x": ("h100-sxm", 8, "on-demand", None, 22),
+        # Beside an SXM board, an H100 without a variant is another board.
+        "massedcompute/h100-pcie": ("h100-pcie", 1, "on-demand", None, 22),
+        "spheron/h100-sxm-spot": ("h100-sxm", None, "spot", "marketplace", 22),
+        "modal/l4-serverless": ("l4", None, "serverless", None, 22),
+    }
+    assert rows["massedcompute/h100-sxm-8x"]["price"] == {"amount": 3.14, "unit": "gpu-hour"}
+    assert not rows["massedcompute/h100-pcie"]["variant_stated"]
+    assert {row["as_of_kind"] for row in rows.values()} == {"stated"}
+    assert rows["modal/l4-serverless"]["source"] == (
+        "gpurentalprices.com (CC BY 4.0), https://acme.example/pricing"
+    )
+    assert found.reasons == {
+        "the GPUs of an instance, which is sold whole, are not stated": 1,
+        "GPU 'v100' is not in the table of names": 1,
+        "without usd_hr": 1,
+        "sold as 'lease', which is not known": 1,
+        "fetched_at is no day": 1,
+        "listed with more than one price": 2,
+    }
+    path.write_text('{"prices": []}')
+    with pytest.raises(DocumentError, match=r"latest\.json: holds no list of offers"):
+        read_gpurentalprices([path])
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Prices out of other projects' own files, offline: gpuhunt, skypilot-catalog, litellm."""
+"""Prices out of other catalogs: gpuhunt, skypilot-catalog, gpurentalprices.com and litellm."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxcost.documents import read_text
+from fluxcost.economics.price_row import DateKind
 from fluxcost.errors import DocumentError, InputError
 
 LEAST_USD_PER_GPU_HOUR, MOST_USD_PER_GPU_HOUR = 0.02, 50.0
@@ -30,6 +31,10 @@ class RefusedRow:
 
     row: str
     reason: str
+
+
+Outcome = dict[str, Any] | RefusedRow
+"""A price row as plain values, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class ImportResult:
         return dict(collections.Counter(each.reason for each in self.refused).most_common())
 
 
-def collect_rows(kind: str, outcomes: Iterable[dict[str, Any] | RefusedRow]) -> ImportResult:
-    """Part rows from refusals; the same price seen again, such as in another zone, is one row."""
+def collect_rows(kind: str, outcomes: Iterable[Outcome]) -> ImportResult:
+    """Part rows from refusals; the same price in several regions is one row that names them."""
     rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = collections.defaultdict(dict)
     refused = []
     for outcome in outcomes:
@@ -69,7 +74,10 @@ def collect_rows(kind: str, outcomes: Iterable[dict[str, Any] | RefusedRow]) -> 
         content = tuple(
             (key, str(value)) for key, value in outcome.items() if key not in {"id", "region"}
         )
-        rows[provider].setdefault(content, outcome)
+        row = rows[provider].setdefault(content, outcome)
+        region, known = outcome.get("region", ""), row.get("region", "")
+        if known and not set(regions_of(region)) <= set(regions_of(known)):
+            row["region"] = f"{known}{REGION_GAP}{region}"
     named = {provider: tuple(_named_apart(found.values())) for provider, found in rows.items()}
     return ImportResult(kind, named, tuple(refused))
 
@@ -82,12 +90,21 @@ def _named_apart(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in given:
         row_id = row["id"]
         if counts[row_id] > 1 and row.get("region"):
-            row_id = f"{row_id}-{slug(row['region'])}"
+            row_id = f"{row_id}-{slug(regions_of(row['region'])[0])}"
         base, number = row_id, 2
         while row_id in taken:
             row_id, number = f"{base}-{number}", number + 1
         taken.add(row_id)
         yield row | {"id": row_id}
+
+
+REGION_GAP = ", "
+"""Between the regions of a row whose price is the same in all of them."""
+
+
+def regions_of(text: str) -> list[str]:
+    """Return the regions that a row names; none where it names none."""
+    return [part for part in re.split(r"\s*[,/]\s*", text) if part]
 
 
 def slug(text: str) -> str:
@@ -140,7 +157,9 @@ def day_of(text: str, named: str = "as-of") -> dt.date:
         ) from None
 
 
-MARKETPLACES = frozenset({"vast", "lium", "primeintellect"})
+MARKETPLACES = frozenset(
+    {"lium", "primeintellect", "salad", "sfcompute", "spheron", "tensordock", "vast"}
+)
 """Providers whose prices are set by hosts, day by day."""
 
 
@@ -152,11 +171,13 @@ def offer_row(  # noqa: PLR0913 - one argument a field of the row
     gpu_name: str,
     gpu_count: float | None,
     usd_per_hour: float | None,
-    is_spot: bool,
+    kind: str,
+    tier: str = "standard",
     region: str,
     source: str,
     as_of: dt.date,
-) -> dict[str, Any] | RefusedRow:
+    as_of_kind: DateKind,
+) -> Outcome:
     """Return a price row as plain values, without the provider.
 
     Args:
@@ -166,10 +187,12 @@ def offer_row(  # noqa: PLR0913 - one argument a field of the row
         gpu_name: What the catalog calls it.
         gpu_count: GPUs in the instance.
         usd_per_hour: USD per hour of the whole instance.
-        is_spot: Whether it may be interrupted.
+        kind: on-demand, spot or serverless.
+        tier: Who stands behind the host; a marketplace has its own.
         region: Where.
         source: Which catalog.
-        as_of: Day of the catalog.
+        as_of: Day of the price.
+        as_of_kind: What that day is.
     """
     if gpu is None:
         return RefusedRow(instance, f"GPU {gpu_name!r} is not in the table of names")
@@ -182,20 +205,22 @@ def offer_row(  # noqa: PLR0913 - one argument a field of the row
         return RefusedRow(instance, "price per GPU-hour out of bounds; the unit may be another")
     key, is_stated = gpu
     market = provider in MARKETPLACES
-    kind = "spot" if is_spot else "marketplace" if market else "on-demand"
+    if market:
+        tier, kind = "marketplace", "marketplace" if kind == "on-demand" else kind
     return {
-        "id": f"{provider}/{slug(instance)}{'-spot' if is_spot else ''}",
+        "id": f"{provider}/{slug(instance)}{'-spot' if kind == 'spot' else ''}",
         "sku": instance,
         "gpu": key,
         "variant_stated": is_stated,
         "gpu_count": int(gpu_count),
         "kind": kind,
         "price": {"amount": usd_per_hour, "unit": "instance-hour"},
-        **({"basis": "market", "tier": "marketplace"} if market else {}),
+        **({"basis": "market"} if market else {}),
+        **({"tier": tier} if tier != "standard" else {}),
         "currency": "USD",
         "region": region,
         "source": source,
         "as_of": as_of,
-        "as_of_kind": "package",
-        "grade": "B" if market else "A",
+        "as_of_kind": str(as_of_kind),
+        "grade": "B",
     }

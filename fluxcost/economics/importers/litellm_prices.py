@@ -14,13 +14,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fluxcost.documents import read_json
-from fluxcost.economics.importers.imported_rows import ImportResult, RefusedRow, collect_rows, slug
+from fluxcost.documents import parse_json, read_text
+from fluxcost.economics.importers.imported_rows import (
+    ImportResult,
+    Outcome,
+    RefusedRow,
+    collect_rows,
+    slug,
+)
+from fluxcost.economics.price_row import DateKind
 from fluxcost.errors import DocumentError
+
+SOURCE = "litellm price file"
+"""How the source of each row begins."""
 
 MODES = {"image_generation": "text-to-image", "image_edit": "edit"}
 
-INPUT_MEANS_OUTPUT = frozenset({"openai", "xai", "azure"})
+INPUT_MEANS_OUTPUT = frozenset({"azure", "nscale", "openai", "xai"})
 """Vendors whose input_cost_per_image is the price of the generated image."""
 
 TIERS = {"0.5K": 512**2, "1K": 1024**2, "2K": 2048**2, "4K": 4096**2}
@@ -36,6 +46,68 @@ TOKENS = {
 }
 
 
+PROVIDERS = {
+    "azure-ai": "azure",
+    "bedrock": "aws",
+    "black-forest-labs": "bfl",
+    "fal-ai": "fal",
+    "fireworks-ai": "fireworks",
+    "gemini": "google",
+    "runwayml": "runway",
+    "together-ai": "together",
+    "vertex-ai": "google",
+    "vertex-ai-image-models": "google",
+    "vertex-ai-language-models": "google",
+}
+"""Where litellm's provider name is not the one used here."""
+
+VENDOR_PARTS = frozenset(
+    {"bedrock", "black-forest-labs", "fal-ai", "openai", "stabilityai", "vertex-ai"}
+)
+"""Parts of a key that name a vendor again."""
+
+MODELS = {
+    "amazon.nova-canvas-v1-0": "nova-canvas",
+    "amazon.titan-image-generator-v1": "titan-image-v1",
+    "amazon.titan-image-generator-v2": "titan-image-v2",
+    "amazon.titan-image-generator-v2-0": "titan-image-v2",
+    "flux-1.1-pro": "flux1.1-pro",
+    "flux-dev": "flux1-dev",
+    "flux-kontext-max": "flux1-kontext-max",
+    "flux-kontext-pro": "flux1-kontext-pro",
+    "flux-pro-1.1": "flux1.1-pro",
+    "flux-pro-1.1-ultra": "flux1.1-pro-ultra",
+    "flux-pro-v1.1": "flux1.1-pro",
+    "flux-pro-v1.1-ultra": "flux1.1-pro-ultra",
+    "flux-schnell": "flux1-schnell",
+    "flux.1-kontext-pro": "flux1-kontext-pro",
+    "flux.1-schnell": "flux1-schnell",
+    "flux.2-flex": "flux2-flex",
+    "flux.2-pro": "flux2-pro",
+    "gen4-image": "gen4-image",
+    "imagen-3.0-fast-generate-001": "imagen-3-fast",
+    "imagen-3.0-generate-001": "imagen-3",
+    "imagen4-preview": "imagen-4",
+    "imagen4-preview-fast": "imagen-4-fast",
+    "imagen4-preview-ultra": "imagen-4-ultra",
+    "recraftv2": "recraft-v2",
+    "recraftv3": "recraft-v3",
+    "stability.sd3-5-large-v1-0": "sd3.5-large",
+    "stability.stable-diffusion-xl-v1": "sdxl-1.0",
+    "stability.stable-image-core-v1-0": "stable-image-core",
+    "stability.stable-image-core-v1-1": "stable-image-core",
+    "stability.stable-image-ultra-v1-0": "stable-image-ultra",
+    "stability.stable-image-ultra-v1-1": "stable-image-ultra",
+    "stable-diffusion-xl-base-1.0": "sdxl-1.0",
+}
+"""Model keys of litellm's names, as parts of an id; other names are taken as they are."""
+
+QUALITIES = frozenset({"low", "medium", "high", "xhigh", "max", "standard", "hd"})
+
+UNIT_TABLES = ("usd_by_size", "usd_by_max_steps")
+"""Fields of a price of which litellm has an entry for each size, or each number of steps."""
+
+
 def read_litellm(paths: Iterable[Path], as_of: dt.date) -> ImportResult:
     """Return the tariffs of some files.
 
@@ -46,47 +118,111 @@ def read_litellm(paths: Iterable[Path], as_of: dt.date) -> ImportResult:
     Raises:
         DocumentError: A file cannot be read or is not an object of models.
     """
-    return collect_rows("apis", (row for path in paths for row in _rows(path, as_of)))
+    rows = (
+        row
+        for path in paths
+        for row in litellm_rows(read_text(path), str(path), as_of, DateKind.PACKAGE)
+    )
+    return collect_rows("apis", rows)
 
 
-def _rows(path: Path, as_of: dt.date) -> Iterator[dict[str, Any] | RefusedRow]:
-    document = read_json(path)
+def litellm_rows(text: str, where: str, as_of: dt.date, as_of_kind: DateKind) -> Iterator[Outcome]:
+    """Yield the tariffs of one file; the sizes of a model at one quality are one tariff.
+
+    Args:
+        text: Of the file.
+        where: What it is called, for the message.
+        as_of: Day of the file; what ended before it is refused.
+        as_of_kind: What that day is: the file does not say when a price was seen.
+
+    Raises:
+        DocumentError: It is not JSON or not an object of models.
+    """
+    document = parse_json(text, where)
     if not isinstance(document, dict):
-        raise DocumentError(f"{path}: not an object of models; give litellm's own price file.")
+        raise DocumentError(f"{where}: not an object of models; give litellm's own price file.")
+    rows: dict[str, dict[str, Any]] = {}
     for key, entry in document.items():
-        if isinstance(entry, dict) and entry.get("mode") in MODES:
-            yield _row(key, entry, as_of)
+        if not isinstance(entry, dict) or entry.get("mode") not in MODES:
+            continue
+        row = _row(key, entry, as_of, as_of_kind)
+        if isinstance(row, RefusedRow):
+            yield row
+        elif row["id"] not in rows:
+            rows[row["id"]] = row
+        elif not _joined(rows[row["id"]]["price"], row["price"]):
+            yield RefusedRow(key, "another entry of the same model has another price")
+    yield from rows.values()
 
 
-def _row(key: str, entry: dict[str, Any], as_of: dt.date) -> dict[str, Any] | RefusedRow:
-    provider = slug(str(entry.get("litellm_provider", key.partition("/")[0])))
+def _joined(price: dict[str, Any], more: dict[str, Any]) -> bool:
+    """Take a second entry's sizes or steps into a price; return whether the two agree."""
+    for table in UNIT_TABLES:
+        rest = {name: value for name, value in more.items() if name != table}
+        if table in price and rest == {name: price.get(name) for name in rest}:
+            known = price[table]
+            if any(known.get(unit, usd) != usd for unit, usd in more[table].items()):
+                return False
+            known.update(more[table])
+            return True
+    return price == more
+
+
+def _row(key: str, entry: dict[str, Any], as_of: dt.date, as_of_kind: DateKind) -> Outcome:
+    named = slug(str(entry.get("litellm_provider", key.partition("/")[0])))
+    provider = PROVIDERS.get(named, named)
     task = MODES[entry["mode"]]
     if provider == "stability" and task == "edit":
         return RefusedRow(key, "edit prices of this vendor are a tenth of its own list")
-    *conditions, model = key.split("/")
-    size = next((part for part in conditions if re.fullmatch(r"\d+-x-\d+", part)), None)
-    price = _price(provider, entry, size, _steps(conditions))
+    if (last_day := _last_day(entry)) is not None and last_day < as_of:
+        return RefusedRow(key, "it ended before the day of the file")
+    parts = key.split("/")
+    size = next((part for part in parts if re.fullmatch(r"\d+-x-\d+", part)), None)
+    price = _price(provider, entry, size, _steps(parts))
     if isinstance(price, str):
         return RefusedRow(key, price)
-    quality = next((part for part in conditions if part in {"low", "medium", "high", "hd"}), None)
+    if parts[-1] == "edit":
+        task = "edit"
+    quality = next((part for part in parts if part in QUALITIES), None)
+    model = _model(parts, named)
+    told_apart = [model, quality, "vertex" if named.startswith("vertex") else None]
     return {
-        "id": f"{provider}/{slug(key.removeprefix(f'{provider}/').replace('/', '-'))}",
-        "model": slug(model),
+        "id": f"{provider}/{'-'.join(part for part in told_apart if part)}"
+        + ("-edit" if task == "edit" else ""),
+        "model": model,
         "price": price,
         "tasks": [task],
         **({"quality": quality} if quality else {}),
         "currency": "USD",
-        "source": f"litellm price file, {key}"[:200],
+        "source": f"{SOURCE}, {key}"[:200],
         "as_of": as_of,
-        "as_of_kind": "package",
+        "as_of_kind": str(as_of_kind),
         "grade": "B",
-        **_until(entry),
+        **({"valid_until": last_day} if last_day else {}),
     }
 
 
-def _until(entry: dict[str, Any]) -> dict[str, Any]:
-    text = entry.get("deprecation_date")
-    return {} if not isinstance(text, str) else {"valid_until": dt.date.fromisoformat(text[:10])}
+def _model(parts: list[str], named: str) -> str:
+    """Return the model key of what is left of a name without conditions, vendor and task."""
+    *_, last = parts
+    said = [
+        slug(part)
+        for part in parts
+        if part == last or (part not in QUALITIES and not re.search(r"^\d+-x-|-steps$", part))
+    ]
+    kept = [part for part in said if part != named and part not in VENDOR_PARTS]
+    while len(kept) > 1 and kept[-1] in {"edit", "text-to-image"}:
+        kept.pop()
+    # A profile of a region costs what the model does.
+    name = ("-".join(kept) or slug(last)).removeprefix("us.")
+    return MODELS.get(name, name)
+
+
+def _last_day(entry: dict[str, Any]) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(str(entry.get("deprecation_date"))[:10])
+    except ValueError:
+        return None
 
 
 def _steps(conditions: list[str]) -> str | None:
