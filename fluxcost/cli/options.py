@@ -53,7 +53,7 @@ def calibrations_of(names: list[str] | None) -> list[fc.Calibration] | None:
 
 
 def prices_of(folder: Path | None, *, json: bool) -> fc.Catalog:
-    """Return the prices of an answer, and say first where the shipped ones are old.
+    """Return the prices of an answer, and say first where they are old.
 
     With `--json` it is said on stderr, where progress goes.
     """

@@ -10,16 +10,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from fluxcost.documents import YAML_SUFFIXES, decoded, files_in, parse_yaml, read_yaml
+from fluxcost.documents import YAML_SUFFIXES, decoded, files_in, parse_yaml, read_text
 from fluxcost.economics.history import rows_at
 from fluxcost.economics.offers import Offer
+from fluxcost.economics.price_files import is_refreshed
 from fluxcost.economics.price_row import PriceRow, Slug, today_utc
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import DocumentError, InputError, UnknownNameError
 from fluxcost.records import Name, Record
 
 REFRESH_AFTER_DAYS = 30
-"""Shipped prices not looked at for longer are said to be old in the first line of an answer."""
+"""Prices not looked at for longer are said to be old in the first line of an answer."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -108,14 +109,14 @@ class Catalog:
         )
 
     def age_note(self, today: dt.date) -> str | None:
-        """Return what to say of shipped prices not looked at for `REFRESH_AFTER_DAYS` days."""
+        """Return what to say of prices, your own aside, not seen for `REFRESH_AFTER_DAYS` days."""
         seen = [row.last_seen for row in (*self.offers, *self.tariffs) if not row.from_overlay]
         age = (today - max(seen, default=today)).days
         if age <= REFRESH_AFTER_DAYS:
             return None
         return (
-            f"The shipped prices were last seen {age} days before {today}: intervals are wider for "
-            "it. `fluxcost prices refresh` shows what has changed since."
+            f"Prices were last seen {age} days before {today}, so intervals are wider. "
+            "`fluxcost prices refresh` shows what has changed since; --write keeps it."
         )
 
     @property
@@ -143,8 +144,9 @@ def load_catalog(overlay: Path | str | None = None) -> Catalog:
     """Return the shipped prices, with a folder of your own laid over them.
 
     Args:
-        overlay: A folder with `gpus/<provider>.yaml` or `apis/<provider>.yaml` (.yml will do), laid
-            out as the shipped `pricing/`; a row with the id of a shipped row replaces it.
+        overlay: A folder of your own prices, or one that `PriceRefresh.write` wrote, with
+            `gpus/<provider>.yaml` or `apis/<provider>.yaml` (.yml will do), laid out as the shipped
+            `pricing/`; a row with the id of a shipped row replaces it.
 
     Raises:
         DocumentError: The folder or a file cannot be read, or the folder holds no price file.
@@ -205,12 +207,13 @@ def _read_folder(folder: Path, *, own: bool = False) -> Catalog:
 def _read_file(
     path: Path, key: Literal["offers", "tariffs"], record: type[Row], *, own: bool
 ) -> list[Row]:
-    document = _PriceFile.parse(read_yaml(path), str(path))
+    text = read_text(path)
+    document = _PriceFile.parse(parse_yaml(text, str(path)), str(path))
     if document.provider != path.stem:
         raise InputError(
             f"{path}: provider is {document.provider!r}; expected the file name, {path.stem!r}."
         )
-    return _rows(document, key, record, str(path), own=own)
+    return _rows(document, key, record, str(path), own=own and not is_refreshed(text))
 
 
 def _rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Iterable
 from decimal import Decimal
@@ -46,6 +47,23 @@ def file_text(provider: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
         fields = [f"{name}: {_flow(value)}" for name, value in row.items()]
         lines += [f"  - {fields[0]}", *(f"    {field}" for field in fields[1:])]
     return "\n".join(lines) + "\n"
+
+
+REFRESHED = (
+    "# Written by `fluxcost prices refresh`, which replaces it while it is unchanged: sha256 "
+)
+"""How the first line of a refreshed file begins; the hash of the other lines follows."""
+
+
+def refreshed_text(text: str) -> str:
+    """Return a price file's text under a first line by which a refresh knows its own."""
+    return f"{REFRESHED}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+
+
+def is_refreshed(text: str) -> bool:
+    """Return whether a price file is as a refresh wrote it, so that no row in it is one's own."""
+    _, _, rest = text.partition("\n")
+    return text == refreshed_text(rest)
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401 - any plain value

@@ -32,9 +32,9 @@ This page is generated from the code that reads the rows. With `fluxcost prices 
 check a file as you type. [A tutorial](../tutorials/provider.md) adds a row.
 
 A row states its source and an evidence grade: A is the vendor's own page or feed, B a dated copy of
-it, C a blog or aggregator. A price seen over {STALE_AFTER_DAYS} days ago, or of unknown age, counts as
-assumed and has a wider interval ([how prices move](../price_moves.md)). `observed` lists the other days
-on which it was seen.
+it, C a blog or aggregator. A price seen over {STALE_AFTER_DAYS} days ago, or of unknown
+age, counts as assumed and has a wider interval ([how prices move](../price_moves.md)). `observed`
+lists the other days on which it was seen.
 """
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ from hypothesis import strategies as st
 
 import fluxcost as fc
 from fluxcost.economics.catalog import Catalog, load_catalog, parse_prices
+from fluxcost.economics.price_files import refreshed_text
 from fluxcost.economics.price_moves import PriceClass
-from fluxcost.economics.price_row import EXCHANGE_DRIFT_PER_SQRT_DAY
+from fluxcost.economics.offers import Offer
+from fluxcost.economics.price_row import EXCHANGE_DRIFT_PER_SQRT_DAY, PriceMove
 from fluxcost.stats import NORMAL_90
 from tests.economics.stand_in import PRICED_ON, offer
 
 DAYS = st.integers(0, 4000)
-KINDS = {
+KINDS: dict[PriceClass, dict[str, Any]] = {
     PriceClass.HYPERSCALER: {"id": "aws/h100", "provider": "aws"},
     PriceClass.CLOUD: {},
     PriceClass.SERVERLESS: {"kind": "serverless"},
@@ -28,7 +31,7 @@ def after(days: int) -> dt.date:
     return PRICED_ON + dt.timedelta(days=days)
 
 
-def seen(day: dt.date, kind: str = "read", **price: float) -> dict[str, object]:
+def seen(day: dt.date, kind: str = "read", **price: float) -> dict[str, Any]:
     return {"as_of": day, "as_of_kind": kind, "source": "a page", "grade": "B", **price}
 
 
@@ -71,13 +74,19 @@ def test_a_price_is_exact_on_the_day_it_was_seen():
     assert (price.low, price.high) == (4.0, 4.0)
 
 
+def move_of(row: Offer, days: int) -> PriceMove:
+    (error,) = row.price_errors(after(days)).values()
+    assert isinstance(error, PriceMove)
+    return error
+
+
 def test_what_was_seen_of_a_price_tells_how_often_it_moves():
     start = PRICED_ON - dt.timedelta(days=300)
     still = offer(4.0, observed=[seen(start)])
     moved = offer(4.0, observed=[seen(start, amount=3.0), seen(start + dt.timedelta(9))])
-    (error,) = still.price_errors(after(100)).values()
+    error = move_of(still, 100)
     assert (error.changes_seen, error.span_seen_days, error.age_days) == (0, 300, 100)
-    (error,) = moved.price_errors(after(100)).values()
+    error = move_of(moved, 100)
     assert (error.changes_seen, error.span_seen_days, error.age_days) == (1, 300, 100)
     amounts = enumerate([2.0, 2.2, 2.5, 2.8, 3.0, 3.2, 3.5, 3.8])
     restless = [seen(start + dt.timedelta(30 * n), amount=usd) for n, usd in amounts]
@@ -89,7 +98,7 @@ def test_what_was_seen_of_a_price_tells_how_often_it_moves():
 
 def test_an_undated_copy_tells_nothing_of_when_a_price_moved():
     copy = seen(PRICED_ON + dt.timedelta(20), "collected", amount=3.0)
-    (error,) = offer(4.0, observed=[copy]).price_errors(after(100)).values()
+    error = move_of(offer(4.0, observed=[copy]), 100)
     assert (error.changes_seen, error.span_seen_days) == (0, 0)
 
 
@@ -101,7 +110,7 @@ def test_what_was_seen_later_and_dated_is_the_rows_own_price():
         offer(4.0, as_of_kind="collected", observed=[seen(later, "collected")])
 
 
-SIGNED = {"from_overlay": True, "valid_until": after(365)}
+SIGNED: dict[str, Any] = {"from_overlay": True, "valid_until": after(365)}
 
 
 def test_a_contract_is_exact_until_it_ends():
@@ -208,11 +217,15 @@ def test_on_a_past_day_a_price_is_what_was_known_then():
         (PRICED_ON, 4.0, "A", 2),
     ):
         known = row.known_on(day)
+        assert known is not None
         assert (known.usd_per_gpu_hour, known.grade) == (amount, grade)
         assert len(known.observed) == observed
         assert known.price_estimate(day).high == amount
-    assert row.known_on(last - dt.timedelta(1)).as_of == first
-    assert row.known_on(last).observed[0].amount == 3.0
+    between, at_last = row.known_on(last - dt.timedelta(1)), row.known_on(last)
+    assert between is not None
+    assert at_last is not None
+    assert between.as_of == first
+    assert at_last.observed[0].amount == 3.0
     assert row.known_on(first - dt.timedelta(1)) is None
 
 
@@ -227,7 +240,8 @@ def test_a_flat_price_seen_twice_in_300_days_has_no_wide_interval():
     tariff = load_catalog().tariff("bfl/flux-2-klein-4b")
     price = tariff.usd_per_image(fc.Shape(1024, 1024, 4), dt.date(2027, 3, 1))
     assert price.value == 0.014
-    assert (price.low, price.high) == (pytest.approx(0.014), pytest.approx(0.014, rel=0.35))
+    assert price.low == 0.014
+    assert price.high == pytest.approx(0.014, rel=0.35)
     on_its_day = tariff.usd_per_image(fc.Shape(1024, 1024, 4), dt.date(2026, 12, 1))
     assert (on_its_day.low, on_its_day.high) == (0.014, 0.014)
 
@@ -237,5 +251,23 @@ def test_old_prices_are_said_to_be_old_with_the_remedy():
     newest = max(row.last_seen for row in (*catalog.offers, *catalog.tariffs))
     assert catalog.age_note(newest + dt.timedelta(30)) is None
     note = catalog.age_note(newest + dt.timedelta(31))
-    assert "last seen 31 days before" in note
+    assert note is not None
+    assert note.startswith("Prices were last seen 31 days before")
     assert "fluxcost prices refresh" in note
+
+
+def test_a_refreshed_file_is_nobodys_own_until_it_is_edited(tmp_path):
+    page = PAGE.format(as_of="2026-11-25", currency="USD", more="valid_until: 2999-01-01")
+    path = tmp_path / "gpus" / "acme.yaml"
+    path.parent.mkdir()
+    path.write_text(refreshed_text(page), encoding="utf-8")
+    row = load_catalog(tmp_path).offer("acme/h100")
+    assert not row.from_overlay
+    assert row.contract_end is None
+    # The newest price is the refreshed one.
+    assert load_catalog(tmp_path).age_note(dt.date(2026, 12, 25)) is None
+    assert load_catalog().age_note(dt.date(2026, 12, 25)) is not None
+    path.write_text(refreshed_text(page).replace("amount: 2.0", "amount: 1.5"), encoding="utf-8")
+    row = load_catalog(tmp_path).offer("acme/h100")
+    assert row.from_overlay
+    assert row.contract_end == dt.date(2999, 1, 1)

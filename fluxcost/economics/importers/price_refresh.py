@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +29,10 @@ from fluxcost.economics.importers.price_sources import (
     read_network,
 )
 from fluxcost.economics.offers import Offer
-from fluxcost.economics.price_files import price_file
+from fluxcost.economics.price_files import is_refreshed, price_file, refreshed_text
 from fluxcost.economics.price_row import Status, today_utc
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import FluxcostError, InputError, MissingDataError, UnknownNameError
-
-HEAD = "# Written by `fluxcost prices refresh`, which replaces it while it is unchanged: sha256 "
-"""How the first line of a file begins; the hash of the other lines follows."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ class PriceRefresh:
         """
         paths = [(out / name).with_suffix(end) for name in self.files for end in YAML_SUFFIXES]
         for path in paths:
-            if is_file(path) and not _is_replaceable(path):
+            if is_file(path) and not is_refreshed(read_text(path)):
                 raise InputError(
                     f"{path} was not written by prices refresh, or was edited since; give another "
                     "folder or remove it first."
@@ -180,8 +176,7 @@ def _compared(
     provider: str | None,
     today: dt.date,
 ) -> PriceRefresh:
-    before: dict[tuple[type, str], Row] = {(Offer, row.id): row for row in catalog.offers}
-    before |= {(Tariff, row.id): row for row in catalog.tariffs}
+    before = _by_key(catalog)
     known = dict(before)
     changes: list[PriceChange] = []
     new: list[Row] = []
@@ -200,10 +195,6 @@ def _compared(
             seen.add(key)
             for each in theirs:
                 now, change = taken_in(row, each)
-                if now.valid_until is not None and now.as_of_kind.is_dated:
-                    # In a folder of your own, a dated price until a day is that of a contract.
-                    refused.append(RefusedRow(row.id, "the known row ends on a stated day"))
-                    continue
                 if now == row:
                     known_already += 1
                     continue
@@ -233,8 +224,13 @@ def _compared(
         new=tuple(sorted(new, key=lambda row: row.id)),
         not_found=tuple(not_found),
         refused=tuple(refused),
-        files=_files(before, known),
+        files=_files(_by_key(load_catalog()), before, known),
     )
+
+
+def _by_key(catalog: Catalog) -> dict[tuple[type, str], Row]:
+    rows: tuple[Row, ...] = (*catalog.offers, *catalog.tariffs)
+    return {(type(row), row.id): row for row in rows}
 
 
 def _parsed(result: ImportResult, provider: str | None) -> tuple[list[ReadRow], list[RefusedRow]]:
@@ -259,30 +255,24 @@ def _record(said: dict[str, Any]) -> ReadRow:
     return ReadRow(offer, states_gpus=False)
 
 
-def _files(before: Mapping[Any, Row], known: Mapping[Any, Row]) -> dict[str, str]:
-    """Return the text of each provider's file that holds a row which is new or another."""
+def _files(
+    shipped: Mapping[Any, Row], before: Mapping[Any, Row], known: Mapping[Any, Row]
+) -> dict[str, str]:
+    """Return the text of each provider's file in which a row is new or another than before.
+
+    A file holds every row that is not the shipped one.
+    """
     groups: dict[str, list[Row]] = collections.defaultdict(list)
     touched = set()
     for key, row in known.items():
         name = f"{'gpus' if isinstance(row, Offer) else 'apis'}/{row.provider}.yaml"
-        is_other = before.get(key) != row
-        if is_other:
+        if row != before.get(key):
             touched.add(name)
-        if is_other or row.from_overlay:
+        if row != shipped.get(key):
             groups[name].append(row)
     texts = {}
     for name in sorted(touched):
         text = price_file(*sorted(groups[name], key=lambda row: row.id))
         parse_prices(text.encode(), name)  # what is written must be read again without a word
-        texts[name] = f"{HEAD}{_hash(text)}\n{text}"
+        texts[name] = refreshed_text(text)
     return texts
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_replaceable(path: Path) -> bool:
-    """Return whether a file is as a refresh wrote it."""
-    first, _, rest = read_text(path).partition("\n")
-    return first == HEAD + _hash(rest)

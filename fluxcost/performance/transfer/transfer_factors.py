@@ -122,8 +122,6 @@ def efficiency_sigma(asked: TransferTarget) -> float:
     return float(np.hypot(chip, model))
 
 
-
-
 class TransferFactors:
     """The factor of each stage's time at a shape and batch."""
 
