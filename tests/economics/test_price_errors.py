@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import fluxcost as fc
 from fluxcost.economics.catalog import Catalog, load_catalog, parse_prices
+from fluxcost.economics.offers import Offer
 from fluxcost.economics.price_files import refreshed_text
 from fluxcost.economics.price_moves import PriceClass
-from fluxcost.economics.offers import Offer
 from fluxcost.economics.price_row import EXCHANGE_DRIFT_PER_SQRT_DAY, PriceMove
 from fluxcost.stats import NORMAL_90
 from tests.economics.stand_in import PRICED_ON, offer
