@@ -138,7 +138,7 @@ LOSSLESS_WITHIN = 1.25
 """Times eager bfloat16's own error that a stack's may be and still count as rounding.
 
 bfloat16's own error grows from step to step, so the suites ask for one step. There, at tiny widths,
-a skipped block gives 10 to 17 and one text layer read for another 1.6 to 2.5; in 4 steps, 1.5 and
+a skipped block gives 10 to 17 and one text layer read for another 1.5 to 2.5; in 4 steps, 1.5 and
 1.1 (tests/measure/probes/test_sameness.py). At 25 blocks of width 512 a skipped block gave 7 and
 8-bit linears 2.7 in one step, 1.16 and 1.01 in four.
 """

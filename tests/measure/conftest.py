@@ -1,4 +1,4 @@
-"""One tiny bench for all tests here: building it costs seconds, using it does not."""
+"""Tiny benches for all tests here: building or compiling one costs seconds, using it does not."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 from measure.bench import Bench, open_bench
 from measure.pipelines.blueprint import load_blueprint
-from measure.stacks import recipe
+from measure.stacks import compiled_bf16, recipe
 from measure.telemetry import NullTelemetry
 
 DATA = Path(__file__).parent.parent / "data"
@@ -25,3 +25,11 @@ def bench() -> Bench:
         weights=None,
         seed=0,
     )
+
+
+@pytest.fixture(scope="session")
+def compiled_bench() -> Bench:
+    """Compiled by the backend that traces and calls PyTorch's own kernels, seconds not minutes."""
+    cpu = torch.device("cpu")
+    made = compiled_bf16.recipe(cpu, backend="eager")
+    return open_bench(load_blueprint(TINY_MODEL), made, cpu, NullTelemetry(), weights=None, seed=0)

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,12 @@ ROOT = Path(__file__).parent.parent.parent
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
     "optional-dependencies"
 ]
+
+
+@pytest.fixture(scope="module")
+def holders() -> Mapping[str, list[str]]:
+    """Distributions by the module they install."""
+    return metadata.packages_distributions()
 
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from measure.cli import main; main()"
@@ -39,8 +46,9 @@ def test_a_module_that_no_extra_holds_is_a_fault_of_ours(monkeypatch):
 
 
 @pytest.mark.parametrize(("module", "extra"), cli.EXTRAS.items())
-def test_the_extra_it_names_holds_the_module(module: str, extra: str):
+def test_the_extra_it_names_holds_the_module(
+    holders: Mapping[str, list[str]], module: str, extra: str
+):
     needs = {re.split(r"[>=\[]", each)[0].lower() for each in EXTRAS[extra]}
-    holders = {each.lower() for each in metadata.packages_distributions().get(module, ())}
-    holders = {each.replace("_", "-") for each in holders}
-    assert holders & needs
+    found = {each.lower().replace("_", "-") for each in holders.get(module, ())}
+    assert found & needs

@@ -1,5 +1,6 @@
 """Models of other families: true sizes on no device, and tiny ones whose calls are counted."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def parameters(module):
     return sum(each.numel() for each in module.parameters())
 
 
+@functools.cache
+def at_true_shapes(name):
+    """Return a shipped model's pipeline on no device; nothing here changes it."""
+    document = load_blueprint(name).document
+    return families.FAMILIES[document.family].assemble(document, torch.device("meta"))
+
+
 PUBLISHED = {
     # billions: denoiser, then every text encoder in the pipeline's order
     "flux2-klein-4b": (3.876, [4.022]),
@@ -62,8 +70,7 @@ Z-Image: its report's 6.15 B, the text encoder of klein."""
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_models_at_their_true_shapes_have_the_published_parameter_counts(name):
-    document = load_blueprint(name).document
-    pipeline = families.FAMILIES[document.family].assemble(document, torch.device("meta"))
+    pipeline = at_true_shapes(name)
     billions, encoders = PUBLISHED[name]
     assert parameters(denoiser(pipeline)) / 1e9 == pytest.approx(billions, rel=2e-3)
     counts = [parameters(each) / 1e9 for each in text_encoders(pipeline)]
@@ -75,8 +82,7 @@ def test_models_at_their_true_shapes_have_the_published_parameter_counts(name):
 )
 def test_decoders_have_the_published_parameter_counts(name, millions):
     blueprint = load_blueprint(name)
-    pipeline = families.FAMILIES["flux2-klein"].assemble(blueprint.document, torch.device("meta"))
-    built = parameters(pipeline.vae.decoder)
+    built = parameters(at_true_shapes(name).vae.decoder)
     assert built / 1e6 == pytest.approx(millions, abs=0.05)
     # Biases and norms, which the formula leaves out, are a thousandth.
     assert decoder_weights(blueprint.architecture.vae) == pytest.approx(built, rel=2e-3)
@@ -84,9 +90,7 @@ def test_decoders_have_the_published_parameter_counts(name, millions):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_parameters_by_formula_are_those_of_the_built_network(name):
-    blueprint = load_blueprint(name)
-    document, architecture = blueprint.document, blueprint.architecture
-    pipeline = families.FAMILIES[document.family].assemble(document, torch.device("meta"))
+    architecture, pipeline = load_blueprint(name).architecture, at_true_shapes(name)
     built = parameters(denoiser(pipeline))
     # Biases, which the formula leaves out, are under half a percent.
     assert denoiser_parameters(architecture) == pytest.approx(built, rel=5e-3)

@@ -60,10 +60,11 @@ def test_stages_partition_the_call_and_every_step_is_one_forward(bench, steps, b
 def test_a_pipeline_that_runs_two_forwards_a_step_is_refused(bench):
     recorder = SpanRecorder(forwards_per_step=1)
     pipeline = bench.pipeline
+    asked = {"prompt": "x", "guidance_scale": 4.0, "max_sequence_length": 96}
     pipeline.register_to_config(is_distilled=False)
     try:
         with recorder.attached(pipeline, Clock(torch.device("cpu"))):
-            pipeline(prompt="x", width=64, height=64, num_inference_steps=2, guidance_scale=4.0)
+            pipeline(**asked, width=64, height=64, num_inference_steps=2)
         with pytest.raises(
             MeasurementError, match="2 steps ran 4 transformer forwards; expected 2"
         ):

@@ -6,19 +6,15 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from fluxcost.performance.calibration.extra_measurements import Sameness
 from fluxcost.workload.shape import Shape
-from measure.bench import Bench, open_bench
+from measure.bench import Bench
 from measure.errors import MeasurementError
 from measure.pipelines import families
-from measure.pipelines.blueprint import load_blueprint
 from measure.pipelines.synthetic_weights import fill_synthetic
 from measure.probes.sameness import is_lossless, measure_sameness, relative_error
-from measure.stacks import compiled_bf16
 from measure.suites import Point
-from measure.telemetry import NullTelemetry
-from tests.measure.conftest import TINY_MODEL
 
-CPU = torch.device("cpu")
 POINT = Point(Shape(64, 64, 1), 1)
 
 # diffusers asks for versions inside the decoder; dynamo traces the call and says so once.
@@ -47,8 +43,13 @@ def another_text_layer(bench: Bench) -> Iterator[None]:
     model.layers = whole
 
 
-def test_eager_bfloat16_is_its_own_yardstick(bench: Bench):
-    same = measure_sameness(bench, POINT, "r")
+@pytest.fixture(scope="module")
+def same(bench: Bench) -> Sameness:
+    """Eager bfloat16, nothing planted in it."""
+    return measure_sameness(bench, POINT, "r")
+
+
+def test_eager_bfloat16_is_its_own_yardstick(same: Sameness):
     assert same.error == same.eager_error
     assert same.latent_error == same.eager_latent_error
     assert 0.001 < same.error < 0.2
@@ -56,24 +57,29 @@ def test_eager_bfloat16_is_its_own_yardstick(bench: Bench):
 
 
 @quiet
-def test_the_compiled_stack_is_lossless():
-    made = compiled_bf16.recipe(CPU, backend="eager")
-    bench = open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
-    same = measure_sameness(bench, POINT, "r")
+def test_the_compiled_stack_is_lossless(compiled_bench: Bench):
+    same = measure_sameness(compiled_bench, POINT, "r")
     assert same.error == pytest.approx(same.eager_error, rel=0.1)
     assert is_lossless(same)
 
 
 @pytest.mark.parametrize("planted", [skipped_block, another_text_layer])
-@pytest.mark.parametrize("point", [POINT, Point(Shape(128, 128, 1), 1)])
-def test_a_planted_error_is_noticed(bench: Bench, planted, point: Point):
+def test_a_planted_error_is_noticed(bench: Bench, same: Sameness, planted):
     with planted(bench):
-        assert not is_lossless(measure_sameness(bench, point, "r"))
-    assert is_lossless(measure_sameness(bench, point, "r"))
+        assert not is_lossless(measure_sameness(bench, POINT, "r"))
+    assert is_lossless(same)
 
 
-def test_faults_are_planted_in_the_yardstick_and_noticed(bench: Bench):
-    same = measure_sameness(bench, POINT, "r")
+@pytest.mark.long
+def test_a_planted_error_is_noticed_in_a_larger_picture_too(bench: Bench):
+    large = Point(Shape(128, 128, 1), 1)
+    for planted in (skipped_block, another_text_layer):
+        with planted(bench):
+            assert not is_lossless(measure_sameness(bench, large, "r"))
+    assert is_lossless(measure_sameness(bench, large, "r"))
+
+
+def test_faults_are_planted_in_the_yardstick_and_noticed(same: Sameness):
     assert len(same.planted_errors) == 2
     assert min(same.planted_errors.values()) > 1.5 * same.eager_error
     blind = same.model_copy(update={"planted_errors": {"a fault": same.eager_error}})

@@ -1,6 +1,7 @@
 """The whole path: a checkpoint draws, judges score, a record stands, and nothing is done twice."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +16,15 @@ from fluxcost.performance.quality.quality_figures import figure
 from fluxcost.performance.quality.quality_lookup import load_quality
 from fluxcost.performance.quality.quality_metrics import Metric
 from measure.cli import app
+from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.families import call_arguments
 from measure.quality import quality_run
 from measure.quality.checkpoint import revision_of
 from measure.quality.clip import ClipJudge
 from measure.quality.lpips import LpipsJudge
 from measure.quality.quality_run import QualityRequest, generate_picture, run_quality
 from tests.measure.conftest import TINY_MODEL
-from tests.measure.quality.conftest import save_clip
+from tests.measure.quality.conftest import PROMPTS, save_clip
 
 QUIET = Console(quiet=True)
 
@@ -45,8 +48,38 @@ def request_(tmp_path, checkpoint, clip, lpips, prompts):
     )
 
 
-def test_clip_scores_are_the_judge_s_on_the_kept_pictures(request_, clip):
-    record = run_quality(request_, QUIET)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, checkpoint, clip):
+    """A folder in which the suite has run, and its record."""
+    folder = tmp_path_factory.mktemp("finished")
+    prompts = folder / "few.yaml"
+    prompts.write_text(PROMPTS)
+    request = QualityRequest(
+        suite="clip",
+        out=folder / "out",
+        model=TINY_MODEL,
+        stack="eager-bf16",
+        weights=str(checkpoint),
+        clip=str(clip),
+        lpips=None,
+        device="cpu",
+        seed=5,
+        size=(64, 48),
+        seeds=2,
+        steps=None,
+        prompts=str(prompts),
+    )
+    return request.out, run_quality(request, QUIET)
+
+
+@pytest.fixture
+def record(finished, request_):
+    """The record of a run that was finished, in a copy of its folder."""
+    shutil.copytree(finished[0], request_.out)
+    return finished[1]
+
+
+def test_clip_scores_are_the_judge_s_on_the_kept_pictures(record, request_, clip):
     assert len(record.pictures) == 4 * 2
     assert {picture.seed for picture in record.pictures} == {5, 6}
     # The tiny model was made for two steps (tests/data/tiny.yaml).
@@ -72,10 +105,9 @@ def test_clip_scores_are_the_judge_s_on_the_kept_pictures(request_, clip):
     assert overall.low < overall.value < overall.high
 
 
-def test_a_picture_is_the_checkpoint_s_own_for_prompt_and_seed(request_, checkpoint):
+def test_a_picture_is_the_checkpoint_s_own_for_prompt_and_seed(record, request_, checkpoint):
     from diffusers import Flux2KleinPipeline
 
-    record = run_quality(request_, QUIET)
     pipeline = Flux2KleinPipeline.from_pretrained(checkpoint, dtype=torch.bfloat16)
     pipeline.set_progress_bar_config(disable=True)
     image = pipeline(
@@ -83,25 +115,28 @@ def test_a_picture_is_the_checkpoint_s_own_for_prompt_and_seed(request_, checkpo
         width=64,
         height=48,
         num_inference_steps=2,
+        **call_arguments(load_blueprint(TINY_MODEL).document),
         generator=torch.Generator().manual_seed(5),
     ).images[0]
     with Image.open(request_.out / record.pictures[0].file) as kept:
         assert np.array_equal(np.array(kept), np.array(image))
 
 
-def test_the_saved_record_comes_back_whole(request_):
-    record = run_quality(request_, QUIET)
+def test_the_saved_record_comes_back_whole(record, request_):
     (path,) = request_.out.glob("quality-*.json")
     assert load_quality(path) == record
 
 
+@pytest.mark.usefixtures("record")
 def test_binding_passes_where_the_caption_is_closest(request_):
-    record = run_quality(replace(request_, suite="binding"), QUIET)
-    assert {len(score.cosines) for score in record.scores} == {3}
-    for score in record.scores:
+    both = run_quality(replace(request_, suite="binding"), QUIET)
+    scores = [score for score in both.scores if score.metric is Metric.BINDING]
+    assert len(scores) == 8
+    assert {len(score.cosines) for score in scores} == {3}
+    for score in scores:
         assert score.value == (1.0 if score.cosines[0] > max(score.cosines[1:]) else 0.0)
-    share = np.mean([score.value for score in record.scores])
-    assert figure(record, Metric.BINDING, steps=2).value == pytest.approx(share)
+    share = np.mean([score.value for score in scores])
+    assert figure(both, Metric.BINDING, steps=2).value == pytest.approx(share)
 
 
 def test_lpips_is_the_mean_over_pairs_of_seeds_of_a_prompt(request_, lpips):
@@ -171,12 +206,12 @@ def test_interrupted_while_scoring_nothing_is_scored_twice(request_, monkeypatch
     assert second.calls == 5
 
 
+@pytest.mark.usefixtures("record")
 def test_suites_share_a_folder_and_its_pictures(request_, monkeypatch):
-    run_quality(request_, QUIET)
     counted = Counted(generate_picture, most=0)
     monkeypatch.setattr(quality_run, "generate_picture", counted.call)
-    record = run_quality(replace(request_, suite="binding"), QUIET)
-    assert record.metrics == (Metric.CLIP, Metric.BINDING)
+    both = run_quality(replace(request_, suite="binding"), QUIET)
+    assert both.metrics == (Metric.CLIP, Metric.BINDING)
 
 
 @pytest.mark.parametrize("weights", [None, "synthetic"])
@@ -202,8 +237,8 @@ def test_what_cannot_be_done_is_one_sentence(request_, change, error, sentence):
         run_quality(replace(request_, **change), QUIET)
 
 
+@pytest.mark.usefixtures("record")
 def test_a_folder_keeps_to_one_checkpoint_judge_and_text(request_, tmp_path, prompts):
-    run_quality(request_, QUIET)
     with pytest.raises(InputError, match="size '64x48', not '64x64'; choose another folder"):
         run_quality(replace(request_, size=(64, 64)), QUIET)
     other = save_clip(tmp_path / "clip", seed=1)
@@ -214,8 +249,7 @@ def test_a_folder_keeps_to_one_checkpoint_judge_and_text(request_, tmp_path, pro
         run_quality(request_, QUIET)
 
 
-def test_a_picture_changed_after_it_was_drawn_is_not_scored(request_):
-    record = run_quality(request_, QUIET)
+def test_a_picture_changed_after_it_was_drawn_is_not_scored(record, request_):
     Image.new("RGB", (64, 48)).save(request_.out / record.pictures[0].file)
     with pytest.raises(DocumentError, match="gone or changed since it was generated"):
         run_quality(replace(request_, suite="binding"), QUIET)

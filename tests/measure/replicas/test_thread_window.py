@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 import threading
+import time
 
 import pytest
 import torch
 from torch._dynamo import config as dynamo
 
-from measure.bench import open_bench
+from measure.bench import TimedCall, open_bench
 from measure.errors import MeasurementError
 from measure.pipelines.blueprint import load_blueprint
 from measure.replicas.host_topology import HostCores
@@ -16,6 +17,7 @@ from measure.replicas.process_window import FleetRun
 from measure.replicas.thread_window import ReplicaThreads
 from measure.replicas.window_plan import TimedWindow
 from measure.stacks import compiled_bf16, eager_bf16
+from measure.stage_timing import CallSpans
 from measure.suites import Protocol, point
 from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
@@ -35,12 +37,18 @@ def pair(bench):
     return bench, opened(eager_bf16.recipe(CPU))
 
 
+def a_call(where):
+    """Stand in for a call: it leaves the interpreter to the other thread, as a real one does."""
+    time.sleep(0.01)
+    return TimedCall(0.01, CallSpans(0.002, (0.002,) * where.shape.steps, 0.002))
+
+
 def openers(pair, *changes):
-    """Return what opens a copy of each bench, its calls changed."""
+    """Return what opens a copy of each bench, its calls stood in for and changed."""
 
     def changed(made, change):
         copy = dataclasses.replace(made)
-        copy.time_call = change(made.time_call)
+        copy.time_call = change(a_call)
         return copy
 
     return [functools.partial(changed, *each) for each in zip(pair, changes, strict=True)]
@@ -56,7 +64,7 @@ def run(threads, window=WINDOW):
 def test_threads_share_the_jobs_and_each_tells_of_its_own_calls(pair, stack):
     # The backend compiles in seconds; that inductor's kernels run is tested elsewhere.
     built = functools.partial(opened, compiled_bf16.recipe(CPU, backend="eager"))
-    asked = openers(pair, unchanged, unchanged) if stack == "eager" else [built, built]
+    asked = [lambda each=each: each for each in pair] if stack == "eager" else [built, built]
     with ReplicaThreads([CPU, CPU], asked) as threads:
         threads.compile(WINDOW.point)
         parts = run(threads)

@@ -122,24 +122,30 @@ def test_the_same_seed_is_the_same_picture_whatever_its_company(server: Process)
 def test_sigterm_in_mid_batch_answers_all_that_was_accepted(
     server: Process, log: Path, capsys, tmp_path: Path
 ):
-    body = {"prompt": "a teapot", "size": "64x64", "steps": 50}
+    long, short = ("256x256", 50), ("64x64", 3)
 
-    def ask(_: int) -> int:
+    def ask(size: str, steps: int) -> int:
+        body = {"prompt": "a teapot", "size": size, "steps": steps}
         with httpx.Client(base_url=server.url, timeout=START_S) as client:
             return client.post("/v1/images/generations", json=body).status_code
 
+    def metrics() -> str:
+        return httpx.get(f"{server.url}/metrics").text
+
     with ThreadPoolExecutor(5) as pool:
-        answers = [pool.submit(ask, index) for index in range(5)]
+        answers = [pool.submit(ask, *long)]
+        wait_until(lambda: "fluxcost_replicas_busy 1.0" in metrics())
         # The first is being made, so the other four wait.
-        wait_until(lambda: "fluxcost_images_waiting 4.0" in httpx.get(f"{server.url}/metrics").text)
+        answers += [pool.submit(ask, *short) for _ in range(4)]
+        wait_until(lambda: "fluxcost_images_waiting 4.0" in metrics())
         server.process.send_signal(signal.SIGTERM)
         server.wait_for("stopping once 5 accepted requests are answered")
-        assert ask(5) == 503
+        assert ask(*short) == 503
         assert [answer.result() for answer in answers] == [200] * 5
     assert server.end() == 0
     with log.open(newline="", encoding="utf-8") as stream:
         written = list(csv.DictReader(stream))
-    ours = [row for row in written if row["steps"] == "50"]
+    ours = [row for row in written if int(row["steps"]) in {long[1], short[1]}]
     assert sorted(row["status"] for row in ours) == ["200"] * 5 + ["503"]
     assert max(int(row["batch"]) for row in ours) == 2
     _reconcile(capsys, Files(tmp_path), log, written)

@@ -1,14 +1,17 @@
 """Prompts encoded once: the same pictures, a text stage that is a look-up, and no miss unseen."""
 
 import functools
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
+from fluxcost.documents import read_yaml
 from fluxcost.workload.shape import Shape
 from measure.bench import Bench, open_bench
 from measure.errors import MeasurementError
-from measure.pipelines.blueprint import load_blueprint
+from measure.pipelines.blueprint import Blueprint, load_blueprint
 from measure.prompts import PROMPTS
 from measure.stacks import cached_prompts, eager_bf16, recipe
 from measure.suites import Point
@@ -21,9 +24,29 @@ POINT = Point(Shape(64, 64, 1), 1)
 
 
 @pytest.fixture(scope="module")
-def cached() -> Bench:
+def blueprint(tmp_path_factory: pytest.TempPathFactory) -> Blueprint:
+    """The tiny model, called with as many text tokens as klein's pipeline takes by default.
+
+    The stack encodes the prompts of measurements by those defaults.
+    """
+    document = read_yaml(Path(TINY_MODEL))
+    del document["pipeline"]["call"]
+    document["pipeline"]["max_sequence_length"] = 512
+    path = tmp_path_factory.mktemp("model") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return load_blueprint(str(path))
+
+
+@pytest.fixture(scope="module")
+def bench(blueprint: Blueprint) -> Bench:
+    made = eager_bf16.recipe(CPU)
+    return open_bench(blueprint, made, CPU, NullTelemetry(), weights=None, seed=0)
+
+
+@pytest.fixture(scope="module")
+def cached(blueprint: Blueprint) -> Bench:
     made = cached_prompts.recipe(CPU, base=eager_bf16.recipe)
-    return open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
+    return open_bench(blueprint, made, CPU, NullTelemetry(), weights=None, seed=0)
 
 
 def test_the_first_call_of_all_finds_its_prompts(cached: Bench):

@@ -35,7 +35,6 @@ from tests.measure.stacks.test_cuda_graphs import Recorder
 
 CPU = torch.device("cpu")
 POINT = Point(Shape(64, 64, 1), 1)
-OTHERS = ("flux1", "sd3", "sdxl")
 RECORDED = {"flux1": 2 + 1 + 1, "sd3": 3 + 1 + 1, "sdxl": 2 + 1 + 1}
 """Text encoders, denoiser, decoder: SD3's encode the negative prompt in the same recordings."""
 
@@ -52,7 +51,11 @@ def open_tiny(family: str, made: StackRecipe) -> Bench:
     return open_bench(blueprint, made, CPU, NullTelemetry(), weights=None, seed=0)
 
 
-@pytest.fixture(scope="module", params=OTHERS)
+@pytest.fixture(
+    scope="module",
+    # FLUX.1's parts are like SD3's: CLIP, T5, joint blocks.
+    params=[pytest.param("flux1", marks=pytest.mark.long), "sd3", "sdxl"],
+)
 def fast(request: pytest.FixtureRequest) -> tuple[Bench, Recorder]:
     """A family's tiny pipeline, compiled and recorded, and its recorder."""
     recorder = Recorder()
@@ -142,7 +145,7 @@ def test_a_family_whose_calls_differ_by_prompt_is_refused():
         open_tiny("z-image", compiled_bf16.recipe(CPU, backend="eager"))
 
 
-@pytest.mark.parametrize("side", [64, 128])
+@pytest.mark.parametrize("side", [64, pytest.param(128, marks=pytest.mark.long)])
 def test_faults_of_a_family_that_is_not_compiled_are_noticed_too(side: int):
     bench = open_tiny("z-image", eager_bf16.recipe(CPU))
     same = measure_sameness(bench, Point(Shape(side, side, 1), 1), "r")

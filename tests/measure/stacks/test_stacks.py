@@ -9,12 +9,11 @@ import torch.fx.experimental._config as symbols
 from fluxcost.errors import UnknownNameError
 from fluxcost.performance.calibration.library import load_calibration
 from fluxcost.workload.shape import Shape
-from measure.bench import Bench, open_bench
+from measure.bench import Bench
 from measure.pipelines.blueprint import load_blueprint
 from measure.pipelines.families import build
 from measure.stacks import compiled_bf16, recipe
 from measure.suites import Point
-from measure.telemetry import NullTelemetry
 from tests.measure.conftest import TINY_MODEL
 
 CPU = torch.device("cpu")
@@ -25,40 +24,37 @@ POINT = Point(Shape(64, 64, 2), 1)
 quiet = pytest.mark.filterwarnings("ignore:Dynamo detected a call to a .functools.lru_cache")
 
 
-@pytest.fixture(scope="module")
-def compiled() -> Bench:
-    """Compiled by the backend that traces and calls PyTorch's own kernels, seconds not minutes."""
-    made = compiled_bf16.recipe(CPU, backend="eager")
-    return open_bench(load_blueprint(TINY_MODEL), made, CPU, NullTelemetry(), weights=None, seed=0)
-
-
 @quiet
 def test_the_text_encoder_cut_short_gives_the_same_embedding_bit_for_bit(
-    bench: Bench, compiled: Bench
+    bench: Bench, compiled_bench: Bench
 ):
     whole, cut = (
         each.pipeline.encode_prompt(prompt=["a red bicycle"], device=CPU)[0]
-        for each in (bench, compiled)
+        for each in (bench, compiled_bench)
     )
     assert torch.equal(whole, cut)
-    layers = [len(each.pipeline.text_encoder.model.layers) for each in (bench, compiled)]
+    layers = [len(each.pipeline.text_encoder.model.layers) for each in (bench, compiled_bench)]
     assert layers == [28, 27]
 
 
 @quiet
-def test_the_picture_is_the_eager_one_up_to_the_rounding_of_bfloat16(bench: Bench, compiled: Bench):
-    bench.calls = compiled.calls = 0
-    eager, fast = (each.generate(POINT, output_type="pt").float() for each in (bench, compiled))
+def test_the_picture_is_the_eager_one_up_to_the_rounding_of_bfloat16(
+    bench: Bench, compiled_bench: Bench
+):
+    bench.calls = compiled_bench.calls = 0
+    eager, fast = (
+        each.generate(POINT, output_type="pt").float() for each in (bench, compiled_bench)
+    )
     assert float((eager - fast).abs().max()) <= 4 * torch.finfo(torch.bfloat16).eps
     assert float(eager.std()) > 0.05
 
 
 @quiet
-def test_a_compiled_decoder_is_timed_and_stays_in_place(compiled: Bench):
-    decoder = compiled.pipeline.vae.decode
-    sample = compiled.time_call(POINT)
+def test_a_compiled_decoder_is_timed_and_stays_in_place(compiled_bench: Bench):
+    decoder = compiled_bench.pipeline.vae.decode
+    sample = compiled_bench.time_call(POINT)
     assert 0 < sample.spans.vae_decode_s < sample.wall_s
-    assert compiled.pipeline.vae.decode is decoder
+    assert compiled_bench.pipeline.vae.decode is decoder
 
 
 def test_settings_are_resolved_for_the_device():
