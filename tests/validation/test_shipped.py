@@ -144,7 +144,7 @@ def test_what_is_left_out_is_predicted_with_honest_intervals(alias: str, held_ou
     assert report.median_half_width <= (0.12 if from_two else 0.09)
 
 
-@pytest.mark.parametrize("is_whole", [False, marked(True, long=True)])
+@pytest.mark.parametrize("is_whole", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_intervals_of_all_records_together_hold_nine_cells_in_ten(*, is_whole: bool):
     """The aim is 85 to 97 % of at least 120 cells, and a half-width of 4 % between measured ones:
     it is 4.5 %, most of it the CPU's pace in calls that wait for it. Cells are asked of the start
