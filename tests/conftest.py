@@ -10,13 +10,14 @@ import pytest
 from hypothesis import settings
 
 from fluxcost.performance.fit_store import VARIABLE
+from tests.examples import SHORT, WHOLE
 from tests.offline import guard
 
 FOLDER = Path(__file__).parent
 
 guard()
-settings.register_profile("repeatable", deadline=None, derandomize=True)
-settings.load_profile("repeatable")
+settings.register_profile("whole", deadline=None, derandomize=True, max_examples=WHOLE)
+settings.register_profile("short", settings.get_profile("whole"), max_examples=SHORT)
 
 
 LONGEST_FIRST = (
@@ -40,5 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Before tests are imported, whose settings begin with those of the profile.
+    settings.load_profile("short" if config.option.markexpr == "not long" else "whole")
     # Keys hold the hash of the fit's code: what is kept from an earlier run is never stale.
     os.environ[VARIABLE] = str(config.rootpath / ".pytest_cache" / "fluxcost")

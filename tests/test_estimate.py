@@ -31,6 +31,13 @@ def test_the_ratio_of_an_estimate_with_itself_is_exactly_one(value: float, sigma
     assert (ratio.low, ratio.value, ratio.high) == (1.0, 1.0, 1.0)
 
 
+@given(value=positive, sigma=sigmas)
+def test_the_ends_are_the_quantiles_of_the_draws(value: float, sigma: float):
+    estimate = timing(value, noise=sigma)
+    assert estimate.low == np.quantile(estimate.draws, (1 - LEVEL) / 2)
+    assert estimate.high == np.quantile(estimate.draws, (1 + LEVEL) / 2)
+
+
 def test_a_format_is_that_of_the_value_and_both_ends():
     exact = Estimate.exact(1234.5, "USD", Source.MEASURED, "a bill")
     assert f"{exact:,.0f}" == "1,234 (1,234 to 1,234)"

@@ -1,5 +1,6 @@
 """Each example runs; its answer is the one in examples/README.md, and in the range stated there."""
 
+import functools
 import re
 import runpy
 from pathlib import Path
@@ -14,6 +15,7 @@ EXAMPLES = ROOT / "examples"
 PAGE = (EXAMPLES / "README.md").read_text(encoding="utf-8")
 REFRESH = runpy.run_path(str(ROOT / "scripts" / "refresh_examples.py"))
 STALE = "examples/README.md is stale; run scripts/refresh_examples.py"
+PLAN_OF = functools.cache(REFRESH["plan_of"])
 BETWEEN = re.compile(r"([\d.,]+) to ([\d.,]+) (GPUs|USD)")
 ROWS: dict[str, re.Match[str]] = {row["file"]: row for row in REFRESH["ROW"].finditer(PAGE)}
 WORKLOADS = [name for name in ROWS if name.endswith(".yaml")]
@@ -35,7 +37,7 @@ def test_every_example_has_its_answer_stated():
 
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_a_plan_lies_in_its_stated_range(name: str):
-    best: fc.Plan = REFRESH["plan_of"](EXAMPLES / name)
+    best: fc.Plan = PLAN_OF(EXAMPLES / name)
     bounds = stated(name)
     fewest, most = bounds["GPUs"]
     low_usd, high_usd = bounds["USD"]
@@ -55,7 +57,7 @@ def test_a_script_answers_within_its_stated_range(name: str):
 
 
 def test_a_hundred_ad_variations_cost_about_four_cents():
-    best: fc.Plan = REFRESH["plan_of"](EXAMPLES / "ad_variations.yaml")
+    best: fc.Plan = PLAN_OF(EXAMPLES / "ad_variations.yaml")
     assert 0.02 <= 100 * best.usd_per_image.value <= 0.06
 
 

@@ -13,16 +13,36 @@ from fluxcost.performance.calibration.measured_cell import Samples
 from fluxcost.performance.calibration.measuring_run import Stack
 from fluxcost.performance.calibration.schema import Calibration
 from fluxcost.performance.fit import fit
+from scripts import models_page
 from scripts.models.beside_sdxl import times_faster
 from scripts.models.compared import COMPILED, EAGER
 from scripts.models.comparison import comparison
 from scripts.models.editing import editing
+from scripts.models.sizes import sizes
 from scripts.models_page import PAGE, page
 from tests.synthetic import EDITS, make_calibration
 
 
+@pytest.mark.long
 def test_the_page_is_written_from_the_records_that_ship():
     assert PAGE.read_text("utf-8") == page()
+
+
+def test_all_but_built_sizes_is_written_from_the_records_that_ship(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Networks of every model take long to build; those of one are counted below."""
+    stands = PAGE.read_text("utf-8")
+    section = stands[stands.index("## Model sizes") : stands.index("\n## Edits")]
+    monkeypatch.setattr(models_page, "sizes", lambda _fits: [section])
+    assert page() == stands
+
+
+def test_a_model_s_size_is_counted_on_its_networks():
+    counted = rows(sizes({"sdxl-1.0": fit(load_calibration(f"h100-sxm/sdxl-1.0/{EAGER}"))}))
+    stand = rows(section_of("Model sizes"))
+    assert len(counted) == 1
+    assert counted[0] in stand
 
 
 def twice_as_fast(record: Calibration) -> Calibration:

@@ -274,20 +274,28 @@ class GaussianProcess:
             data = root @ (seen.log_seconds - self._seen_trend(candidate))
             return np.concatenate([data, (self._prior_mean - candidate) / self._prior_sigma])
 
+        prior = np.diag(1 / self._prior_sigma)
+
+        def equations(candidate: Array) -> tuple[Array, Array]:
+            slopes = self._slopes(candidate, seen.pixels, seen.batch, self._moves)
+            matrix = np.concatenate([root @ slopes, prior])
+            return matrix, matrix.T @ matrix
+
         damping = 1e-3
         current = misses(found)
+        matrix, normal = equations(found)
         for _ in range(ITERATIONS):
-            slopes = self._slopes(found, seen.pixels, seen.batch, self._moves)
-            matrix = np.concatenate([root @ slopes, np.diag(1 / self._prior_sigma)])
-            normal = matrix.T @ matrix
             step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), matrix.T @ current)
             trial = misses(found + step)
-            if trial @ trial < current @ current:
+            is_better = trial @ trial < current @ current
+            if is_better:
                 found, current, damping = found + step, trial, damping / 5
             else:
                 damping *= 8
             if np.max(np.abs(step)) < 1e-7:
                 break
+            if is_better:  # a step not taken leaves the equations as they are
+                matrix, normal = equations(found)
         return found
 
     def _likely_scales(self) -> Scales:
@@ -312,15 +320,15 @@ class GaussianProcess:
         seen = self.observations
         slopes = self._slopes(self._found, seen.pixels, seen.batch, self._moves)
         trend = slopes @ np.diag(self._prior_sigma**2) @ slopes.T
-        lengths = {s.length_scale for s in tried}
-        shapes = {length: _matern(Scales(1, 0, length), self._apart) for length in lengths}
+        shapes = {
+            length: _matern(Scales(1, 0, length), self._apart)
+            for length in {s.length_scale for s in tried}
+        }
         known = np.diag(seen.noise**2) + trend
-        total = np.linalg.inv(
-            [
-                s.discrepancy**2 * shapes[s.length_scale] + s.nugget**2 * self._same + known
-                for s in tried
-            ]
-        )
+        squares = np.array([(s.discrepancy**2, s.nugget**2) for s in tried])
+        discrepancy, nugget = squares.T[:, :, None, None]
+        correlated = np.array([shapes[s.length_scale] for s in tried])
+        total = np.linalg.inv(discrepancy * correlated + nugget * self._same + known)
         offset = seen.log_seconds - self._seen_trend(self._found)
         offset = offset + slopes @ (self._found - self._prior_mean)
         if np.all(self._same.sum(axis=1) == 1):
@@ -355,7 +363,8 @@ class GaussianProcess:
         """Return d log seconds / d some parameters, shape (points, some): all in one question."""
         shift = SLOPE_STEP * np.eye(theta.size)[some]
         thetas = np.concatenate([theta + shift, theta - shift])
-        up, down = np.split(self.physics.log_seconds(thetas.T[:, :, None], pixels, batch), 2)
+        moved = self.physics.log_seconds(thetas.T[:, :, None], pixels, batch)
+        up, down = moved[: len(shift)], moved[len(shift) :]
         return np.asarray((up - down).T / (2 * SLOPE_STEP))
 
     def _covariance(self, scales: Scales) -> Array:

@@ -7,6 +7,7 @@ error alone. A fit without that run shows the between-run effects too.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from pydantic import Field
@@ -150,6 +151,9 @@ def validate_all(
         InputError: The calibration holds some of the unseen cells.
         MissingDataError: Fewer than 3 groups of cells have samples.
     """
+    with contextlib.suppress(MissingDataError):  # told below, where other checks remain
+        # Before the work, which a refusal at its end would waste.
+        cells_to_predict(calibration, unseen or _held_out(calibration))
     groups = folds(calibration, HeldOut.GROUP, architecture)
     reports = [score_folds(calibration, HeldOut.GROUP, groups)]
     skipped: list[Skipped] = []

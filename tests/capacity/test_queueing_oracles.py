@@ -78,7 +78,15 @@ def two_point_service(variation: float) -> Spread:
     return lambda random, count: np.where(random.random(count) < 0.9, short, long)
 
 
-@pytest.mark.parametrize(("servers", "load"), [(2, 0.9), (4, 0.7), (16, 0.7), (16, 0.95)])
+@pytest.mark.parametrize(
+    ("servers", "load"),
+    [
+        (2, 0.9),
+        (16, 0.95),
+        pytest.param(4, 0.7, marks=pytest.mark.long),
+        pytest.param(16, 0.7, marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize(
     ("spread", "variation", "error", "p95_error"),
     [

@@ -15,6 +15,7 @@ from fluxcost.capacity.simulator.engine import Trial
 from fluxcost.capacity.stability import stability_of
 from fluxcost.workload.shape import Shape
 from tests.capacity.served import service, two_point
+from tests.examples import examples
 
 SHAPE = Shape(512, 512, 4)
 
@@ -48,7 +49,7 @@ ANY_FLEET = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     load=st.one_of(st.just(1.0), st.floats(1.0, 3.0)),
     by=ANY_FLEET,

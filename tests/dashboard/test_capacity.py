@@ -47,12 +47,17 @@ def expected(asked: fc.Workload, served_by: fc.Fleet, *, sized: bool = True) -> 
     }
 
 
+STEADY = {"offer": OFFER.id, "day": "1 " * 24}
+"""An address whose day is one rate: its fleet by the hour is sized once, not for every rate."""
+
+
 @pytest.fixture
 def page() -> AppTest:
-    return opened("capacity", offer=OFFER.id)
+    return opened("capacity", **STEADY)
 
 
-def test_it_opens_with_the_fewest_gpus_in_time(page: AppTest):
+def test_it_opens_with_the_fewest_gpus_in_time():
+    page = opened("capacity", offer=OFFER.id)
     assert numbers(page) == expected(workload(), fleet())
     said = texts(page)
     found = fc.size_fleet(workload(), fleet(), calibration=FIT)
@@ -76,23 +81,27 @@ def test_it_opens_with_the_fewest_gpus_in_time(page: AppTest):
     ("kind", "key", "value", "fields", "served_by"),
     [
         ("number_input", "rate", 11.0, {"arrivals": {"requests_per_s": 11.0}}, fleet()),
-        (
+        pytest.param(
             "number_input",
             "within",
             1.0,
             {"objective": {"percentile": 95, "within_s": 1.0}},
             fleet(),
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             "number_input",
             "percentile",
             90.0,
             {"objective": {"percentile": 90, "within_s": 2.0}},
             fleet(),
+            marks=pytest.mark.long,
         ),
-        ("number_input", "each", 2, {"images_per_request": 2}, fleet()),
+        pytest.param(
+            "number_input", "each", 2, {"images_per_request": 2}, fleet(), marks=pytest.mark.long
+        ),
         ("number_input", "batch", 1, {}, fleet(batch=1)),
-        ("number_input", "held", 0.2, {}, fleet(held=0.2)),
+        pytest.param("number_input", "held", 0.2, {}, fleet(held=0.2), marks=pytest.mark.long),
         (
             "selectbox",
             "process",
@@ -107,12 +116,13 @@ def test_it_opens_with_the_fewest_gpus_in_time(page: AppTest):
             {"shapes": [{"width": 512, "height": 512, "steps": 4}]},
             fleet(),
         ),
-        (
+        pytest.param(
             "number_input",
             "steps",
             8,
             {"shapes": [{"width": 1024, "height": 1024, "steps": 8}]},
             fleet(),
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -122,7 +132,7 @@ def test_a_control_changes_the_question(
     getattr(page, kind)(key=key).set_value(value)
     by_hand = numbers(settled(page))
     assert by_hand == expected(workload(**fields), served_by)
-    assert numbers(opened("capacity", offer=OFFER.id, **{key: str(value)})) == by_hand
+    assert numbers(opened("capacity", **STEADY, **{key: str(value)})) == by_hand
 
 
 def test_bursts_have_their_variation(page: AppTest):
@@ -166,7 +176,7 @@ def test_a_load_sweep_is_kept_whatever_the_rate():
     ],
 )
 def test_what_cannot_be_answered_is_one_sentence(key: str, value: str, said: str):
-    assert show.plain(said) in sentence(opened("capacity", **{key: value}))
+    assert show.plain(said) in sentence(opened("capacity", **(STEADY | {key: value})))
 
 
 @pytest.mark.parametrize("is_sized", [True, False])

@@ -83,8 +83,8 @@ def calibration(draw: random.Random) -> Question:
     return found, address | {"calibration": name, "batch": str(batch)}
 
 
-DAILY = 8
-"""Questions of which each page has two, always asked; the rest are the long form."""
+DAILY = 4
+"""Questions of which each page has one, always asked; the rest are the long form."""
 
 
 @pytest.mark.parametrize(

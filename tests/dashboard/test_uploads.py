@@ -58,7 +58,8 @@ def test_one_s_own_prices_win_and_can_be_forgotten():
 
 
 def test_one_s_own_calibration_answers_under_its_own_name(tmp_path: Path):
-    own = make_calibration(gpu="h100-sxm", seed=5)
+    points = [(side, side, 4, batch) for side in (512, 768, 1024) for batch in (1, 2)]
+    own = make_calibration(gpu="h100-sxm", seed=5, grid=points)
     own.save(tmp_path / "own.json")
     data = (tmp_path / "own.json").read_bytes()
     page = opened("calibration")

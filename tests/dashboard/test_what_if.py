@@ -109,13 +109,33 @@ def test_its_tables_are_the_first_plans_and_every_rejection(page: AppTest):
     ("kind", "key", "value", "fields"),
     [
         ("selectbox", "size", "512x512", {"shapes": [{"width": 512, "height": 512, "steps": 4}]}),
-        ("number_input", "steps", 8, {"shapes": [{"width": 1024, "height": 1024, "steps": 8}]}),
+        pytest.param(
+            "number_input",
+            "steps",
+            8,
+            {"shapes": [{"width": 1024, "height": 1024, "steps": 8}]},
+            marks=pytest.mark.long,
+        ),
         ("number_input", "images", 5000, {"deadline": {"images": 5000, "hours": 8}}),
-        ("number_input", "hours", 2.5, {"deadline": {"images": 200_000, "hours": 2.5}}),
+        pytest.param(
+            "number_input",
+            "hours",
+            2.5,
+            {"deadline": {"images": 200_000, "hours": 2.5}},
+            marks=pytest.mark.long,
+        ),
         ("slider", "utilization", 0.5, {"utilization": 0.5}),
-        ("number_input", "startup", 45.0, {"startup_minutes": 45}),
+        pytest.param(
+            "number_input", "startup", 45.0, {"startup_minutes": 45}, marks=pytest.mark.long
+        ),
         ("radio", "grade", "A", {"constraints": {"least_grade": "A", "allow_stale": True}}),
-        ("checkbox", "stale", False, {"constraints": {"least_grade": "B"}}),
+        pytest.param(
+            "checkbox",
+            "stale",
+            False,
+            {"constraints": {"least_grade": "B"}},
+            marks=pytest.mark.long,
+        ),
         (
             "checkbox",
             "marketplace",
@@ -128,7 +148,7 @@ def test_its_tables_are_the_first_plans_and_every_rejection(page: AppTest):
             ["interpolated"],
             {"constraints": {"allow_stale": True, "allow_sources": ["interpolated"]}},
         ),
-        (
+        pytest.param(
             "radio",
             "volume",
             "every month",
@@ -137,6 +157,7 @@ def test_its_tables_are_the_first_plans_and_every_rejection(page: AppTest):
                 "images_per_month": 200_000,
                 "on_demand": {"starts_per_month": 22},
             },
+            marks=pytest.mark.long,
         ),
         ("selectbox", "model", "flux2-dev", {"model": "flux2-dev"}),
     ],

@@ -17,6 +17,7 @@ from fluxcost.performance.fit import Fit, fit
 from fluxcost.performance.noise import run_effects
 from fluxcost.performance.noise.run_effects import RUN_SIGMAS
 from fluxcost.workload.shape import Shape
+from tests.examples import examples
 from tests.synthetic import Machine, make_calibration
 
 FIT = fit(make_calibration(), same_run=True)
@@ -74,7 +75,7 @@ sides = st.integers(16, 128).map(lambda n: 16 * n)
 questions = st.tuples(sides, sides, st.integers(1, 30), st.integers(1, 12))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(questions, questions)
 def test_more_of_anything_never_takes_less_time(one: Question, other: Question):
     """Pixels, steps and batch; median and mean; across cells and between them."""
@@ -91,7 +92,7 @@ def test_more_of_anything_never_takes_less_time(one: Question, other: Question):
         assert FIT.latency(less, few[3], statistic).value <= slow.value * (1 + 1e-9)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(questions)
 def test_answers_are_ordered_and_above_the_floor(question: Question):
     *shape_of, batch = question
@@ -283,14 +284,15 @@ def test_an_unknown_model_answers_only_its_cells(calibration: Calibration):
         fit(bare)
 
 
-def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("machines", [3, pytest.param(8, marks=pytest.mark.long)])
+def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch, machines: int):
     """Over machines and points between cells, about nine of ten 90 % intervals hold the truth.
 
     The imagined machine starts the same way every time, so what another start adds is left out.
     """
     monkeypatch.setattr(run_effects, "RUN_SIGMAS", np.zeros(2))
     held = []
-    for seed in range(8):
+    for seed in range(machines):
         random = np.random.default_rng(seed)
         machine = Machine(
             step_launch_s=float(random.uniform(0.02, 0.05)),

@@ -1,5 +1,7 @@
 """What every answer promises, on random shapes: order, the floor, and refusals by the rule."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,41 +13,40 @@ from fluxcost.performance.calibration.library import load_calibration
 from fluxcost.performance.calibration.measured_cell import Cell
 from fluxcost.performance.fit import Fit, fit
 from fluxcost.workload.shape import Shape
+from tests.examples import examples
 
-EAGER = fit(load_calibration("h200-sxm/flux2-klein-4b/eager-bf16"))
-COMPILED = fit(load_calibration("h200-sxm/flux2-klein-4b/compiled-bf16"))
-SMALL = fit(
-    EAGER.calibration.model_copy(
-        update={"gpu": EAGER.calibration.gpu.model_copy(update={"memory_gib": 24.0})}
-    )
-)
-EDGED = fit(
-    EAGER.calibration.model_copy(
-        update={
-            "cells": (
-                *EAGER.calibration.cells,
-                Cell(
-                    width=1024,
-                    height=1024,
-                    steps=4,
-                    batch=12,
-                    run=EAGER.calibration.runs[0].id,
-                    status="out_of_memory",
-                    reason="full",
-                ),
-            )
-        }
-    )
-)
-WAITING = fit(load_calibration("h100-sxm/flux2-klein-4b/eager-bf16"))
-FITS = {
-    "eager": EAGER,
-    "compiled": COMPILED,
-    "a CPU that wavers": WAITING,
-    "few cells": fit(load_calibration("h100-sxm/flux2-klein-9b/eager-bf16")),
-    "24 GiB": SMALL,
-    "an edge measured": EDGED,
+RECORDS = {
+    "eager": "h200-sxm/flux2-klein-4b/eager-bf16",
+    "compiled": "h200-sxm/flux2-klein-4b/compiled-bf16",
+    "a CPU that wavers": "h100-sxm/flux2-klein-4b/eager-bf16",
+    "few cells": "h100-sxm/flux2-klein-9b/eager-bf16",
+    "24 GiB": "h200-sxm/flux2-klein-4b/eager-bf16",
+    "an edge measured": "h200-sxm/flux2-klein-4b/eager-bf16",
 }
+
+
+@functools.cache
+def fit_of(name: str) -> Fit:
+    """Return a fit by its name in `RECORDS`, with the change that the name tells of."""
+    record = load_calibration(RECORDS[name])
+    if name == "24 GiB":
+        record = record.model_copy(
+            update={"gpu": record.gpu.model_copy(update={"memory_gib": 24.0})}
+        )
+    if name == "an edge measured":
+        edge = Cell(
+            width=1024,
+            height=1024,
+            steps=4,
+            batch=12,
+            run=record.runs[0].id,
+            status="out_of_memory",
+            reason="full",
+        )
+        record = record.model_copy(update={"cells": (*record.cells, edge)})
+    return fit(record)
+
+
 SHIPPED = ["eager", "compiled", "a CPU that wavers"]
 
 sides = st.integers(16, 160).map(lambda n: 16 * n)
@@ -73,11 +74,11 @@ def expected(fitted: Fit, shape: Shape, batch: int) -> type[Exception] | None:
     return UntrustworthyError if spread.relative_half_width > 0.25 else None
 
 
-@settings(max_examples=120)
-@given(st.sampled_from(sorted(FITS)), questions)
+@settings(max_examples=examples(120))
+@given(st.sampled_from(sorted(RECORDS)), questions)
 def test_refusals_are_those_of_the_rule(name: str, question: tuple[int, int, int, int]):
     shape, batch = Shape(*question[:3]), question[3]
-    fitted = FITS[name]
+    fitted = fit_of(name)
     refusal = expected(fitted, shape, batch)
     if refusal is None:
         estimate = fitted.latency(shape, batch)
@@ -99,9 +100,11 @@ def seconds_of(fitted: Fit, shape: Shape, batch: int) -> float | None:
         return None
 
 
-def noise_of(fitted: Fit) -> float:
-    """Return how far the record's own cells contradict the order: the largest drop of a median
+@functools.cache
+def noise_of(name: str) -> float:
+    """Return how far a record's own cells contradict the order: the largest drop of a median
     where more was asked, as a share."""
+    fitted = fit_of(name)
     medians = {
         (cell.shape.pixels, cell.batch, cell.steps): fitted.latency(cell.shape, cell.batch).value
         for cell in fitted.calibration.ok_cells
@@ -116,44 +119,41 @@ def noise_of(fitted: Fit) -> float:
     return max(0.0, *drops)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(SHIPPED), questions, questions)
 def test_more_never_takes_less_beyond_measured_noise(
     name: str, one: tuple[int, int, int, int], other: tuple[int, int, int, int]
 ):
     """Pixels, steps and batch on the shipped records. Exact cells are answered as measured, so the
     order holds up to what the cells themselves contradict."""
-    fitted = FITS[name]
+    fitted = fit_of(name)
     few, many = sorted([one, other], key=lambda question: question[0] * question[1])
     more = Shape(many[0], many[1], max(few[2], many[2]))
     slow = seconds_of(fitted, more, max(few[3], many[3]))
     quick = seconds_of(fitted, Shape(*few[:3]), few[3])
     if slow is not None and quick is not None:
-        assert quick <= slow / (1 - NOISE[name]) * (1 + 1e-9)
-
-
-NOISE = {name: noise_of(FITS[name]) for name in SHIPPED}
+        assert quick <= slow / (1 - noise_of(name)) * (1 + 1e-9)
 
 
 def test_the_records_contradict_themselves_by_noise_only():
-    assert NOISE["compiled"] < 0.01
-    assert NOISE["eager"] < 0.12
-    assert NOISE["a CPU that wavers"] < 0.12
+    assert noise_of("compiled") < 0.01
+    assert noise_of("eager") < 0.12
+    assert noise_of("a CPU that wavers") < 0.12
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.sampled_from(SHIPPED), questions)
 def test_no_answer_is_under_its_floor(name: str, question: tuple[int, int, int, int]):
-    fitted = FITS[name]
+    fitted = fit_of(name)
     shape, batch = Shape(*question[:3]), question[3]
     answered = seconds_of(fitted, shape, batch)
     if answered is not None:
         assert answered >= fitted.floor(shape, batch).total_s
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.sampled_from(SHIPPED), sides, sides)
 def test_memory_never_falls_as_a_batch_grows(name: str, width: int, height: int):
-    fitted = FITS[name]
+    fitted = fit_of(name)
     peaks = [fitted.peak.gib(width * height, batch) for batch in range(1, 24)]
     assert np.all(np.diff(peaks) > -0.005 * np.array(peaks[1:]))

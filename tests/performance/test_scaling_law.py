@@ -135,10 +135,10 @@ def test_two_counts_hold_both_amdahl_and_the_worst_that_pairs_could_do():
     assert contention.high == pytest.approx(usl(8, 0.03, 0.0), rel=0.02)
 
 
-def test_intervals_of_a_planted_law_hold_nine_in_ten_times():
+@pytest.mark.parametrize("trials", [60, pytest.param(200, marks=pytest.mark.long)])
+def test_intervals_of_a_planted_law_hold_nine_in_ten_times(trials: int):
     random = np.random.default_rng(3)
     held = 0
-    trials = 200
     for trial in range(trials):
         efficiencies = {}
         for n in (2, 3, 4, 6, 8):
@@ -164,9 +164,9 @@ def test_a_fleet_makes_its_efficiency_times_what_the_gpus_make_alone():
     assert both.source is Source.MEASURED
 
 
-def test_measured_efficiency_is_covered_nine_in_ten_times():
+@pytest.mark.parametrize("trials", [20, pytest.param(60, marks=pytest.mark.long)])
+def test_measured_efficiency_is_covered_nine_in_ten_times(trials: int):
     held = 0
-    trials = 60
     for seed in range(trials):
         made = fleet_calibration(loss=0.02, seed=seed)
         fleets = ReplicaWindows(

@@ -20,6 +20,7 @@ from fluxcost.workload.workload import Workload
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock
 from tests.economics.stand_in import offer as rented
 from tests.economics.stand_in import tariff as api
+from tests.examples import examples
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import make_calibration
 
@@ -66,7 +67,7 @@ def test_more_volume_never_raises_the_cost_of_an_image_within_one_gpu(images: in
     assert fewer.best.usd_per_image.value > 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(usd=prices, each=st.floats(0.0005, 0.2), seconds=st.floats(0.05, 5))
 def test_break_even_found_by_search_is_that_of_the_closed_form(
     usd: float, each: float, seconds: float

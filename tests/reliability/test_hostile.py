@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 HEAD = b'{"format": "fluxcost-calibration", "version": 1, "cells": ['
 
 
-@pytest.mark.parametrize("inputs", [40, pytest.param(150, marks=pytest.mark.long)])
+@pytest.mark.parametrize("inputs", [15, pytest.param(150, marks=pytest.mark.long)])
 @pytest.mark.parametrize("readers", [NAMES[:-1], NAMES[-1:]], ids=["files", "requests"])
 def test_hostile_files_and_requests_bring_out_only_named_errors(
     readers: tuple[str, ...], inputs: int

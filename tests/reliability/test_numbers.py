@@ -23,6 +23,7 @@ from fluxcost.estimate import Source, derive
 from fluxcost.units import quantity
 from tests.capacity import queueing_oracles
 from tests.economics.stand_in import PRICED_ON, SQUARE, Clock, offer, tariff
+from tests.examples import examples
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -47,7 +48,7 @@ def answered(ask: Callable[[], Any]) -> Any:
     return answer
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(amounts, times_s, shares, st.integers(1, 64))
 def test_a_cost_is_finite_and_rises_with_price_and_time(
     usd: float, seconds: float, share: float, batch: int
@@ -69,7 +70,7 @@ def test_a_cost_is_finite_and_rises_with_price_and_time(
         assert dearer is None or dearer == pytest.approx(2 * base, rel=1e-9)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(amounts, wide(1e-9, 1e9), wide(1e-30, 1e6), shares)
 def test_a_break_even_is_finite_or_refused(usd: float, seconds: float, each: float, share: float):
     flat = tariff({"shape": "flat", "usd": each})
@@ -88,7 +89,7 @@ USES: dict[str, Callable[[float, int], Any]] = {
 }
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.sampled_from(sorted(USES)), wide(1e-12, 1e12), st.integers(1, 10**9), amounts,
        wide(1e-9, 1e9), st.integers(1, 10**12))  # fmt: skip
 def test_a_bill_is_finite_or_refused(
@@ -102,7 +103,7 @@ def test_a_bill_is_finite_or_refused(
     )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(wide(1e-9, 1e9), wide(1e-9, 1e3), st.integers(1, 400), st.floats(0, 5), st.floats(1, 99.99))
 def test_waits_are_finite_and_fall_with_servers(
     rate: float, service_s: float, servers: int, variation: float, percentile: float
@@ -124,7 +125,7 @@ def test_waits_are_finite_and_fall_with_servers(
     assert 0 <= more_slow <= slow * (1 + 1e-9) or slow == 0
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(wide(1e-30, 1e30), wide(1e-30, 1e30), st.floats(0, 3), st.floats(0, 3))
 def test_arithmetic_of_estimates_is_finite_and_keeps_its_order(
     one: float, other: float, sigma: float, more: float
@@ -148,7 +149,7 @@ def test_every_number_can_be_shown(value: float, unit: str):
     assert "nan" not in text
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(wide(1e-6, 1e5), wide(1e-9, 1e6), st.floats(1, 99.99))
 def test_the_smallest_fleet_for_a_load_is_finite_and_stable(
     rate: float, service_s: float, percentile: float
@@ -180,9 +181,9 @@ import json, sys
 import fluxcost as fc
 from pathlib import Path
 found = {}
-for path in sorted(Path("examples").glob("*.yaml"))[:2]:
-    plans = fc.plan(fc.load_workload(path), depth="analytic")
-    found[path.stem] = plans.to_dict()
+for name in ("ecommerce_catalog", "newsroom"):
+    plans = fc.plan(fc.load_workload(Path("examples") / f"{name}.yaml"), depth="analytic")
+    found[name] = plans.to_dict()
 print(json.dumps(found))
 """
 

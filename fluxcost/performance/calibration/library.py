@@ -65,7 +65,7 @@ def shipped_calibrations() -> tuple[Shipped, ...]:
     found = []
     for alias, path in sorted(_paths().items()):
         calibration = _read_shipped(path)
-        found.append(Shipped(alias, calibration.source, calibration.content_hash, path))
+        found.append(Shipped(alias, calibration.source, _shipped_hash(path), path))
     return tuple(found)
 
 
@@ -96,6 +96,12 @@ def _by_hash(digits: str) -> Calibration:
 @functools.cache
 def _read_shipped(path: Path) -> Calibration:
     return read_calibration(path)
+
+
+@functools.cache
+def _shipped_hash(path: Path) -> str:
+    """Return the hash of a shipped record, computed once: it reads all samples."""
+    return _read_shipped(path).content_hash
 
 
 def _data() -> Path:

@@ -8,6 +8,7 @@ Efficiencies of several hosts are repeats of one count, and their scatter is an 
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class ReplicaWindow:
 
     parts: tuple[Replica, ...]
 
-    @property
+    @functools.cached_property
     def ranks(self) -> tuple[int, ...]:
         """Return which replicas ran."""
         return tuple(part.rank for part in self.parts)
@@ -64,7 +65,7 @@ class ReplicaWindow:
         sharing = sum(part.run == self.run for part in self.parts)  # other hosts have others' runs
         return max(1, len(self.parts[0].cpus) // sharing)
 
-    @property
+    @functools.cached_property
     def asked(self) -> ShapeAndBatch:
         """Return what each call was."""
         return self.parts[0].shape, self.parts[0].batch
@@ -116,6 +117,8 @@ class ReplicaWindows:
         self._all_windows = windows_of(calibration.replicas)
         # Plans give every replica a process, so no law rests on threads of one.
         self._windows = tuple(each for each in self._all_windows if not each.in_one_process)
+        self._by_point: dict[tuple[ShapeAndBatch, int | None], dict[int, Estimate]] = {}
+        self._laws: dict[ShapeAndBatch | Source, ReplicaLaw] = {}
 
     def law(self, shape: Shape, batch: int) -> ReplicaLaw:
         """Return the law at a shape and batch: its own windows, or what all others' agree on.
@@ -123,15 +126,32 @@ class ReplicaWindows:
         Raises:
             MissingDataError: No two replicas were ever timed at once.
         """
-        together = {w.asked for w in self._windows if len(w.parts) > 1 and w.cores is None}
+        together = self._together
         if not together:
             raise MissingDataError(
                 f"{self._alias}: no replicas were timed at once; measure with --suite scaling "
                 "--gpus 1,2."
             )
         if (shape, batch) in together:
-            return ReplicaLaw(self._efficiencies((shape, batch)), self._key)
-        return ReplicaLaw(self._pooled(sorted(together), shape, batch), self._key)
+            return self._law((shape, batch), lambda: self._efficiencies((shape, batch)))
+        work = [self._work(*asked) for asked in together]
+        inside = min(work) <= self._work(shape, batch) <= max(work)
+        source = Source.INTERPOLATED if inside else Source.EXTRAPOLATED
+        return self._law(source, lambda: self._pooled(source))
+
+    def _law(
+        self, known_as: ShapeAndBatch | Source, make: Callable[[], dict[int, Estimate]]
+    ) -> ReplicaLaw:
+        """Return a law, made once: plans ask for the same ones at every offer, shape and batch."""
+        if known_as not in self._laws:
+            self._laws[known_as] = ReplicaLaw(make(), self._key)
+        return self._laws[known_as]
+
+    @functools.cached_property
+    def _together(self) -> tuple[ShapeAndBatch, ...]:
+        """What replicas with all their cores were asked at once."""
+        found = {w.asked for w in self._windows if len(w.parts) > 1 and w.cores is None}
+        return tuple(sorted(found))
 
     def core_factor(self, shape: Shape, batch: int, cores: int) -> Estimate:
         """Return the rate of a replica held to some cores over that of one with all.
@@ -193,6 +213,12 @@ class ReplicaWindows:
         return self._all_windows
 
     def _efficiencies(self, asked: ShapeAndBatch, cores: int | None = None) -> dict[int, Estimate]:
+        """Return the efficiency by replicas at a point; computed once."""
+        if (asked, cores) not in self._by_point:
+            self._by_point[asked, cores] = self._found_efficiencies(asked, cores)
+        return self._by_point[asked, cores]
+
+    def _found_efficiencies(self, asked: ShapeAndBatch, cores: int | None) -> dict[int, Estimate]:
         found: dict[int, list[Estimate]] = defaultdict(list)
         for window in self._windows:
             if window.asked == asked and window.cores == cores and len(window.parts) > 1:
@@ -202,17 +228,12 @@ class ReplicaWindows:
         label = f"{asked[0]}, batch {asked[1]}, cores {cores}"
         return {n: _mean(each, f"{self._key}/{label}/{n}") for n, each in found.items()}
 
-    def _pooled(
-        self, points: Sequence[ShapeAndBatch], shape: Shape, batch: int
-    ) -> dict[int, Estimate]:
+    def _pooled(self, source: Source) -> dict[int, Estimate]:
         """Return what the measured points agree on; where they do not is the interval."""
         found: dict[int, list[Estimate]] = defaultdict(list)
-        for asked in points:
+        for asked in self._together:
             for n, efficiency in self._efficiencies(asked).items():
                 found[n].append(efficiency)
-        work = [self._work(*asked) for asked in points]
-        inside = min(work) <= self._work(shape, batch) <= max(work)
-        source = Source.INTERPOLATED if inside else Source.EXTRAPOLATED
         return {n: _other_point(each, f"{self._key}/any/{n}", source) for n, each in found.items()}
 
     def _solo_windows(self, window: ReplicaWindow) -> list[ReplicaWindow]:

@@ -56,12 +56,13 @@ def test_calls_a_fifth_slower_under_load_than_warm_show_as_such():
         assert not any(band.holds for band in prediction.bands if band.arrivals == "recorded")
 
 
-def test_nine_in_ten_records_of_one_load_fall_into_the_band_of_fresh_arrivals():
+@pytest.mark.parametrize("records", [20, pytest.param(50, marks=pytest.mark.long)])
+def test_nine_in_ten_records_of_one_load_fall_into_the_band_of_fresh_arrivals(records: int):
     """Runs that differ by their arrivals alone: the band must hold about nine in ten of them."""
     record = made((0.7,), requests=80)
     random = np.random.default_rng(5)
     runs = []
-    for index in range(50):
+    for index in range(records):
         times = np.cumsum(random.standard_exponential(80)) / 7.0
         run = record.runs[0].to_dict() | {"name": f"run {index}"}
         runs.append(run | served(times, 1, Service(), random))
