@@ -246,9 +246,9 @@ def test_prices_are_a_table(capsys, files: Files):
     ]
     assert lines[3][:7] == ["shop/h200", "1", "x", "h200-sxm", "on-demand", "$3.60", "2026-11-01"]
     assert lines[3][8:] == ["A", "active", "yours:", "a", "test"]
-    undated = shown(capsys, "prices", "--provider", "cloudflare")
-    assert "  undated  " in undated
-    assert "developers.cloudflare.com/workers-ai/mod..." in undated
+    undated = shown(capsys, "prices", "--provider", "midjourney")
+    assert "  unknown  " in undated
+    assert "usagepricing.com/blueprint/midjourney" in undated
 
 
 def test_everything_shipped_is_listed(capsys):

@@ -102,10 +102,8 @@ def prices(
     if action == "schema":
         show_schema(price_file_schema())
         return
-    catalog = fc.load_catalog(prices)
     day = today_utc() if at is None else _past_day(at)
-    if at is not None:
-        catalog = catalog.at(day)
+    catalog = fc.load_catalog(prices).at(day)
     everyone = {row.provider for row in (*catalog.offers, *catalog.tariffs)}
     _refuse_unknown("GPU", gpu, {offer.gpu for offer in catalog.offers})
     _refuse_unknown("model", model, {tariff.model for tariff in catalog.tariffs})
@@ -351,7 +349,7 @@ def _tariff_row(tariff: fc.Tariff, day: dt.date) -> dict[str, str]:
 def _age(row: fc.Offer | fc.Tariff, day: dt.date) -> dict[str, str]:
     return {
         "as of": str(row.as_of),
-        "days old": "undated" if row.as_of_kind == "collected" else str(row.age_days(day)),
+        "days old": str(row.age_days(day)) if row.as_of_kind.is_dated else "unknown",
         "grade": row.grade,
         "status": str(row.status),
         "source": _site(row),

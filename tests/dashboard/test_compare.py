@@ -22,7 +22,6 @@ def workload(**fields: Any) -> fc.Workload:
         "deadline": {"images": 200_000, "hours": 8},
         "utilization": 0.9,
         "startup_minutes": 10,
-        "constraints": {"allow_stale": True},
     }
     given = {key: value for key, value in (base | fields).items() if value is not None}
     return fc.Workload.parse(given, "a test")
@@ -68,8 +67,14 @@ def test_it_opens_with_the_ways_of_the_example(page: AppTest):
         ),
         ("number_input", "images", 9000, {"deadline": {"images": 9000, "hours": 8}}),
         ("slider", "utilization", 0.5, {"utilization": 0.5}),
-        ("radio", "grade", "A", {"constraints": {"least_grade": "A", "allow_stale": True}}),
-        pytest.param("checkbox", "stale", False, {"constraints": {}}, marks=pytest.mark.long),
+        ("radio", "grade", "A", {"constraints": {"least_grade": "A"}}),
+        pytest.param(
+            "checkbox",
+            "stale",
+            False,
+            {"constraints": {"allow_stale": False}},
+            marks=pytest.mark.long,
+        ),
         (
             "radio",
             "volume",
@@ -98,7 +103,7 @@ def test_models_stand_side_by_side(page: AppTest):
 
 def by_steps(*counts: int, grade: str) -> list[fc.Workload]:
     side = {"width": 1024, "height": 1024}
-    constraints = {"least_grade": grade, "allow_stale": True}
+    constraints = {"least_grade": grade}
     return [workload(shapes=[side | {"steps": steps}], constraints=constraints) for steps in counts]
 
 
