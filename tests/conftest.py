@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from fluxcost.economics.catalog import Catalog
 from fluxcost.performance.fit_store import VARIABLE
 from tests.examples import SHORT, WHOLE
 from tests.offline import guard
@@ -18,6 +19,18 @@ FOLDER = Path(__file__).parent
 guard()
 settings.register_profile("whole", deadline=None, derandomize=True, max_examples=WHOLE)
 settings.register_profile("short", settings.get_profile("whole"), max_examples=SHORT)
+
+
+@pytest.fixture(autouse=True)
+def _prices_of_today(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no answer begin by saying that the shipped prices are old, on whatever day tests run."""
+    if "old_prices" not in request.fixturenames:
+        monkeypatch.setattr(Catalog, "age_note", lambda _catalog, _today: None)
+
+
+@pytest.fixture
+def old_prices() -> None:
+    """Leave a test what is said of old prices."""
 
 
 LONGEST_FIRST = (

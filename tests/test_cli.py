@@ -1,13 +1,15 @@
 """Each command against the Python result it shows."""
 
+import datetime as dt
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fluxcost as fc
-from fluxcost.cli import app, simulate
+from fluxcost.cli import app, options, simulate
 from fluxcost.economics.break_even.volumes import Sessions
 from tests.commands import WORKLOAD, Files, shown, shown_json
 from tests.splits import split_calibration
@@ -73,6 +75,25 @@ def test_cost_is_the_result(capsys, files: Files):
     text = shown(capsys, *command)
     assert text.splitlines()[0] == "offer              shop/h200, h200-sxm"
     assert "\nGPU time idle" in text
+
+
+@pytest.mark.usefixtures("old_prices")
+def test_an_answer_on_old_prices_says_so_first(capsys, files: Files, monkeypatch):
+    monkeypatch.setattr(options, "today_utc", lambda: dt.date(2027, 6, 1))
+    cost = ["--calibration", files.calibration, "--prices", files.prices, "--offer", "shop/h200"]
+    for command in (
+        ["cost", *cost, "--utilization", 0.6],
+        ["plan", files.workload, "--prices", files.prices, "--calibration", files.calibration],
+    ):
+        first, second, *_ = shown(capsys, *command).splitlines()
+        assert first.startswith("Prices were last seen 189 days before 2027-06-01, so intervals")
+        assert "`fluxcost prices refresh`" in first
+        assert "Prices were" not in second
+        # What a program reads stays one JSON object.
+        app.run([str(part) for part in (*command, "--json")])
+        printed = capsys.readouterr()
+        assert printed.err.startswith("Prices were last seen 189 days before")
+        assert json.loads(printed.out)["format"].startswith("fluxcost-")
 
 
 @pytest.mark.parametrize("sessions", [None, Sessions(22, 600.0)])

@@ -246,6 +246,7 @@ def test_a_flat_price_seen_twice_in_300_days_has_no_wide_interval():
     assert (on_its_day.low, on_its_day.high) == (0.014, 0.014)
 
 
+@pytest.mark.usefixtures("old_prices")
 def test_old_prices_are_said_to_be_old_with_the_remedy():
     catalog = load_catalog()
     newest = max(row.last_seen for row in (*catalog.offers, *catalog.tariffs))
@@ -256,6 +257,7 @@ def test_old_prices_are_said_to_be_old_with_the_remedy():
     assert "fluxcost prices refresh" in note
 
 
+@pytest.mark.usefixtures("old_prices")
 def test_a_refreshed_file_is_nobodys_own_until_it_is_edited(tmp_path):
     page = PAGE.format(as_of="2026-11-25", currency="USD", more="valid_until: 2999-01-01")
     path = tmp_path / "gpus" / "acme.yaml"
