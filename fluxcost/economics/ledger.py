@@ -218,6 +218,25 @@ def estimated(
     )
 
 
+def moved_by(invoice: Invoice, price: Estimate, *, images: int, caveats: tuple[str, ...]) -> Bill:
+    """Return the bill of an invoice all of whose amounts move together with one price.
+
+    Args:
+        invoice: The charges at the point estimate, in plain numbers.
+        price: 1, with the draws of the price's error.
+        images: Images it pays for.
+        caveats: What a reader must know about the price.
+    """
+    return Bill(
+        invoice=invoice,
+        billed=price.scaled(float(invoice.billed_usd), "USD"),
+        effective=price.scaled(float(invoice.effective_usd), "USD"),
+        lines={line.name: price.scaled(float(line.effective_usd), "USD") for line in invoice.lines},
+        images=images,
+        caveats=caveats,
+    )
+
+
 def _total(amounts: Iterable[Amount]) -> Amount:
     total: Amount = 0.0
     for amount in amounts:
@@ -321,9 +340,19 @@ def part_lines(
 
 
 def close_invoice(
-    row: PriceRow, lines: Sequence[Line], terms: AccountTerms = NO_ACCOUNT_TERMS
+    row: PriceRow,
+    lines: Sequence[Line],
+    terms: AccountTerms = NO_ACCOUNT_TERMS,
+    *,
+    months: int = 1,
 ) -> Invoice:
     """Return the invoice of some lines with the account's fee, its included use, and tax.
+
+    Args:
+        row: What is billed.
+        lines: Its charges.
+        terms: Account plan and tax.
+        months: Months for which the account's fee is paid.
 
     Raises:
         UnknownNameError: The row has no such account plan.
@@ -335,7 +364,7 @@ def close_invoice(
             "leave it out."
         )
     so_far = Invoice(row.provider, row.id, tuple(lines))
-    with_plan = (*so_far.lines, *_plan_lines(row, so_far.billed_usd, terms.account_plan))
+    with_plan = (*so_far.lines, *_plan_lines(row, so_far.billed_usd, terms.account_plan, months))
     billed = Invoice(row.provider, row.id, with_plan)
     if not terms.tax_share:
         return billed
@@ -343,14 +372,14 @@ def close_invoice(
     return Invoice(row.provider, row.id, (*billed.lines, tax))
 
 
-def _plan_lines(row: PriceRow, billed: Amount, name: str | None) -> tuple[Line, ...]:
+def _plan_lines(row: PriceRow, billed: Amount, name: str | None, months: int) -> tuple[Line, ...]:
     if name is None:
         return ()
     if name not in row.account_plans:
         raise UnknownNameError(f"account plan of {row.id}", name, row.account_plans)
     plan = row.account_plans[name]
-    used: Amount = np.minimum(billed, plan.included_usd)
+    used: Amount = np.minimum(billed, months * plan.included_usd)
     return (
-        Line.other(f"{name} plan", Category.PURCHASE, plan.usd_per_month),
+        Line.other(f"{name} plan", Category.PURCHASE, months * plan.usd_per_month),
         Line.other("included use", Category.CREDIT, -1.0 * used),
     )
