@@ -287,7 +287,7 @@ def gpu_lines(
         hours = span.instance_s / SECONDS_PER_HOUR
         usd = hours * usd_per_hour
         if span.paid_ahead:
-            spread = usd + hours * _upfront_usd_per_hour(offer)
+            spread = usd + hours * upfront_usd_per_hour(offer)
             yield Line(span.name, Category.USAGE, hours, "h", usd * markup, spread, spread, 0.0)
         else:
             yield Line.plain(span.name, hours, "h", usd, usd * markup)
@@ -297,7 +297,8 @@ def gpu_lines(
         yield Line("commitment", Category.PURCHASE, 1.0, "term", 0.0, 0.0, 0.0, billed)
 
 
-def _upfront_usd_per_hour(offer: Offer) -> float:
+def upfront_usd_per_hour(offer: Offer) -> float:
+    """Return what is paid at the start of a term for an instance, spread over its hours."""
     commitment = offer.commitment
     if commitment is None or commitment.upfront is None:
         return 0.0
@@ -312,7 +313,7 @@ def _purchase_usd(offer: Offer, hours: Amount, usd_per_hour: Amount) -> Amount:
     instances = hours / min(HOURS_PER_MONTH, commitment.term_hours)
     if commitment.payment == "upfront":
         return instances * commitment.term_hours * usd_per_hour
-    upfront = instances * commitment.term_hours * _upfront_usd_per_hour(offer)
+    upfront = instances * commitment.term_hours * upfront_usd_per_hour(offer)
     return hours * usd_per_hour + upfront
 
 
