@@ -324,6 +324,8 @@ def break_even(
     verdict = cheaper_side_of(volume.point, limit.value, count, sides, kept=kept)
     if sides.only == "rent":
         volume = replace(volume, point=0.0)
+    elif not kept and sides.last == "rent" and verdict in ONE_VOLUME:
+        volume = volume.of_whole_images(sides.crossings[-1].images_per_month)
     single = volume.within(limit) if verdict in ONE_VOLUME else None
     if single is not None and [each.becomes for each in sides.crossings] == ["rent"]:
         # The only crossing is that volume, whose draws may cross on other steps of rent.

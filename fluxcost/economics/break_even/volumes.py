@@ -195,6 +195,13 @@ class BreakEvenVolume:
     draws: Draws
     inputs: tuple[Estimate, ...]
 
+    def of_whole_images(self, crossing: Estimate) -> BreakEvenVolume:
+        """Return it at an earlier crossing, where the API wins at no whole image after that."""
+        if crossing.value >= self.point * (1 - ROUNDING_SLACK):
+            return self
+        draws = np.where(np.isfinite(self.draws), crossing.draws, np.inf)
+        return BreakEvenVolume(crossing.value, draws, self.inputs)
+
     def within(self, capacity: Estimate) -> Estimate:
         """Return it as an estimate, with the draws cut at the capacity."""
         source = Source.weakest(estimate.source for estimate in self.inputs)
