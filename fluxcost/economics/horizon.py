@@ -19,7 +19,7 @@ import numpy as np
 
 from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
 from fluxcost.economics.api_bill import api_bill_curve
-from fluxcost.economics.break_even.volumes import is_by_the_second
+from fluxcost.economics.break_even.volumes import instance_seconds, is_by_the_second
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -145,12 +145,7 @@ def month_to_switch(
     used = as_utilization(utilization)
     curve = api_bill_curve(tariff, ((shape, 1.0),), today=today)
     inputs = (
-        derive(
-            lambda rate, share: 1 / (rate * share * offer.gpu_count),
-            fit.throughput(shape, batch=batch),
-            used,
-            unit="s/image",
-        ),
+        instance_seconds(fit, offer, shape, batch, used)[0],
         offer.price_estimate(today).scaled(offer.gpu_count, "USD/h"),
         curve.price,
     )

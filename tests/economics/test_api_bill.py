@@ -17,10 +17,12 @@ from fluxcost.economics.horizon import Horizon, month_to_switch
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.economics.terms import AccountTerms
 from fluxcost.errors import InputError
+from fluxcost.performance.fit import fit
 from fluxcost.planning.purchase_modes import bought
 from fluxcost.workload.shape import Shape
 from tests.economics.oracles import month_usd, session_usd
 from tests.economics.stand_in import PRICED_ON, SQUARE, TODAY, Clock, offer, tariff
+from tests.fleets import fleet_calibration
 
 ONE = ((SQUARE, 1.0),)
 MIX = ((SQUARE, 0.75), (Shape(1024, 1024, 8), 0.25))
@@ -468,3 +470,19 @@ def test_a_horizon_bills_serverless_for_the_time_it_works():
     assert answer.month == 1
     assert answer.totals[1].value == pytest.approx(0.6)
     assert answer.totals[None].value == pytest.approx(42)
+
+
+def test_an_instance_of_several_gpus_takes_off_what_they_lose_to_each_other():
+    losing = fit(fleet_calibration(loss=0.1))
+    gpu = losing.calibration.gpu.key
+
+    def asked(count: int) -> BreakEven:
+        rented = offer(3.6, gpu=gpu, gpu_count=count)
+        return break_even(losing, rented, tariff(), SQUARE, utilization=1, today=PRICED_ON)
+
+    alone, eight, sixteen = (asked(count).capacity_images_per_month for count in (1, 8, 16))
+    efficiency = losing.replica_efficiency(SQUARE, 1, 8)
+    assert efficiency.value < 0.95
+    assert eight.value == pytest.approx(8 * alone.value * efficiency.value)
+    assert sixteen.value == pytest.approx(16 * alone.value)
+    assert any("no timing says what 16 replicas" in line for line in asked(16).caveats)

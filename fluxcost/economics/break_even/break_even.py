@@ -33,6 +33,7 @@ from fluxcost.economics.break_even.volumes import (
     InstancesAndBill,
     Sessions,
     break_even_volume,
+    instance_seconds,
     instances_at_break_even,
     is_by_the_second,
     is_kept,
@@ -305,12 +306,7 @@ def break_even(
     api = tariff.usd_per_image(shape, today)
     curve = api_bill_curve(tariff, ((shape, 1.0),), today=today)
     used = as_utilization(utilization)
-    seconds = derive(
-        lambda per_s, share: 1 / (per_s * share * offer.gpu_count),
-        fit.throughput(shape, batch=batch),
-        used,
-        unit="s/image",
-    )
+    seconds, untimed = instance_seconds(fit, offer, shape, batch, used)
     usable_s = SECONDS_PER_MONTH if sessions is None else sessions.usable_s_per_month
     capacity = derive(lambda s: usable_s / s, seconds, unit="images/month")
     rent = rent_per_hour(offer, today)
@@ -352,6 +348,7 @@ def break_even(
         probability=float(np.mean(volume.draws <= limit.draws)),
         caveats=(
             *_other_model(fit, tariff),
+            *untimed,
             *_billed_as(offer, sessions),
             *offer.caveats(today),
             *tariff.caveats(today),

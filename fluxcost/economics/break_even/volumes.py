@@ -17,6 +17,7 @@ import numpy as np
 
 from fluxcost.economics.api_bill import ApiBillCurve
 from fluxcost.economics.break_even.crossings import Stairs, met
+from fluxcost.economics.cost import Timed
 from fluxcost.economics.ledger import upfront_usd_per_hour
 from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.economics.rental import (
@@ -28,6 +29,9 @@ from fluxcost.economics.rental import (
 )
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import DRAWS, Draws, Estimate, Source, derive
+from fluxcost.performance.fit import Fit
+from fluxcost.performance.scaling.host_contention import host_efficiency, untimed_note
+from fluxcost.workload.shape import Shape
 
 SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
@@ -208,6 +212,35 @@ class BreakEvenVolume:
         evidence = dict.fromkeys(line for estimate in self.inputs for line in estimate.evidence)
         draws = np.minimum(self.draws, capacity.draws)
         return Estimate(self.point, "images/month", source, tuple(evidence), draws)
+
+
+def instance_seconds(
+    fit: Timed, offer: Offer, shape: Shape, batch: int, utilization: Estimate
+) -> tuple[Estimate, tuple[str, ...]]:
+    """Return the seconds an image takes an instance, and what a reader must know of them.
+
+    The replicas of one host lose to each other what `host_efficiency` says, as in a plan.
+
+    Args:
+        fit: Timings on the offer's GPU.
+        offer: Says how many GPUs an instance has.
+        shape: What is asked of the model.
+        batch: Images per call.
+        utilization: Share of running time in which the GPUs make images.
+    """
+    notes: tuple[str, ...] = ()
+    count = offer.gpu_count
+    rate = fit.throughput(shape, batch=batch)
+    if count > 1 and isinstance(fit, Fit):
+        efficiency = host_efficiency(fit, shape, batch, count)
+        if efficiency is None:
+            notes = (untimed_note(fit.calibration.alias, count),)
+        else:
+            rate = derive(lambda alone, share: alone * share, rate, efficiency, unit="images/s")
+    seconds = derive(
+        lambda per_s, used: 1 / (per_s * used * count), rate, utilization, unit="s/image"
+    )
+    return seconds, notes
 
 
 def is_by_the_second(offer: Offer, sessions: Sessions | None) -> bool:
