@@ -168,6 +168,11 @@ class ApiBillCurve:
         return self.price.scaled(float(self.usd(images)), unit)
 
     @property
+    def is_proportional(self) -> bool:
+        """Whether it is the images times one price, without fee, quota and packs."""
+        return self.packs is None and not any(base for base, _ in self.lines)
+
+    @property
     def further_usd_per_image(self) -> float:
         """USD of one more image beyond fees, included use and quotas."""
         packs = 0.0 if self.packs is None else self.packs.usd / self.packs.images

@@ -77,6 +77,7 @@ def test_a_subscription_breaks_even_where_fee_and_further_hours_are_the_rent():
     result = even(tariff(SUBSCRIPTION))
     assert result.verdict is CheaperSide.ABOVE
     assert result.images_per_month.value == pytest.approx(967_200)
+    assert "acme/images: billed with its fee, packs and free quota" in result.caveats[0]
     point = result.at(967_200)
     assert (point.rent.value, point.api.value) == (pytest.approx(16_060), pytest.approx(16_060))
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
-from fluxcost.economics.api_bill import api_bill_curve
+from fluxcost.economics.api_bill import ApiBillCurve, api_bill_curve
 from fluxcost.economics.break_even.crossings import (
     Cheaper,
     Crossing,
@@ -350,6 +350,7 @@ def break_even(
             *_other_model(fit, tariff),
             *untimed,
             *_billed_as(offer, sessions),
+            *_bought_as(tariff, curve),
             *offer.caveats(today),
             *tariff.caveats(today),
         ),
@@ -380,6 +381,12 @@ def _billed_as(offer: Offer, sessions: Sessions | None) -> tuple[str, ...]:
         hours = offer.commitment.term_hours
         return (f"{offer.id}: bought for a term of {hours:,g} h, billed whole, used or not",)
     return ()
+
+
+def _bought_as(tariff: Tariff, curve: ApiBillCurve) -> tuple[str, ...]:
+    if curve.is_proportional:
+        return ()
+    return (f"{tariff.id}: billed with its fee, packs and free quota, not by the image alone",)
 
 
 def _other_model(fit: Timed, tariff: Tariff) -> tuple[str, ...]:
