@@ -79,7 +79,7 @@ def test_a_subscription_breaks_even_where_fee_and_further_hours_are_the_rent():
     assert result.images_per_month.value == pytest.approx(967_200)
     assert "acme/images: billed with its fee, packs and free quota" in result.caveats[0]
     point = result.at(967_200)
-    assert (point.rent.value, point.api.value) == (pytest.approx(16_060), pytest.approx(16_060))
+    assert [point.rent.value, point.api.value] == pytest.approx([16_060, 16_060])
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def check_sides(result: BreakEven, row: Tariff, rents: dict[int, float], apart: 
         usd = float(api_invoice(row, SQUARE, images).billed_usd)
         if at % 8 == 0:
             point = result.at(images)
-            assert (point.rent.value, point.api.value) == (pytest.approx(rent), pytest.approx(usd))
+            assert [point.rent.value, point.api.value] == pytest.approx([rent, usd])
         if (
             any(abs(images - volume) < apart for _, volume in changes)
             or abs(rent - usd) < 1e-6 * rent

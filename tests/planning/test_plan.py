@@ -75,6 +75,7 @@ def test_a_line_agrees_with_the_fit():
     assert best.hours.value * 3600 == pytest.approx(per_gpu + 600, abs=1)
     assert best.total.value == pytest.approx(best.hours.value * best.gpus * 3.6)
     assert best.usd_per_image.value == pytest.approx(best.total.value / 100_000)
+    assert best.images_per_usd is not None
     assert best.images_per_usd.value == pytest.approx(1 / best.usd_per_image.value)
     assert best.latency is not None
     assert best.latency.value == fitted.latency(ONE_MEGAPIXEL, batch=best.batch).value

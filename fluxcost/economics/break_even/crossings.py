@@ -40,6 +40,9 @@ MOST_SAID = 3
 FIRST_LOOK, MOST_AT_ONCE = 64, 65_536
 """Steps looked at together, at first and at most."""
 
+MOST_STEPS = 10_000_000
+"""Steps looked at where credits come in packs; after so many a pack is less than a rounding."""
+
 Line = tuple[float, float]
 """USD at no image, and USD of each."""
 
@@ -126,10 +129,11 @@ class Stairs:
 
     def _looks(self, most: float) -> Iterator[npt.NDArray[np.float64]]:
         """Yield the steps at which sides may change, rising, some at a time."""
-        done = self._first_step - 1
-        last = math.inf
+        done: float = self._first_step - 1
+        last = math.inf if self.api.packs is None else done + MOST_STEPS
         if math.isfinite(most):
-            last = math.ceil((most / self.sessions * self.image_s + self.overhead_s) / self.step_s)
+            ends_s = most / self.sessions * self.image_s + self.overhead_s
+            last = min(last, math.ceil(ends_s / self.step_s))
         for first, until_step in sorted(self._ranges()):
             at, end, count = max(first, done + 1), min(until_step, last), FIRST_LOOK
             while at <= end:

@@ -341,8 +341,12 @@ def _with_packs(stairs: Stairs, rent: Estimate, seconds: Estimate) -> BreakEvenV
     wins = each * price.draws > rent.draws / SECONDS_PER_HOUR * seconds.draws
     if each <= rent.value / SECONDS_PER_HOUR * seconds.value:
         return BreakEvenVolume(math.inf, np.full(DRAWS, math.inf), inputs)
-    spans = [span_s for becomes, span_s in stairs.crossings() if becomes == "rent"]
-    volume = met(stairs, spans[-1] if spans else 0.0, rent)
+    becomes, span_s = stairs.first_side, 0.0
+    for becomes, span_s in stairs.crossings():  # noqa: B007 - the last of them counts
+        pass
+    if becomes == "api":
+        return BreakEvenVolume(math.inf, np.full(DRAWS, math.inf), inputs)
+    volume = met(stairs, span_s, rent)
     return BreakEvenVolume(volume.value, np.where(wins, volume.draws, np.inf), inputs)
 
 
