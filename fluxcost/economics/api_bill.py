@@ -34,6 +34,9 @@ ShapeShares = tuple[tuple[Shape, float], ...]
 
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 
+DAYS_OF_LONGEST_MONTH = 31
+"""A job of at most so many days fits into one month of a subscription."""
+
 
 def api_bill(  # noqa: PLR0913 - what a bill depends on, all of it
     tariff: Tariff,
@@ -53,8 +56,8 @@ def api_bill(  # noqa: PLR0913 - what a bill depends on, all of it
         tariff: How it charges.
         mix: What is asked of the model: shapes and their shares, which sum to 1.
         images: Images wanted, failures not among them, spread evenly over the days.
-        days: Days over which they are spread. Each has its free daily quota; every month begun of
-            730 hours has its subscription fee, included hours and free monthly quota.
+        days: Days over which they are spread. Each has its free daily quota; every 31 days
+            begun have their subscription fee, included hours and free monthly quota.
         today: Day the price is judged on; UTC today unless given.
         request: Tokens, reference sizes and add-ons of each.
         failed_share: Share of requests that fail; billed unless the tariff says otherwise.
@@ -429,7 +432,7 @@ def _is_lost(pack: Pack) -> bool:
 
 def _months(days: float) -> int:
     """Return the months begun in so many days."""
-    return max(1, math.ceil(days / DAYS_PER_MONTH * (1 - ROUNDING_SLACK)))
+    return max(1, math.ceil(days / DAYS_OF_LONGEST_MONTH * (1 - ROUNDING_SLACK)))
 
 
 def _free_usd(tariff: Tariff, days: float) -> float:

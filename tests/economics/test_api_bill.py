@@ -109,12 +109,12 @@ def test_a_job_has_the_quotas_of_its_days_and_the_fees_of_the_months_begun():
     daily = tariff(free_quota=quota(100, "day"))
     assert api_bill(daily, ONE, 1000, days=2, today=TODAY).billed.value == pytest.approx(12)
     monthly = tariff(free_quota=quota(100, "month"))
-    for days, free in ((1, 1), (730 / 24, 1), (31, 2)):
+    for days, free in ((1, 1), (730 / 24, 1), (31, 1), (32, 2)):
         usd = api_bill(monthly, ONE, 1000, days=days, today=TODAY).billed.value
         assert usd == pytest.approx(14 - free)
     row = tariff(SUBSCRIPTION, account_plans={"pro": {"usd_per_month": 7}})
     pro = AccountTerms(account_plan="pro")
-    for days, months in ((1 / 24, 1), (31, 2)):
+    for days, months in ((1 / 24, 1), (32, 2)):
         bill = api_bill(row, ONE, 1, days=days, today=TODAY, terms=pro)
         assert bill.billed.value == pytest.approx(67 * months)
     with pytest.raises(InputError, match="days is 0; expected days over 0"):
