@@ -15,7 +15,7 @@ HOMES = {
     "capacity.shared_fleet": "SharedSimulation simulate_shared",
     "capacity.simulate": "simulate",
     "capacity.size_fleet": "HourlyFleets fleet_by_hour size_fleet",
-    "economics.api_bill": "api_invoice",
+    "economics.api_bill": "api_bill api_invoice",
     "economics.break_even.break_even": "BreakEven break_even",
     "economics.break_even.crossings": "CurvePoint",
     "economics.break_even.volumes": "Sessions rent_of_fleet",

@@ -13,6 +13,7 @@ from fluxcost.capacity.simulate import simulate as simulate
 from fluxcost.capacity.size_fleet import HourlyFleets as HourlyFleets
 from fluxcost.capacity.size_fleet import fleet_by_hour as fleet_by_hour
 from fluxcost.capacity.size_fleet import size_fleet as size_fleet
+from fluxcost.economics.api_bill import api_bill as api_bill
 from fluxcost.economics.api_bill import api_invoice as api_invoice
 from fluxcost.economics.break_even.break_even import BreakEven as BreakEven
 from fluxcost.economics.break_even.break_even import break_even as break_even
@@ -188,6 +189,7 @@ __all__ = [
     "UntrustworthyError",
     "ValidationReport",
     "Workload",
+    "api_bill",
     "api_invoice",
     "audit",
     "bill",

@@ -1,20 +1,25 @@
 """When to switch from an API to rented GPUs, over months of growing volume.
 
-Each month the images are bought or made on instances kept all month. Switching in month m buys from
-the API before it and rents from then on; a commitment is bought term by term, sized for the busiest
+Each month the images are bought or made on instances kept all month; a serverless offer is billed
+for the time it works. Switching in month m buys from the API before it, each month at its own bill
+(see `api_bill`), and rents from then on; a commitment is bought term by term, sized for the busiest
 month of the term, and its last term is paid whole even where it outlasts the horizon.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
+from fluxcost.economics.api_bill import api_bill_curve
+from fluxcost.economics.break_even.volumes import instance_seconds, is_by_the_second
 from fluxcost.economics.cost import (
     Timed,
     as_utilization,
@@ -22,7 +27,7 @@ from fluxcost.economics.cost import (
     refuse_spot,
 )
 from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, Offer
-from fluxcost.economics.rental import ROUNDING_SLACK
+from fluxcost.economics.rental import ROUNDING_SLACK, billed_seconds
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError
 from fluxcost.estimate import Estimate, Source, derive
@@ -119,7 +124,8 @@ def month_to_switch(
 
     Args:
         fit: Timings on the offer's GPU.
-        offer: What is rented, kept all month; its commitment, if any, is bought term by term.
+        offer: What is rented, kept all month, or billed for the time it works where it is
+            serverless; its commitment, if any, is bought term by term.
         tariff: What the API charges.
         shape: What is asked of the model.
         horizon: Months looked ahead and the volume in them.
@@ -137,24 +143,23 @@ def month_to_switch(
     refuse_bad_batch(batch)
     volumes = horizon.volumes
     used = as_utilization(utilization)
+    curve = api_bill_curve(tariff, ((shape, 1.0),), today=today)
     inputs = (
-        derive(
-            lambda rate, share: 1 / (rate * share * offer.gpu_count),
-            fit.throughput(shape, batch=batch),
-            used,
-            unit="s/image",
-        ),
+        instance_seconds(fit, offer, shape, batch, used)[0],
         offer.price_estimate(today).scaled(offer.gpu_count, "USD/h"),
-        tariff.usd_per_image(shape, today),
+        curve.price,
     )
     term = 1
     if offer.commitment is not None:
         term = max(1, math.ceil(offer.commitment.term_hours / HOURS_PER_MONTH))
-    upfront = _upfront_usd(offer)
+    bought_usd = [float(curve.usd(images)) for images in volumes]
+    rent = functools.partial(_rent, volumes, offer, term)
     choices: list[int | None] = [*range(1, horizon.months + 1), None]
     totals = {
         choice: derive(
-            lambda s, per_h, each, at=choice: _total(volumes, at, term, (s, per_h, each), upfront),
+            lambda s, per_hour, price, at=choice: _total(
+                bought_usd, at, price, rent(at, s, per_hour)
+            ),
             *inputs,
             unit="USD",
         )
@@ -170,17 +175,31 @@ def _upfront_usd(offer: Offer) -> float:
     return commitment.upfront * offer.factor
 
 
-def _total(
+def _total(bought_usd: Sequence[float], switch: int | None, price: Any, rent_usd: Any) -> Any:  # noqa: ANN401 - a float or draws, as given
+    """Return USD of the months bought, at the API's price of a draw, and of those rented."""
+    months = len(bought_usd) if switch is None else switch - 1
+    return sum(bought_usd[:months]) * price + rent_usd
+
+
+def _rent(
     volumes: tuple[float, ...],
-    switch: int | None,
+    offer: Offer,
     term: int,
-    inputs: tuple[Any, Any, Any],
-    upfront_usd: float,
-) -> Any:  # noqa: ANN401 - a float or draws, as given
-    seconds, usd_per_hour, usd_per_image = inputs
-    bought = len(volumes) if switch is None else switch - 1
-    total = sum(volumes[:bought]) * usd_per_image
-    for start in range(bought, len(volumes), term):
+    switch: int | None,
+    seconds: Any,  # noqa: ANN401 - a float or draws
+    usd_per_hour: Any,  # noqa: ANN401 - a float or draws
+) -> Any:  # noqa: ANN401 - as given
+    """Return USD of the months from the switch on."""
+    total = 0.0 * usd_per_hour
+    if switch is None:
+        return total
+    if is_by_the_second(offer, None):
+        for images in volumes[switch - 1 :]:
+            billed_s = billed_seconds(offer, running_s=images * seconds)
+            total = total + billed_s / SECONDS_PER_HOUR * usd_per_hour
+        return total
+    upfront_usd = _upfront_usd(offer)
+    for start in range(switch - 1, len(volumes), term):
         busiest = max(volumes[start : start + term])
         instances = np.ceil(busiest * seconds / MONTH_S * (1 - ROUNDING_SLACK))
         total = total + instances * (term * HOURS_PER_MONTH * usd_per_hour + upfront_usd)

@@ -218,6 +218,25 @@ def estimated(
     )
 
 
+def moved_by(invoice: Invoice, price: Estimate, *, images: int, caveats: tuple[str, ...]) -> Bill:
+    """Return the bill of an invoice all of whose amounts move together with one price.
+
+    Args:
+        invoice: The charges at the point estimate, in plain numbers.
+        price: 1, with the draws of the price's error.
+        images: Images it pays for.
+        caveats: What a reader must know about the price.
+    """
+    return Bill(
+        invoice=invoice,
+        billed=price.scaled(float(invoice.billed_usd), "USD"),
+        effective=price.scaled(float(invoice.effective_usd), "USD"),
+        lines={line.name: price.scaled(float(line.effective_usd), "USD") for line in invoice.lines},
+        images=images,
+        caveats=caveats,
+    )
+
+
 def _total(amounts: Iterable[Amount]) -> Amount:
     total: Amount = 0.0
     for amount in amounts:
@@ -268,7 +287,7 @@ def gpu_lines(
         hours = span.instance_s / SECONDS_PER_HOUR
         usd = hours * usd_per_hour
         if span.paid_ahead:
-            spread = usd + hours * _upfront_usd_per_hour(offer)
+            spread = usd + hours * upfront_usd_per_hour(offer)
             yield Line(span.name, Category.USAGE, hours, "h", usd * markup, spread, spread, 0.0)
         else:
             yield Line.plain(span.name, hours, "h", usd, usd * markup)
@@ -278,7 +297,8 @@ def gpu_lines(
         yield Line("commitment", Category.PURCHASE, 1.0, "term", 0.0, 0.0, 0.0, billed)
 
 
-def _upfront_usd_per_hour(offer: Offer) -> float:
+def upfront_usd_per_hour(offer: Offer) -> float:
+    """Return what is paid at the start of a term for an instance, spread over its hours."""
     commitment = offer.commitment
     if commitment is None or commitment.upfront is None:
         return 0.0
@@ -293,7 +313,7 @@ def _purchase_usd(offer: Offer, hours: Amount, usd_per_hour: Amount) -> Amount:
     instances = hours / min(HOURS_PER_MONTH, commitment.term_hours)
     if commitment.payment == "upfront":
         return instances * commitment.term_hours * usd_per_hour
-    upfront = instances * commitment.term_hours * _upfront_usd_per_hour(offer)
+    upfront = instances * commitment.term_hours * upfront_usd_per_hour(offer)
     return hours * usd_per_hour + upfront
 
 
@@ -321,9 +341,19 @@ def part_lines(
 
 
 def close_invoice(
-    row: PriceRow, lines: Sequence[Line], terms: AccountTerms = NO_ACCOUNT_TERMS
+    row: PriceRow,
+    lines: Sequence[Line],
+    terms: AccountTerms = NO_ACCOUNT_TERMS,
+    *,
+    months: int = 1,
 ) -> Invoice:
     """Return the invoice of some lines with the account's fee, its included use, and tax.
+
+    Args:
+        row: What is billed.
+        lines: Its charges.
+        terms: Account plan and tax.
+        months: Months for which the account's fee is paid.
 
     Raises:
         UnknownNameError: The row has no such account plan.
@@ -335,7 +365,7 @@ def close_invoice(
             "leave it out."
         )
     so_far = Invoice(row.provider, row.id, tuple(lines))
-    with_plan = (*so_far.lines, *_plan_lines(row, so_far.billed_usd, terms.account_plan))
+    with_plan = (*so_far.lines, *_plan_lines(row, so_far.billed_usd, terms.account_plan, months))
     billed = Invoice(row.provider, row.id, with_plan)
     if not terms.tax_share:
         return billed
@@ -343,14 +373,14 @@ def close_invoice(
     return Invoice(row.provider, row.id, (*billed.lines, tax))
 
 
-def _plan_lines(row: PriceRow, billed: Amount, name: str | None) -> tuple[Line, ...]:
+def _plan_lines(row: PriceRow, billed: Amount, name: str | None, months: int) -> tuple[Line, ...]:
     if name is None:
         return ()
     if name not in row.account_plans:
         raise UnknownNameError(f"account plan of {row.id}", name, row.account_plans)
     plan = row.account_plans[name]
-    used: Amount = np.minimum(billed, plan.included_usd)
+    used: Amount = np.minimum(billed, months * plan.included_usd)
     return (
-        Line.other(f"{name} plan", Category.PURCHASE, plan.usd_per_month),
+        Line.other(f"{name} plan", Category.PURCHASE, months * plan.usd_per_month),
         Line.other("included use", Category.CREDIT, -1.0 * used),
     )

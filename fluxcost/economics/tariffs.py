@@ -100,7 +100,8 @@ class Tariff(PriceRow):
         """Return USD for one image of a shape; its interval is how far the price may have moved.
 
         Multipliers in force, add-ons and a go-between's fee are in it; free quotas and monthly
-        fees are not, since they depend on the volume: see `invoice`.
+        fees are not, since they depend on the volume: see `api_bill`. Of a subscription it is the
+        fee at full use of its included hours.
 
         Raises:
             InputError: The API does not make this shape, has no such add-on, or the day is before
@@ -113,7 +114,7 @@ class Tariff(PriceRow):
         except (InputError, MissingDataError) as error:
             raise type(error)(f"tariff {self.id} cannot price {shape}: {error}") from None
         fee = 0.0 if self.gateway_fee is None else self.gateway_fee.share
-        usd = (usd * self.factor + self._add_ons_usd(request)) * (1 + fee)
+        usd = (usd * self.factor + self.add_ons_usd(request)) * (1 + fee)
         evidence = (
             f"tariff {self.id}: {usd:g} USD per image at {shape}, "
             f"as of {self.as_of} ({self.as_of_kind}), grade {self.grade}"
@@ -179,7 +180,12 @@ class Tariff(PriceRow):
         """Return whether a plan may buy from it: current, and with a published price."""
         return self.is_current(today) and not isinstance(self.price, Unpublished | ClaimedRange)
 
-    def _add_ons_usd(self, request: ApiRequest) -> float:
+    def add_ons_usd(self, request: ApiRequest) -> float:
+        """Return USD of the add-ons of one request, without a gateway's fee.
+
+        Raises:
+            UnknownNameError: The tariff has no such add-on.
+        """
         for name in request.add_ons:
             if name not in self.add_ons:
                 raise UnknownNameError(f"add-on of {self.id}", name, self.add_ons)
@@ -203,5 +209,5 @@ class Tariff(PriceRow):
         if self.is_from_price:
             doubts.append("a 'from' price; the real one may be higher")
         if isinstance(self.price, SubscriptionGpuTime):
-            doubts.append("the fee spread over all included GPU hours; less use costs more")
+            doubts.append("how many images a GPU hour makes depends on what is asked")
         return doubts

@@ -110,7 +110,10 @@ def _idle_parts(idle_by: IdleRule, alone: Sequence[Plan]) -> list[Estimate]:
 
 def _parts(estimates: Sequence[Estimate]) -> list[Estimate]:
     """Return estimates over their sum, which is 1 in every draw."""
-    return [
-        derive(lambda own, *every: own / np.sum(every, axis=0), each, *estimates, unit="1")
-        for each in estimates
-    ]
+    return [derive(_part, each, *estimates, unit="1") for each in estimates]
+
+
+def _part(own: Any, *every: Any) -> Any:  # noqa: ANN401 - numbers or draws
+    """Return one over the sum of all; an equal part where the sum is 0."""
+    total = np.sum(every, axis=0)
+    return np.where(total > 0, own / np.where(total > 0, total, 1.0), 1 / len(every))

@@ -150,7 +150,7 @@ def explain_fitted(
         return [
             Lever(change, found, found.total.high / base)
             for change, asked in changes
-            if (found := _best(asked, prices, fits, today)) is not None
+            if base > 0 and (found := _best(asked, prices, fits, today)) is not None
         ]
 
     levers = levers_of(_changed(workload, steps_are_free=best.choice is None))

@@ -38,7 +38,9 @@ def _plan_row(rank: int, plan: Plan) -> dict[str, str]:
         "hours": NOTHING if plan.hours is None else significant(plan.hours.value),
         "total": interval(plan.total),
         "an image": usd(plan.usd_per_image.value),
-        "images/$": significant(plan.images_per_usd.value),
+        "images/$": NOTHING
+        if plan.images_per_usd is None
+        else significant(plan.images_per_usd.value),
         "a call": _or_nothing(plan.latency),
         "timing": str(plan.timing_source or NOTHING),
         "priced": plan.priced_as_of + (", assumed" if plan.price_source == Source.ASSUMED else ""),
@@ -67,7 +69,7 @@ class Plan:
         latency: Seconds of one call of the slowest shape; None for an API, which is not timed.
         total: USD per job or USD per month.
         usd_per_image: The total over the images.
-        images_per_usd: The images over the total.
+        images_per_usd: The images over the total; None where the total is 0.
         timing_source: Where the timings come from; None for an API.
         price_source: How far the price is to be trusted: published or assumed.
         priced_as_of: Day the price was true, and its grade.
@@ -88,7 +90,7 @@ class Plan:
     latency: Estimate | None
     total: Estimate
     usd_per_image: Estimate
-    images_per_usd: Estimate
+    images_per_usd: Estimate | None
     timing_source: Source | None
     price_source: Source
     priced_as_of: str
@@ -145,7 +147,7 @@ class Plan:
             "latency": self.latency and self.latency.to_dict(),
             "total": self.total.to_dict(),
             "usd_per_image": self.usd_per_image.to_dict(),
-            "images_per_usd": self.images_per_usd.to_dict(),
+            "images_per_usd": self.images_per_usd and self.images_per_usd.to_dict(),
             "timing_source": self.timing_source and str(self.timing_source),
             "price_source": str(self.price_source),
             "priced_as_of": self.priced_as_of,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fluxcost.capacity.fleet import Batching, Fleet
 from fluxcost.capacity.results import Serving
+from fluxcost.economics.api_bill import DAYS_PER_MONTH, api_bill
 from fluxcost.economics.catalog import Catalog
+from fluxcost.economics.ledger import Bill, Line
 from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InputError, MissingDataError
@@ -31,7 +33,7 @@ from fluxcost.planning.rental_sizing import (
     rent_for_job,
     rent_for_month,
 )
-from fluxcost.units import percent, usd
+from fluxcost.units import counted, percent, significant, usd
 from fluxcost.workload.workload import Workload
 
 KEPT_FOR_MONTHS = frozenset({BillingKind.RESERVED, BillingKind.SERVERLESS_ALWAYS_ON})
@@ -166,20 +168,22 @@ def _about(offer: Offer, rental: Rental, serving: Serving | None) -> tuple[str, 
     return tuple(notes)
 
 
-def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | None) -> Plan:
-    """Return the plan of one tariff paid.
+def bought(
+    tariff: Tariff,
+    mix: Mix,
+    images: int,
+    unit: str,
+    today: dt.date | None,
+    days: float = DAYS_PER_MONTH,
+) -> Plan:
+    """Return the plan of one tariff paid: its bill for the images of a month or of some days.
 
     Raises:
         InputError: The API does not make a shape.
         MissingDataError: Its price was not found.
     """
-    shares = [share for _, share in mix]
-    prices = [tariff.usd_per_image(shape, today) for shape, _ in mix]
-    total = derive(
-        lambda *each: images * sum(s * p for s, p in zip(shares, each, strict=True)),
-        *prices,
-        unit=unit,
-    )
+    bill = api_bill(tariff, mix, images, days=days, today=today)
+    total = replace(bill.billed, unit=unit)
     each_usd, per_usd = per_image(total, images)
     component = Component(
         option=tariff.id,
@@ -209,7 +213,7 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
         timing_source=None,
         price_source=tariff.trust(today),
         priced_as_of=f"{tariff.as_of}, {tariff.grade}",
-        why=f"{images:,} images x {usd(each_usd.value)} = {usd(total.value)}.",
+        why=_api_working(bill),
         caveats=(
             *tariff.caveats(today),
             f"{tariff.id}: {tariff.limits}",
@@ -218,13 +222,45 @@ def bought(tariff: Tariff, mix: Mix, images: int, unit: str, today: dt.date | No
     )
 
 
+def _api_working(bill: Bill) -> str:
+    """Return how the bill of an API comes about: its lines, where there are several."""
+    total = usd(bill.billed.value)
+    if [line.name for line in bill.invoice.lines] == ["images"]:
+        return f"{bill.images:,} images x {usd(bill.billed.value / bill.images)} = {total}."
+    lines = [line for line in bill.invoice.lines if line.billed_usd]
+    if len(lines) == 1:
+        return f"{counted(bill.images, 'image')}: {_api_line(lines[0])}."
+    working = _api_line(lines[0])
+    for line in lines[1:]:
+        working += f" {'-' if line.billed_usd < 0 else '+'} {_api_line(line)}"
+    return f"{working} = {total}."
+
+
+def _api_line(line: Line) -> str:
+    amount = usd(abs(float(line.billed_usd)))
+    if line.unit == "h":
+        return f"{significant(float(line.quantity))} {line.name} {amount}"
+    if line.name == "images":
+        return f"{round(float(line.quantity)):,} images {amount}"
+    return f"{line.name} {amount}"
+
+
 def per_image(
     total: Estimate, images: int, serving: Serving | None = None
-) -> tuple[Estimate, Estimate]:
-    """Return USD an image and images a USD, of those answered."""
+) -> tuple[Estimate, Estimate | None]:
+    """Return USD an image and images a USD, of those answered; None where they may cost nothing."""
     made = images * (1 - (serving.lost if serving else 0.0))
     each_usd = total.scaled(1 / made, "USD/image")
+    if min(each_usd.value, each_usd.draws.min()) <= 0:
+        return each_usd, None
     return each_usd, derive(lambda usd_each: 1 / usd_each, each_usd, unit="images/USD")
+
+
+def days_of(workload: Workload) -> float:
+    """Return the days over which a workload's images are spread: a job's days begun, or a month."""
+    if workload.deadline is None:
+        return DAYS_PER_MONTH
+    return math.ceil(workload.deadline.hours / 24)
 
 
 def api_plans(
@@ -236,6 +272,7 @@ def api_plans(
     today: dt.date | None,
 ) -> Iterator[Plan | Rejected]:
     """Yield the plan of every tariff of the model that is allowed, or the rule it breaks."""
+    days = days_of(workload)
     for tariff in catalog.tariffs:
         if tariff.model != workload.model:
             continue
@@ -245,6 +282,6 @@ def api_plans(
             yield broken
             continue
         try:
-            yield bought(tariff, mix, images, unit, today)
+            yield bought(tariff, mix, images, unit, today, days)
         except (InputError, MissingDataError) as error:
             yield Rejected(tariff.id, "price", str(error))

@@ -127,7 +127,7 @@ def test_a_subscription_needs_the_images_of_a_job():
     row = load_catalog().tariff("midjourney/standard").to_dict()["price"]
     four = tariff(row | {"images_per_job": 4})
     assert four.usd_per_image(SQUARE).value == pytest.approx(30 / 900 / 4)
-    assert any("fee spread over all" in line for line in four.caveats(TODAY))
+    assert any("images a GPU hour makes depends" in line for line in four.caveats(TODAY))
 
 
 @pytest.mark.parametrize(

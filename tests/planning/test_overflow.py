@@ -54,6 +54,23 @@ def test_its_legs_are_the_bills_of_each():
         _ = overflow.fleet
 
 
+def test_the_api_bills_what_overflows_with_its_own_quota():
+    # 0.002 an image, and 10 USD of a month free: 5,000 images.
+    free = {"units": 1000, "currency": {"name": "unit", "usd": 0.01}, "every": "month"}
+    shop = catalog(offer(as_of=TODAY), tariff(usd=API_USD, as_of=TODAY, free_quota=free))
+    asked = workload(
+        arrivals={"requests_per_s": 3.0, "hourly_weights": RUSH},
+        objective={"percentile": 95, "within_s": 2.0},
+        constraints={"allow_untimed": True},
+    )
+    plans = plan(asked, shop, [H200], TODAY)
+    overflow, api = by_mode(plans, "overflow"), by_mode(plans, "api")
+    images = 3.0 * 730 * 3600
+    assert api.total.value == pytest.approx(images * API_USD - 10)
+    rest = overflow.components[1]
+    assert rest.total.value == pytest.approx(images * rest.share * API_USD - 10)
+
+
 def test_what_overflows_is_erlangs_loss_where_nobody_may_wait():
     # An objective of little more than a call leaves no room to wait: M/G/c/c, or Erlang's B.
     call_s = fit(H200).occupancy(Shape(1024, 1024, 4)).value

@@ -64,6 +64,42 @@ def test_every_offer_is_tried_at_every_batch_measured():
     assert tried == [(f"shop/{name}", batch) for name in ("one", "two") for batch in batches]
 
 
+@pytest.mark.parametrize(
+    ("images", "hours", "usd"),
+    [
+        (1, 1, 60.00),
+        (10_000, 24, 106.67),
+        (1_927_200, 24, 32_060.00),
+        (10_000, 730, 106.67),
+        (10_000, 745, 120.00),
+    ],
+)
+def test_a_job_pays_the_whole_fee_of_a_subscription(images: int, hours: float, usd: float):
+    # 60 for 31 days begun hold 30 h, 7,200 images; further ones are 15 s at 4 an hour.
+    row = tariff(
+        price={
+            "shape": "subscription-gpu-time",
+            "usd_per_month": 60,
+            "included_gpu_hours": 30,
+            "extra_usd_per_gpu_hour": 4,
+            "gpu_minutes_per_job": 1,
+            "images_per_job": 4,
+        }
+    )
+    best = planned(workload(deadline={"images": images, "hours": hours}), catalog(row)).best
+    assert best.total.value == pytest.approx(usd, abs=0.005)
+
+
+def test_an_api_that_costs_nothing_is_planned_and_shown():
+    # 2 begun days of 10 USD free pay for 10,000 images at 0.002.
+    free = {"units": 1000, "currency": {"name": "unit", "usd": 0.01}, "every": "day"}
+    row = tariff(usd=0.002, free_quota=free)
+    plans = planned(workload(deadline={"images": 10_000, "hours": 25}), catalog(row, offer()))
+    assert (plans.best.option, plans.best.total.high) == ("api/klein", 0)
+    assert "$0" in str(plans)
+    assert plans.to_dict()["plans"][0]["images_per_usd"] is None
+
+
 def test_a_line_agrees_with_the_fit():
     best = planned(workload(), catalog(offer())).best
     assert best.batch is not None
@@ -75,6 +111,7 @@ def test_a_line_agrees_with_the_fit():
     assert best.hours.value * 3600 == pytest.approx(per_gpu + 600, abs=1)
     assert best.total.value == pytest.approx(best.hours.value * best.gpus * 3.6)
     assert best.usd_per_image.value == pytest.approx(best.total.value / 100_000)
+    assert best.images_per_usd is not None
     assert best.images_per_usd.value == pytest.approx(1 / best.usd_per_image.value)
     assert best.latency is not None
     assert best.latency.value == fitted.latency(ONE_MEGAPIXEL, batch=best.batch).value

@@ -1,5 +1,6 @@
 """Scenarios against the plan they vary, and against arithmetic done one scenario at a time."""
 
+import dataclasses
 import json
 import math
 
@@ -10,10 +11,11 @@ import fluxcost as fc
 from fluxcost.errors import InfeasibleError, InputError
 from fluxcost.estimate import DRAWS
 from fluxcost.performance.fit import fit
+from fluxcost.planning.largest_volume import at_volume
 from fluxcost.planning.search import plan
 from fluxcost.planning.sensitivity.analysis import sensitivity
 from fluxcost.planning.sensitivity.drivers import Drivers, Interval
-from fluxcost.planning.sensitivity.scenario_bills import at_base, bought, rented
+from fluxcost.planning.sensitivity.scenario_bills import POINT, at_base, bought, rented
 from tests.commands import Files, refused, shown, shown_json
 from tests.planning.made import TODAY, catalog, offer, tariff, workload
 from tests.synthetic import make_calibration
@@ -53,6 +55,29 @@ def test_where_nothing_varies_each_scenario_is_a_world_of_the_plan(job):
             row = SHOP.offer(each.option)
             bills = rented(job, row, each.mode, FIT, [each.batch], TODAY)(base, each.batch)
         assert bills == pytest.approx(each.total.draws)
+
+
+SUBSCRIPTION = {
+    "shape": "subscription-gpu-time",
+    "usd_per_month": 60,
+    "included_gpu_hours": 30,
+    "extra_usd_per_gpu_hour": 4,
+    "gpu_minutes_per_job": 1,
+    "images_per_job": 4,
+}
+QUOTA = {"units": 9000, "currency": {"name": "unit", "usd": 0.001}, "every": "day"}
+
+
+@pytest.mark.parametrize("job", [DEADLINE, MONTH], ids=["deadline", "month"])
+@pytest.mark.parametrize(
+    "row", [tariff(price=SUBSCRIPTION), tariff(free_quota=QUOTA)], ids=["subscription", "quota"]
+)
+def test_scenarios_of_an_api_are_its_bill(job, row):
+    bought_plan = plan(job, catalog(row), [H200], TODAY).best
+    assert bought(job, row, TODAY)(at_base(job, DRAWS)) == pytest.approx(bought_plan.total.draws)
+    twice = dataclasses.replace(at_base(job, 1, POINT), volume=np.array([2.0]))
+    more = plan(at_volume(job, 2.0), catalog(row), [H200], TODAY).best
+    assert bought(job, row, TODAY)(twice)[0] == pytest.approx(more.total.value)
 
 
 def test_scenarios_in_which_interruptions_leave_no_call_done_cannot_be():

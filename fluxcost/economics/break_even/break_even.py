@@ -2,7 +2,9 @@
 
 An instance rented around the clock costs the same whatever it makes. Once it is full, another one
 is needed, and the API may be cheaper again over a range of volumes. Rented by the session, the bill
-also rises in steps (start-up, billing steps, minimum). There can be several break-even volumes:
+also rises in steps (start-up, billing steps, minimum); a serverless offer is billed for the time it
+works. The API's bill is that of `api_bill`, with fees, included use, packs and free quotas. There
+can be several break-even volumes:
 `crossings` holds all of them, and `images_per_month` the one of a single instance.
 """
 
@@ -10,22 +12,37 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
-from fluxcost.economics.break_even.crossings import Crossing, CurvePoint, crossings_of, stretches
+from fluxcost.economics.api_bill import ApiBillCurve, api_bill_curve
+from fluxcost.economics.break_even.crossings import (
+    Cheaper,
+    Crossing,
+    CurvePoint,
+    Stairs,
+    crossings_of,
+    stretches,
+)
 from fluxcost.economics.break_even.volumes import (
     SECONDS_PER_MONTH,
     InstancesAndBill,
     Sessions,
     break_even_volume,
+    instance_seconds,
+    instances_at_break_even,
+    is_by_the_second,
+    is_kept,
     refuse_over,
+    refuse_sessions_of_a_term,
     rent_all_month,
     rent_by_session,
+    rent_by_the_second,
+    rent_per_hour,
     stairs_of,
     volumes_up_to,
 )
@@ -40,7 +57,7 @@ from fluxcost.economics.cost import (
 from fluxcost.economics.offers import SECONDS_PER_HOUR, Offer
 from fluxcost.economics.tariffs import Tariff
 from fluxcost.errors import InfeasibleError
-from fluxcost.estimate import Estimate, derive
+from fluxcost.estimate import Estimate, Source, derive
 from fluxcost.workload.shape import Shape
 
 
@@ -58,43 +75,68 @@ ONE_VOLUME = frozenset({CheaperSide.ABOVE, CheaperSide.ALWAYS})
 
 
 def cheaper_side_of(
-    volume: float, capacity: float, sessions: int | None, crossings: tuple[Crossing, ...]
+    volume: float, limit: float, sessions: int | None, sides: Sides, *, kept: bool
 ) -> CheaperSide:
     """Return which side is cheaper.
 
     Args:
-        volume: Images a month from which one instance stays ahead; infinite where it never is.
-        capacity: Most images one instance can make in a month.
-        sessions: Sessions a month; None where the instance is kept all month.
-        crossings: Every change of side.
+        volume: Images a month from which renting stays ahead; infinite where it never is.
+        limit: Most images that can be made in a month.
+        sessions: Sessions a month; None where none are stated.
+        sides: Every change of side.
+        kept: Whether instances are kept all month.
     """
-    if volume > capacity:
-        return CheaperSide.BETWEEN if crossings else CheaperSide.NEVER
+    ahead = sides.last == "rent" if kept else volume <= limit or sides.only == "rent"
+    if not ahead:
+        return CheaperSide.NEVER if sides.only == "api" else CheaperSide.BETWEEN
     # Images come whole: when the first of each session already pays, the API wins at no volume.
     first_images = 1 if sessions is None else sessions
-    return CheaperSide.ALWAYS if volume <= first_images else CheaperSide.ABOVE
+    always = sides.only == "rent" or volume <= first_images
+    return CheaperSide.ALWAYS if always else CheaperSide.ABOVE
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Which side is cheaper, from the first image on.
+
+    Attributes:
+        first: Before the first crossing.
+        crossings: Every change.
+    """
+
+    first: Cheaper
+    crossings: tuple[Crossing, ...]
+
+    @property
+    def last(self) -> Cheaper:
+        """Which side is cheaper after the last crossing."""
+        return self.crossings[-1].becomes if self.crossings else self.first
+
+    @property
+    def only(self) -> Cheaper | None:
+        """Which side is cheaper at all volumes; None where that changes."""
+        return None if self.crossings else self.first
 
 
 def cheaper_side_reason(
-    verdict: CheaperSide,
-    volume: float,
-    capacity: float,
-    usd_per_image: float,
-    crossings: tuple[Crossing, ...],
+    verdict: CheaperSide, volume: float, capacity: Estimate, stairs: Stairs, sides: Sides
 ) -> str:
     """Return the verdict with its numbers, as a sentence."""
     if verdict is CheaperSide.ALWAYS:
-        return f"the first image already costs less than the API's {usd_per_image:g} USD."
+        first_usd = float(stairs.api.usd(1.0))
+        return f"the first image already costs less than the API's {first_usd:g} USD."
     if verdict is CheaperSide.ABOVE:
-        return stretches(crossings)
+        return stretches(sides.crossings)
     if verdict is CheaperSide.BETWEEN:
         # Beyond its capacity an instance makes nothing more, so a stretch may end there.
-        return stretches(crossings, end=capacity)
+        end = capacity.value if sides.last == "rent" else None
+        return stretches(sides.crossings, end=end)
     if np.isinf(volume):
-        return f"GPU time alone costs more per image than the API's {usd_per_image:g} USD."
+        each = stairs.api.further_usd_per_image
+        return f"GPU time alone costs more per image than the API's {each:g} USD."
     return (
         f"the bills would meet at {volume:,.0f} images a month and one instance makes at most "
-        f"{capacity:,.0f}; more instances raise rent and output alike."
+        f"{capacity.value:,.0f}; more instances raise rent and output alike."
     )
 
 
@@ -107,7 +149,7 @@ class BreakEven:
         tariff: Id of the tariff.
         shape: What is asked of the model.
         batch: Images per call.
-        sessions: How often the instance is started; None when it runs all month.
+        sessions: How often the instance is started; None when it runs all month, or is serverless.
         verdict: Which is cheaper.
         reason: The verdict with its numbers, as a sentence anyone can read.
         crossings: Every volume at which the cheaper side changes, rising; with several instances
@@ -115,7 +157,8 @@ class BreakEven:
             change that lasts less than an image of each session is none.
         required_utilization: Share of rented time that must make images for GPU time alone to cost
             what the API charges; over 1 it cannot.
-        tariff_usd_per_image: USD per image at the API.
+        tariff_usd_per_image: USD per image at the API, at full use of a subscription and beyond a
+            free quota; `at` gives its bill.
         capacity_images_per_month: Most images one instance can make in a month.
         probability: Share of the draws in which renting stays ahead from a volume within
             that capacity on.
@@ -138,6 +181,7 @@ class BreakEven:
     _offer: Offer = field(repr=False)
     _rent: Estimate = field(repr=False)
     _seconds: Estimate = field(repr=False)
+    _stairs: Stairs = field(repr=False)
     _volume: Estimate | None = field(repr=False)
 
     @property
@@ -165,7 +209,7 @@ class BreakEven:
         """
         refuse_outside("images", images, 1, MOST_IMAGES)
         instances, rent = self._bill(images)
-        api = self.tariff_usd_per_image.scaled(images, "USD/month")
+        api = self._stairs.api.estimate(images, "USD/month")
         return CurvePoint(images, instances, rent, api, float(np.mean(rent.draws < api.draws)))
 
     def curve(self, most: int | None = None, points: int = 100) -> tuple[CurvePoint, ...]:
@@ -183,13 +227,17 @@ class BreakEven:
         if most is None:
             first = self.crossings[0].images_per_month.value if self.crossings else capacity / 2
             most = max(2, math.ceil(2 * first))
-        if self.sessions is None:
+        if is_by_the_second(self._offer, self.sessions):
+            volumes = volumes_up_to(most, points, math.inf)
+        elif self.sessions is None:
             volumes = volumes_up_to(most, points, capacity)
         else:
             volumes = volumes_up_to(max(2, min(most, math.floor(capacity))), points, math.inf)
         return tuple(self.at(volume) for volume in volumes)
 
     def _bill(self, images: int) -> InstancesAndBill:
+        if is_by_the_second(self._offer, self.sessions):
+            return rent_by_the_second(images, self._offer, self._seconds, self._rent)
         if self.sessions is None:
             return rent_all_month(images, self._seconds, self._rent)
         refuse_over(images, self.capacity_images_per_month.value)
@@ -240,39 +288,44 @@ def break_even(
         batch: Images per call.
         utilization: Largest share of running time, start-up aside, in which the GPUs make
             images. It has no default.
-        sessions: None keeps the instance all month; otherwise it is rented while there is work.
+        sessions: None keeps the instance all month, a reserved one for its share of the term, or
+            bills a serverless one for the time it works; otherwise it is rented while there is
+            work, with a start-up each.
         today: Day the prices are judged on; UTC today unless given.
 
     Raises:
         InputError: utilization or batch is out of range, the fit is of another GPU, the offer may
-            be interrupted, the API does not make this shape, or start-up alone fills the month.
+            be interrupted or is reserved and sessions are given, the API does not make this shape,
+            or start-up alone fills the month.
         MissingDataError: A price is not published.
     """
     refuse_other_gpu(fit, offer)
     refuse_spot(offer)
     refuse_bad_batch(batch)
+    refuse_sessions_of_a_term(offer, sessions)
     api = tariff.usd_per_image(shape, today)
+    curve = api_bill_curve(tariff, ((shape, 1.0),), today=today)
     used = as_utilization(utilization)
-    seconds = derive(
-        lambda per_s, share: 1 / (per_s * share * offer.gpu_count),
-        fit.throughput(shape, batch=batch),
-        used,
-        unit="s/image",
-    )
+    seconds, untimed = instance_seconds(fit, offer, shape, batch, used)
     usable_s = SECONDS_PER_MONTH if sessions is None else sessions.usable_s_per_month
     capacity = derive(lambda s: usable_s / s, seconds, unit="images/month")
-    rent = offer.price_estimate(today).scaled(offer.gpu_count, "USD/h")
-    volume = break_even_volume(offer, sessions, rent, api, seconds)
+    rent = rent_per_hour(offer, today)
+    stairs = stairs_of(offer, sessions, rent, curve, seconds)
+    volume = break_even_volume(offer, sessions, stairs, rent, seconds)
     most = None if sessions is None else capacity.value
-    crossings = crossings_of(
-        stairs_of(offer, sessions, rent, api, seconds), rent, api, seconds, most
-    )
+    sides = Sides(stairs.first_side, crossings_of(stairs, rent, seconds, most))
+    limit = _limit(offer, sessions, stairs, capacity)
     count = None if sessions is None else sessions.per_month
-    verdict = cheaper_side_of(volume.point, capacity.value, count, crossings)
-    single = volume.within(capacity) if verdict in ONE_VOLUME else None
-    if single is not None and len(crossings) == 1:
+    kept = is_kept(offer, sessions)
+    verdict = cheaper_side_of(volume.point, limit.value, count, sides, kept=kept)
+    if sides.only == "rent":
+        volume = replace(volume, point=0.0)
+    elif not kept and sides.last == "rent" and verdict in ONE_VOLUME:
+        volume = volume.of_whole_images(sides.crossings[-1].images_per_month)
+    single = volume.within(limit) if verdict in ONE_VOLUME else None
+    if single is not None and [each.becomes for each in sides.crossings] == ["rent"]:
         # The only crossing is that volume, whose draws may cross on other steps of rent.
-        crossings = (Crossing("rent", single),)
+        sides = replace(sides, crossings=(Crossing("rent", single),))
     return BreakEven(
         offer=offer.id,
         tariff=tariff.id,
@@ -280,8 +333,8 @@ def break_even(
         batch=batch,
         sessions=sessions,
         verdict=verdict,
-        reason=cheaper_side_reason(verdict, volume.point, capacity.value, api.value, crossings),
-        crossings=crossings,
+        reason=cheaper_side_reason(verdict, volume.point, capacity, stairs, sides),
+        crossings=sides.crossings,
         required_utilization=derive(
             lambda usd, used, s, each: usd / SECONDS_PER_HOUR * s * used / each,
             rent,
@@ -292,13 +345,48 @@ def break_even(
         ),
         tariff_usd_per_image=api,
         capacity_images_per_month=capacity,
-        probability=float(np.mean(volume.draws <= capacity.draws)),
-        caveats=(*_other_model(fit, tariff), *offer.caveats(today), *tariff.caveats(today)),
+        probability=float(np.mean(volume.draws <= limit.draws)),
+        caveats=(
+            *_other_model(fit, tariff),
+            *untimed,
+            *_billed_as(offer, sessions),
+            *_bought_as(tariff, curve),
+            *offer.caveats(today),
+            *tariff.caveats(today),
+        ),
         _offer=offer,
         _rent=rent,
         _seconds=seconds,
+        _stairs=stairs,
         _volume=single,
     )
+
+
+def _limit(offer: Offer, sessions: Sessions | None, stairs: Stairs, capacity: Estimate) -> Estimate:
+    """Return the most images of those instances that the break-even volume is asked for."""
+    if is_kept(offer, sessions):
+        return capacity.scaled(instances_at_break_even(stairs), "images/month")
+    if is_by_the_second(offer, sessions):
+        evidence = "workers are started as they are needed"
+        return Estimate.exact(MOST_IMAGES, "images/month", Source.ASSUMED, evidence)
+    return capacity
+
+
+def _billed_as(offer: Offer, sessions: Sessions | None) -> tuple[str, ...]:
+    if is_by_the_second(offer, sessions):
+        return (
+            f"{offer.id}: billed for the time it works, without cold starts; sessions add theirs",
+        )
+    if offer.commitment is not None:
+        hours = offer.commitment.term_hours
+        return (f"{offer.id}: bought for a term of {hours:,g} h, billed whole, used or not",)
+    return ()
+
+
+def _bought_as(tariff: Tariff, curve: ApiBillCurve) -> tuple[str, ...]:
+    if curve.is_proportional:
+        return ()
+    return (f"{tariff.id}: billed with its fee, packs and free quota, not by the image alone",)
 
 
 def _other_model(fit: Timed, tariff: Tariff) -> tuple[str, ...]:

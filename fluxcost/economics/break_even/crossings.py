@@ -1,11 +1,16 @@
-"""Every volume at which stepwise rent crosses the straight line of an API's bill, in closed form.
+"""Every volume at which stepwise rent crosses an API's bill, found in closed form.
 
 Rent is billed in steps of g seconds at p USD a second: one billing step of a session, or one more
-instance for a month. With s seconds of overhead and t seconds an image, the k-th step ends after
-(k g - s) / t images. An API at c USD an image is cheaper where a step begins iff
-k < c (g + s) / (g (c - p t)), and more expensive where it ends iff k >= c s / (g (c - p t)),
-so the steps on which it is overtaken are a range; between two of them the jump to the next step
-puts the API ahead again. Where c <= p t, never.
+instance for a month. With s seconds of overhead, t seconds an image and N sessions a month, the
+k-th step costs N p k g and ends after N (k g - s) / t images. An API's bill never falls, so within
+a step the side changes at most once, where the bill reaches the rent of the step.
+
+The bill is the greater of two lines a + r n (a fee with included use, a free quota, or one line
+twice). It is below the rent where a step begins iff for both lines
+k g (r - p t) < r (g + s) - a t / N, and reaches it before the step ends iff for one of them
+k g (r - p t) >= r s - a t / N. Only steps with both change sides, so they are few ranges; credit
+packs, which lift a line by at most one pack, widen these ranges. Within them each step is looked at
+by the bill itself, as every point of the curve is.
 """
 
 from __future__ import annotations
@@ -16,6 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from fluxcost.economics.api_bill import ApiBillCurve
 from fluxcost.economics.offers import SECONDS_PER_HOUR
 from fluxcost.economics.rental import ROUNDING_SLACK
 from fluxcost.estimate import Estimate, derive
@@ -28,10 +37,19 @@ MOST_CROSSINGS = 1001
 MOST_SAID = 3
 """Stretches named in the sentence; the rest are in `crossings`."""
 
+FIRST_LOOK, MOST_AT_ONCE = 64, 65_536
+"""Steps looked at together, at first and at most."""
+
+MOST_STEPS = 10_000_000
+"""Steps looked at where credits come in packs; after so many a pack is less than a rounding."""
+
+Line = tuple[float, float]
+"""USD at no image, and USD of each."""
+
 
 @dataclass(frozen=True)
 class Stairs:
-    """A staircase against a line.
+    """A staircase of rent against an API's bill, at the point estimates.
 
     Attributes:
         step_s: Seconds of a step, > 0.
@@ -40,7 +58,7 @@ class Stairs:
         sessions: Sessions a month, each for an equal share of the images.
         usd_per_s: Rent of one second.
         image_s: Seconds of an image.
-        usd_per_image: What the API charges.
+        api: The API's bill of a month.
     """
 
     step_s: float
@@ -49,24 +67,13 @@ class Stairs:
     sessions: int
     usd_per_s: float
     image_s: float
-    usd_per_image: float
+    api: ApiBillCurve
 
     @property
-    def overtaken(self) -> range:
-        """The steps, beyond the minimum, on which renting overtakes the API."""
-        margin = self.usd_per_image - self.usd_per_s * self.image_s
-        if margin <= 0:
-            return range(0)
-        slack = 1 - ROUNDING_SLACK
-        least = self.usd_per_image * self.overhead_s / (self.step_s * margin)
-        bound = self.usd_per_image * (self.step_s + self.overhead_s) / (self.step_s * margin)
-        first = max(self._first_step, math.ceil(least * slack))
-        return range(first, math.ceil(bound * slack))
-
-    @property
-    def _first_step(self) -> int:
-        started = math.ceil(self.overhead_s / self.step_s * (1 - ROUNDING_SLACK))
-        return max(1, started, self._covered + 1)
+    def first_side(self) -> Cheaper:
+        """Which side is cheaper before the first crossing."""
+        billed_s = self.minimum_s if self._minimum_work_s > 0 else self._first_step * self.step_s
+        return "api" if self._paid_back(billed_s) > 0 else "rent"
 
     @property
     def _covered(self) -> int:
@@ -74,26 +81,109 @@ class Stairs:
         return math.floor(self.minimum_s / self.step_s * (1 + ROUNDING_SLACK))
 
     @property
-    def minimum_overtaken(self) -> bool:
-        """Whether renting overtakes the API on the flat top of the minimum."""
-        images = (self._covered * self.step_s - self.overhead_s) / self.image_s
-        return self.usd_per_image * images >= self.usd_per_s * self.minimum_s > 0
+    def _minimum_work_s(self) -> float:
+        """Seconds of work that the minimum pays for."""
+        return self._covered * self.step_s - self.overhead_s
 
-    def crossings(self) -> Iterator[tuple[Cheaper, float]]:
+    @property
+    def _first_step(self) -> int:
+        started = math.floor(self.overhead_s / self.step_s * (1 + ROUNDING_SLACK)) + 1
+        return max(1, started, self._covered + 1)
+
+    def crossings(self, most: float = math.inf) -> Iterator[tuple[Cheaper, float]]:
         """Yield who becomes cheaper and after which seconds of a session, volume rising.
 
         Where renting becomes cheaper these are billed seconds, whose rent is the API's bill; where
         the API does, they are seconds of work, the most that the step before could hold.
+
+        Args:
+            most: Images a month that end the search.
         """
-        steps = self.overtaken
-        if self.minimum_overtaken:
-            yield "rent", self.minimum_s
-            if steps and steps.start == self._covered + 1:
-                yield "api", self._covered * self.step_s - self.overhead_s
-        for k in steps:
-            yield "rent", k * self.step_s
-            if k + 1 in steps:
-                yield "api", k * self.step_s - self.overhead_s
+        side = self.first_side
+        if self._minimum_work_s > 0:
+            at = self._paid_back(self.minimum_s)
+            if 0 < at <= self._images(self._minimum_work_s):
+                side = "rent"
+                yield "rent", self.minimum_s
+        for steps in self._looks(most):
+            paid_back = self._paid_back(steps * self.step_s)
+            begins_s = np.maximum((steps - 1) * self.step_s - self.overhead_s, 0.0)
+            api_first = paid_back > self._images(begins_s)
+            rent_last = paid_back <= self._images(steps * self.step_s - self.overhead_s)
+            before = np.concatenate(([side == "rent"], rent_last[:-1]))
+            for at in np.flatnonzero((api_first & rent_last) | (api_first == before)):
+                if api_first[at] and side == "rent":
+                    yield "api", float(begins_s[at])
+                    side = "api"
+                if rent_last[at] and side == "api":
+                    yield "rent", float(steps[at] * self.step_s)
+                    side = "rent"
+
+    def _paid_back(self, billed_s: Any) -> Any:  # noqa: ANN401 - a float or an array
+        """Return the images at which the API's bill reaches the rent of so many seconds."""
+        rent_usd = self.sessions * self.usd_per_s * billed_s
+        return self.api.images_at(rent_usd) * (1 - ROUNDING_SLACK)
+
+    def _images(self, work_s: Any) -> Any:  # noqa: ANN401 - a float or an array
+        return self.sessions * work_s / self.image_s
+
+    def _looks(self, most: float) -> Iterator[npt.NDArray[np.float64]]:
+        """Yield the steps at which sides may change, rising, some at a time."""
+        done: float = self._first_step - 1
+        last = math.inf if self.api.packs is None else done + MOST_STEPS
+        if math.isfinite(most):
+            ends_s = most / self.sessions * self.image_s + self.overhead_s
+            last = min(last, math.ceil(ends_s / self.step_s))
+        for first, until_step in sorted(self._ranges()):
+            at, end, count = max(first, done + 1), min(until_step, last), FIRST_LOOK
+            while at <= end:
+                until = min(at + count - 1, end)
+                yield np.arange(at, until + 1, dtype=np.float64)
+                at, count = until + 1, min(2 * count, MOST_AT_ONCE)
+            done = max(done, at - 1)
+
+    def _ranges(self) -> Iterator[tuple[float, float]]:
+        """Yield ranges of steps outside which one side is cheaper from start to end of each."""
+        below, above = bounds(self.api)
+        yield self._first_step, self._first_step
+        least, most = -math.inf, math.inf
+        for line in below:
+            margin, bound = self._bound(line, self.step_s + self.overhead_s)
+            if margin > 0:
+                most = min(most, bound)
+            else:
+                least = max(least, bound)
+            yield from _around(bound)
+        for line in above:
+            margin, bound = self._bound(line, self.overhead_s)
+            yield from _around(bound)
+            low, high = (bound, most) if margin > 0 else (least, min(bound, most))
+            low = max(low, least, 0.0)
+            if low <= high:
+                yield math.floor(low), high if math.isinf(high) else math.ceil(high)
+
+    def _bound(self, line: Line, seconds: float) -> tuple[float, float]:
+        """Return the margin of a line over GPU time, and the step up to or from which it counts."""
+        base, each = line
+        margin = each - self.usd_per_s * self.image_s
+        value = each * seconds - base * self.image_s / self.sessions
+        return margin, value / (self.step_s * margin) if margin else -math.inf
+
+
+def bounds(api: ApiBillCurve) -> tuple[tuple[Line, Line], tuple[Line, Line]]:
+    """Return lines that an API's bill never falls below, and lines that it never exceeds."""
+    if api.packs is None:
+        return api.lines, api.lines
+    base, each = api.lines[0]
+    per_image = api.packs.usd / api.packs.images
+    free = -per_image * api.packs.free_images
+    below = ((base, each), (base + free, each + per_image))
+    return below, ((base + api.packs.usd, each), (base + free + api.packs.usd, each + per_image))
+
+
+def _around(bound: float) -> Iterator[tuple[float, float]]:
+    if math.isfinite(bound) and bound > -2:
+        yield math.floor(bound) - 1, math.floor(bound) + 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +246,7 @@ class CurvePoint:
 
 
 def crossings_of(
-    stairs: Stairs, rent: Estimate, api: Estimate, seconds: Estimate, most: float | None
+    stairs: Stairs, rent: Estimate, seconds: Estimate, most: float | None
 ) -> tuple[Crossing, ...]:
     """Return the crossings up to a volume, each with its interval.
 
@@ -164,40 +254,47 @@ def crossings_of(
     rests on the prices, and where a step ends on the timing.
 
     Args:
-        stairs: The staircase and the line, at the point estimates.
+        stairs: The staircase and the API's bill, at the point estimates.
         rent: USD per instance-hour.
-        api: USD per image.
         seconds: Seconds an image takes an instance.
         most: Images a month beyond which nothing can be made; None where there is no such end.
     """
     kept: list[Crossing] = []
     last = math.inf if most is None else most
-    for crossing in itertools.islice(_every(stairs, rent, api, seconds), MOST_CROSSINGS):
+    for crossing in itertools.islice(_every(stairs, rent, seconds, last), MOST_CROSSINGS):
         volume = crossing.images_per_month.value
         # Where the API would be cheaper from the last image on, there is no further one.
         if volume > last or (crossing.becomes == "api" and volume >= last):
             break
         # Images come whole: a change that the next image of each session undoes is none.
-        if kept and volume - kept[-1].images_per_month.value < stairs.sessions:
-            kept.pop()
+        before = kept[-1].images_per_month.value if kept else 0.0
+        undoes = bool(kept) or crossing.becomes == "api"
+        if undoes and volume - before < stairs.sessions:
+            del kept[-1:]
         else:
             kept.append(crossing)
     return tuple(kept)
 
 
-def _every(stairs: Stairs, rent: Estimate, api: Estimate, seconds: Estimate) -> Iterator[Crossing]:
-    for becomes, span_s in stairs.crossings():
-        total_s = span_s * stairs.sessions
+def _every(stairs: Stairs, rent: Estimate, seconds: Estimate, most: float) -> Iterator[Crossing]:
+    for becomes, span_s in stairs.crossings(most):
         if becomes == "rent":
-            volume = derive(
-                lambda usd, each, s=total_s: usd / SECONDS_PER_HOUR * s / each,
-                rent,
-                api,
-                unit="images/month",
-            )
+            volume = met(stairs, span_s, rent)
         else:
+            total_s = span_s * stairs.sessions
             volume = derive(lambda each, s=total_s: s / each, seconds, unit="images/month")
         yield Crossing(becomes, volume)
+
+
+def met(stairs: Stairs, billed_s: float, rent: Estimate) -> Estimate:
+    """Return the images at which the API's bill reaches the rent of so many seconds a session."""
+    hours = billed_s * stairs.sessions / SECONDS_PER_HOUR
+    return derive(
+        lambda usd, price: stairs.api.images_at(usd * hours / price),
+        rent,
+        stairs.api.price,
+        unit="images/month",
+    )
 
 
 def stretches(crossings: tuple[Crossing, ...], end: float | None = None) -> str:
@@ -208,7 +305,9 @@ def stretches(crossings: tuple[Crossing, ...], end: float | None = None) -> str:
         end: Most images a month that can be made, where renting is cheaper only in stretches.
     """
     volumes = [crossing.images_per_month.value for crossing in crossings]
-    if len(volumes) == MOST_CROSSINGS:
+    if crossings[0].becomes == "api":
+        volumes.insert(0, 1.0)
+    if len(crossings) == MOST_CROSSINGS:
         return (
             f"from {volumes[0]:,.0f} images a month on both cost the same to within one step of "
             "rent; which is cheaper changes with every step."

@@ -1,7 +1,8 @@
 """A month's bill on rented instances, and the volume from which one costs less than an API.
 
-Kept all month, the bill of an instance is a constant. Rented by the session it rises in steps, and
-the last crossing with the API's bill counts.
+Kept all month, the bill of an instance is a constant, that of a reserved one its share of the term.
+Rented by the session it rises in steps, and the last crossing with the API's bill counts. A
+serverless offer is billed for the time it works.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fluxcost.economics.break_even.crossings import Stairs
-from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, Offer
+from fluxcost.economics.api_bill import ApiBillCurve
+from fluxcost.economics.break_even.crossings import Stairs, met
+from fluxcost.economics.cost import Timed
+from fluxcost.economics.ledger import upfront_usd_per_hour
+from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, BillingKind, Offer
 from fluxcost.economics.rental import (
     ROUNDING_SLACK,
     billed_seconds,
@@ -25,7 +28,10 @@ from fluxcost.economics.rental import (
     session_overhead_s,
 )
 from fluxcost.errors import InfeasibleError, InputError
-from fluxcost.estimate import Draws, Estimate, Source, derive
+from fluxcost.estimate import DRAWS, Draws, Estimate, Source, derive
+from fluxcost.performance.fit import Fit
+from fluxcost.performance.scaling.host_contention import host_efficiency, untimed_note
+from fluxcost.workload.shape import Shape
 
 SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
@@ -89,6 +95,22 @@ def rent_by_session(
         unit="USD/month",
     )
     return Estimate.exact(1.0, "instances", Source.ASSUMED, "rented by the session"), rent
+
+
+def rent_by_the_second(
+    images: int, offer: Offer, image_s: Estimate, usd_per_hour: Estimate
+) -> InstancesAndBill:
+    """Return the bill of a serverless offer for the time it works, as one start without cold start.
+
+    Args:
+        images: Images of the month.
+        offer: Says step, minimum and billed phases.
+        image_s: Seconds an image takes an instance.
+        usd_per_hour: USD per instance-hour.
+    """
+    instances, _ = rent_all_month(images, image_s, usd_per_hour)
+    _, rent = rent_by_session(images, 1, offer, 0.0, image_s, usd_per_hour)
+    return instances, rent
 
 
 def refuse_over(images: int, capacity: float) -> None:
@@ -177,6 +199,13 @@ class BreakEvenVolume:
     draws: Draws
     inputs: tuple[Estimate, ...]
 
+    def of_whole_images(self, crossing: Estimate) -> BreakEvenVolume:
+        """Return it at an earlier crossing, where the API wins at no whole image after that."""
+        if crossing.value >= self.point * (1 - ROUNDING_SLACK):
+            return self
+        draws = np.where(np.isfinite(self.draws), crossing.draws, np.inf)
+        return BreakEvenVolume(crossing.value, draws, self.inputs)
+
     def within(self, capacity: Estimate) -> Estimate:
         """Return it as an estimate, with the draws cut at the capacity."""
         source = Source.weakest(estimate.source for estimate in self.inputs)
@@ -185,66 +214,167 @@ class BreakEvenVolume:
         return Estimate(self.point, "images/month", source, tuple(evidence), draws)
 
 
-def break_even_volume(
-    offer: Offer, sessions: Sessions | None, rent: Estimate, api: Estimate, seconds: Estimate
-) -> BreakEvenVolume:
-    """Return the volume from which one instance stays ahead.
+def instance_seconds(
+    fit: Timed, offer: Offer, shape: Shape, batch: int, utilization: Estimate
+) -> tuple[Estimate, tuple[str, ...]]:
+    """Return the seconds an image takes an instance, and what a reader must know of them.
+
+    The replicas of one host lose to each other what `host_efficiency` says, as in a plan.
 
     Args:
-        offer: Says step, minimum and billed phases.
-        sessions: How often the instance is started; None when it is kept all month.
-        rent: USD per instance-hour.
-        api: USD per image.
-        seconds: Seconds an image takes an instance.
+        fit: Timings on the offer's GPU.
+        offer: Says how many GPUs an instance has.
+        shape: What is asked of the model.
+        batch: Images per call.
+        utilization: Share of running time in which the GPUs make images.
     """
-    crossing = _whole_month if sessions is None else _staircase(offer, sessions)
-    draws = crossing(rent.draws, api.draws, seconds.draws)
-    point = float(crossing(rent.value, api.value, seconds.value))
-    inputs = (rent, api) if sessions is None else (rent, api, seconds)
-    return BreakEvenVolume(point, draws, inputs)
+    notes: tuple[str, ...] = ()
+    count = offer.gpu_count
+    rate = fit.throughput(shape, batch=batch)
+    if count > 1 and isinstance(fit, Fit):
+        efficiency = host_efficiency(fit, shape, batch, count)
+        if efficiency is None:
+            notes = (untimed_note(fit.calibration.alias, count),)
+        else:
+            rate = derive(lambda alone, share: alone * share, rate, efficiency, unit="images/s")
+    seconds = derive(
+        lambda per_s, used: 1 / (per_s * used * count), rate, utilization, unit="s/image"
+    )
+    return seconds, notes
 
 
-def stairs_of(
-    offer: Offer, sessions: Sessions | None, rent: Estimate, api: Estimate, seconds: Estimate
-) -> Stairs:
-    """Return the staircase of rent and the line of the API at the point estimates."""
-    return Stairs(
-        step_s=SECONDS_PER_MONTH if sessions is None else billing_step_s(offer),
-        overhead_s=0.0 if sessions is None else session_overhead_s(offer, sessions.startup_s),
-        minimum_s=0.0 if sessions is None else offer.billing.minimum_s or 0.0,
-        sessions=1 if sessions is None else sessions.per_month,
-        usd_per_s=rent.value / SECONDS_PER_HOUR,
-        image_s=seconds.value,
-        usd_per_image=api.value,
+def is_by_the_second(offer: Offer, sessions: Sessions | None) -> bool:
+    """Return whether an offer is billed for the time it is used, whoever starts it and when."""
+    return sessions is None and offer.kind is BillingKind.SERVERLESS
+
+
+def is_kept(offer: Offer, sessions: Sessions | None) -> bool:
+    """Return whether whole instances are kept all month."""
+    return sessions is None and not is_by_the_second(offer, sessions)
+
+
+def rent_per_hour(offer: Offer, today: dt.date | None) -> Estimate:
+    """Return USD per instance-hour, with what a commitment takes up front spread over its term.
+
+    Raises:
+        MissingDataError: The vendor publishes no price.
+    """
+    upfront = upfront_usd_per_hour(offer)
+    price = offer.price_estimate(today)
+    return derive(lambda usd: usd * offer.gpu_count + upfront, price, unit="USD/h")
+
+
+def refuse_sessions_of_a_term(offer: Offer, sessions: Sessions | None) -> None:
+    """Raise when an offer that is paid for a term is to be rented by the session.
+
+    Raises:
+        InputError: It is.
+    """
+    if sessions is None or offer.kind is not BillingKind.RESERVED:
+        return
+    term = "" if offer.commitment is None else f" for a term of {offer.commitment.term_hours:,g} h"
+    raise InputError(
+        f"sessions are given and {offer.id} is reserved{term}, paid whether used or not; leave "
+        "sessions out, which keeps it all month, or choose an on-demand offer."
     )
 
 
-def _whole_month(usd_per_hour: Any, usd_per_image: Any, seconds: Any) -> Any:  # noqa: ANN401 - a float or draws
-    """Images a month at which a month's rent equals the API's bill."""
-    return HOURS_PER_MONTH * usd_per_hour / usd_per_image
+def break_even_volume(
+    offer: Offer,
+    sessions: Sessions | None,
+    stairs: Stairs,
+    rent: Estimate,
+    seconds: Estimate,
+) -> BreakEvenVolume:
+    """Return the volume from which renting stays ahead, or, kept all month, first is.
 
+    Where the API sells credits in packs, which step of rent is the last to be crossed is settled
+    at the point estimates, as it is for whole months; otherwise each draw has its own.
 
-def _staircase(offer: Offer, sessions: Sessions) -> Callable[..., Any]:
-    """Return the last crossing of the API's line with the staircase of session bills.
-
-    In one session, n images are billed ceil((overhead + n x seconds) / step) steps. Just after the
-    jump to step k the API's bill is still lower iff k < c (g + s) / (g (c - p t)), with c USD per
-    image at the API, p USD per second rented, t seconds per image, g the step and s the overhead.
-    The largest such k is the last step on which the API starts out cheaper; on its flat top the
-    line catches up where c n = p g k. A minimum is one more flat top. Where c <= p t, never.
+    Args:
+        offer: Says step, minimum and billed phases.
+        sessions: How often the instance is started; None when it is kept all month or serverless.
+        stairs: The staircase of rent and the API's bill, at the point estimates.
+        rent: USD per instance-hour.
+        seconds: Seconds an image takes an instance.
     """
-    step_s = billing_step_s(offer)
-    overhead_s = session_overhead_s(offer, sessions.startup_s)
-    minimum_s = offer.billing.minimum_s or 0.0
+    price = stairs.api.price
+    if is_kept(offer, sessions):
+        volume = met(stairs, instances_at_break_even(stairs) * SECONDS_PER_MONTH, rent)
+        return BreakEvenVolume(volume.value, volume.draws, (rent, price))
+    inputs = (rent, price, seconds)
+    if stairs.api.packs is not None:
+        return _with_packs(stairs, rent, seconds)
+    draws = _last_crossing(stairs, rent.draws / price.draws, seconds.draws)
+    point = float(_last_crossing(stairs, rent.value, seconds.value))
+    return BreakEvenVolume(point, draws, inputs)
 
-    def crossing(usd_per_hour: Any, usd_per_image: Any, seconds: Any) -> Draws:  # noqa: ANN401 - floats or draws
-        usd_per_s = np.asarray(usd_per_hour / SECONDS_PER_HOUR)
-        margin = np.asarray(usd_per_image - usd_per_s * seconds)
-        wins = margin > 0
-        bound = usd_per_image * (step_s + overhead_s) / (step_s * np.where(wins, margin, 1.0))
-        last_step = np.ceil(bound * (1 - ROUNDING_SLACK)) - 1
-        billed_s = np.maximum(last_step * step_s, minimum_s)
-        images = usd_per_s * billed_s / usd_per_image * sessions.per_month
-        return np.where(wins, images, np.inf)
 
-    return crossing
+def instances_at_break_even(stairs: Stairs) -> int:
+    """Return how many instances, kept all month, are the fewest to overtake the API; 1 if none."""
+    spans = (span_s for becomes, span_s in stairs.crossings() if becomes == "rent")
+    return round(next(spans, SECONDS_PER_MONTH) / SECONDS_PER_MONTH)
+
+
+def stairs_of(
+    offer: Offer, sessions: Sessions | None, rent: Estimate, api: ApiBillCurve, seconds: Estimate
+) -> Stairs:
+    """Return the staircase of rent and the API's bill at the point estimates."""
+    kept = is_kept(offer, sessions)
+    startup_s = 0.0 if sessions is None else sessions.startup_s
+    return Stairs(
+        step_s=SECONDS_PER_MONTH if kept else billing_step_s(offer),
+        overhead_s=0.0 if kept else session_overhead_s(offer, startup_s),
+        minimum_s=0.0 if kept else offer.billing.minimum_s or 0.0,
+        sessions=1 if sessions is None else sessions.per_month,
+        usd_per_s=rent.value / SECONDS_PER_HOUR,
+        image_s=seconds.value,
+        api=api,
+    )
+
+
+def _with_packs(stairs: Stairs, rent: Estimate, seconds: Estimate) -> BreakEvenVolume:
+    """Return the last crossing with a bill of packs, its step settled at the point estimates."""
+    price = stairs.api.price
+    inputs = (rent, price, seconds)
+    each = stairs.api.further_usd_per_image
+    wins = each * price.draws > rent.draws / SECONDS_PER_HOUR * seconds.draws
+    if each <= rent.value / SECONDS_PER_HOUR * seconds.value:
+        return BreakEvenVolume(math.inf, np.full(DRAWS, math.inf), inputs)
+    becomes, span_s = stairs.first_side, 0.0
+    for becomes, span_s in stairs.crossings():  # noqa: B007 - the last of them counts
+        pass
+    if becomes == "api":
+        return BreakEvenVolume(math.inf, np.full(DRAWS, math.inf), inputs)
+    volume = met(stairs, span_s, rent)
+    return BreakEvenVolume(volume.value, np.where(wins, volume.draws, np.inf), inputs)
+
+
+def _last_crossing(stairs: Stairs, usd_per_hour: Any, seconds: Any) -> Draws:  # noqa: ANN401 - floats or draws
+    """Return the last crossing of the API's bill with the staircase of session bills.
+
+    Just after the jump to step k the API's bill is still lower iff it is for both of its lines, see
+    `crossings`: for one that rises faster than GPU time costs up to a step, for a slower one from a
+    step on. The largest such k is the last step on which the API starts out cheaper; on its flat
+    top the bill catches up. A minimum is one more flat top. Where no line is faster, never.
+
+    Args:
+        stairs: Steps, sessions and the API's bill.
+        usd_per_hour: Rent of an instance over the draw of the API's price.
+        seconds: Seconds of an image.
+    """
+    usd_per_s = np.asarray(usd_per_hour / SECONDS_PER_HOUR)
+    up_to = np.full(usd_per_s.shape, np.inf)
+    beyond = np.full(usd_per_s.shape, -np.inf)
+    for base, each in stairs.api.lines:
+        margin = np.asarray(each - usd_per_s * seconds)
+        value = each * (stairs.step_s + stairs.overhead_s) - base * seconds / stairs.sessions
+        bound = value / (stairs.step_s * np.where(margin == 0, 1.0, margin))
+        up_to = np.where(margin > 0, np.minimum(up_to, bound), up_to)
+        beyond = np.where(margin < 0, np.maximum(beyond, bound), beyond)
+    wins = np.isfinite(up_to)
+    last_step = np.ceil(np.where(wins, up_to, 0.0) * (1 - ROUNDING_SLACK)) - 1
+    last_step = np.where(last_step > beyond, np.maximum(last_step, 0.0), 0.0)
+    billed_s = np.maximum(last_step * stairs.step_s, stairs.minimum_s)
+    images = stairs.api.images_at(usd_per_s * billed_s * stairs.sessions)
+    return np.where(wins, images, np.inf)

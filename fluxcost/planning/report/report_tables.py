@@ -67,6 +67,8 @@ def _verdict(each: StackAnswer, best: Plan) -> str:
     if each.refusal is not None:
         return each.refusal
     assert each.plan is not None  # noqa: S101 - without a plan there is a refusal
+    if best.total.value <= 0:
+        return f"{usd(each.plan.total.value)}, where the first plan costs nothing."
     ratio = each.plan.total.value / best.total.value
     if ratio >= 1:
         return f"{ratio:.2f} times the cost."

@@ -127,7 +127,8 @@ def facts_of(plan: Plan) -> Iterator[Fact]:
         yield _fact(f"Quality, {plan.choice.metric}", plan.choice.value)
     yield _fact("Total", plan.total)
     yield _fact("An image", plan.usd_per_image)
-    yield _fact("A dollar buys", plan.images_per_usd)
+    if plan.images_per_usd is not None:
+        yield _fact("A dollar buys", plan.images_per_usd)
     if plan.hours is not None:
         yield _fact("Billed hours of each GPU", plan.hours)
     if plan.latency is not None:
@@ -215,10 +216,11 @@ def risks_of(
     if (old := catalog.age_note(today)) is not None:
         yield old
     yield from (f"{caveat}." for caveat in plan.caveats)
-    yield (
-        f"The total may reach {usd(plan.total.high)}, "
-        f"{percent(plan.total.high / plan.total.value - 1)} over the middle."
-    )
+    if plan.total.value > 0:
+        yield (
+            f"The total may reach {usd(plan.total.high)}, "
+            f"{percent(plan.total.high / plan.total.value - 1)} over the middle."
+        )
     rows = {row.id: row for row in (*catalog.offers, *catalog.tariffs)}
     for component in plan.components:
         age = rows[component.option].age_days(today)

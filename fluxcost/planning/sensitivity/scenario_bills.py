@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fluxcost.capacity.cold_start import startup_s
+from fluxcost.economics.api_bill import api_bill_curve
 from fluxcost.economics.offers import HOURS_PER_MONTH, SECONDS_PER_HOUR, Offer
 from fluxcost.economics.rental import billed_seconds
 from fluxcost.economics.tariffs import Tariff
@@ -23,6 +24,7 @@ from fluxcost.errors import FluxcostError
 from fluxcost.estimate import DRAWS, Draws, Estimate
 from fluxcost.performance.fit import Fit
 from fluxcost.planning.plan_records import Mode
+from fluxcost.planning.purchase_modes import days_of
 from fluxcost.planning.rental_sizing import image_seconds
 from fluxcost.workload.workload import Workload
 
@@ -137,23 +139,23 @@ def bought(
     workload: Workload, tariff: Tariff, today: dt.date | None
 ) -> Callable[[Scenarios], Draws]:
     """Return what bills scenarios of buying from an API."""
+    days = days_of(workload)
 
     def usd(scenarios: Scenarios) -> Draws:
         total = np.full(scenarios.count, np.nan)
         for steps in np.unique(scenarios.steps).tolist():
             try:
-                prices = [
-                    (tariff.usd_per_image(replace(shape, steps=steps or shape.steps), today), share)
+                mix = tuple(
+                    (replace(shape, steps=steps or shape.steps), share)
                     for shape, share in workload.mix
-                ]
+                )
+                curve = api_bill_curve(tariff, mix, days=days, today=today)
             except FluxcostError:
                 continue
             where = np.flatnonzero(scenarios.steps == steps)
             part = _some(scenarios, where)
-            each: Draws = np.zeros(part.count)
-            for price, share in prices:
-                each = each + share * drawn(price, part.price_end, part.draw)
-            total[where] = workload.images * part.volume * each * part.price
+            price = drawn(curve.price, part.price_end, part.draw) * part.price
+            total[where] = curve.usd(workload.images * part.volume) * price
         return total
 
     return usd

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from fluxcost.capacity.results import Serving
 from fluxcost.capacity.sizing import MET, Sizing
+from fluxcost.economics.api_bill import ApiBillCurve, api_bill_curve
 from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.errors import InfeasibleError
@@ -74,7 +75,12 @@ def undersized_fleets(candidates: Iterable[FleetCandidate[Sizing]]) -> Iterator[
 
 
 def overflow_plan(
-    offer: Offer, shorts: Iterable[UndersizedFleet], api: Plan, images: int, today: dt.date | None
+    offer: Offer,
+    shorts: Iterable[UndersizedFleet],
+    api: Plan,
+    curve: ApiBillCurve,
+    images: int,
+    today: dt.date | None,
 ) -> Plan:
     """Return the cheapest plan of an offer with an API for the rest.
 
@@ -82,19 +88,25 @@ def overflow_plan(
         offer: What is rented.
         shorts: Fleets on its GPU type, at least one.
         api: The plan that buys all images.
+        curve: The bill of that API, by images of a month.
         images: Of a month.
         today: Day the price is judged on.
     """
-    made = [_overflow_plan_of(offer, short, api, images, today) for short in shorts]
+    made = [_overflow_plan_of(offer, short, api, curve, images, today) for short in shorts]
     return min(made, key=lambda plan: plan.total.high)
 
 
 def _overflow_plan_of(
-    offer: Offer, short: UndersizedFleet, api: Plan, images: int, today: dt.date | None
+    offer: Offer,
+    short: UndersizedFleet,
+    api: Plan,
+    curve: ApiBillCurve,
+    images: int,
+    today: dt.date | None,
 ) -> Plan:
     rental = rent_fleet(offer, short.serving, today)
     own = rented(offer, short.timing, "overflow", rental, images, today, short.serving)
-    rest = derive(lambda share, all_usd: share * all_usd, short.over, api.total, unit="USD/month")
+    rest = curve.estimate(short.over.scaled(images, "images/month"), "USD/month")
     total = derive(lambda kept, more: kept + more, own.total, rest, unit="USD/month")
     usd_per_image, images_per_usd = per_image(total, images)
     share = short.over.value
@@ -245,7 +257,9 @@ def _by_replicas(
     yield from bought
     if bought and depth == "simulated":
         # An API is planned beside an objective only where the workload allows what is untimed.
-        yield from _overflowing(steady, candidates, min(bought, key=rank_key), images, today)
+        api = min(bought, key=rank_key)
+        curve = api_bill_curve(catalog.tariff(api.option), demand.mix, today=today)
+        yield from _overflowing(steady, candidates, api, curve, images, today)
 
 
 def _always_on(
@@ -291,6 +305,7 @@ def _overflowing(
     steady: Sequence[Offer],
     candidates: FleetCandidates,
     api: Plan,
+    curve: ApiBillCurve,
     images: int,
     today: dt.date | None,
 ) -> Iterator[Plan]:
@@ -299,7 +314,7 @@ def _overflowing(
     for offer in steady:
         here = [short for short in shorts if short.timing.gpu == offer.gpu]
         if here:
-            yield overflow_plan(offer, here, api, images, today)
+            yield overflow_plan(offer, here, api, curve, images, today)
 
 
 def _no_candidate(offer: Offer, workload: Workload, timings: Sequence[ServiceTime]) -> Rejected:

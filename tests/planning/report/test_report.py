@@ -107,6 +107,7 @@ def test_a_spreadsheet_runs_no_cell_and_holds_every_candidate(whole: Report):
 def test_both_texts_say_the_plan_s_own_numbers(whole: Report, page: str):
     best = whole.plans.best
     assert best.serving is not None
+    assert best.images_per_usd is not None
     texts, words = read(page).texts, whole.to_markdown().replace("\\", "")
     for estimate in (best.total, best.usd_per_image, best.images_per_usd, best.serving.response):
         assert interval(estimate) in texts
