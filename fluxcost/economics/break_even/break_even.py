@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from fluxcost.checks import MOST_IMAGES, refuse_bad_batch, refuse_outside
-from fluxcost.economics.api_bill import ApiBillCurve, api_bill_curve
+from fluxcost.economics.api_bill import api_bill_curve
+from fluxcost.economics.api_bill_curve import ApiBillCurve
 from fluxcost.economics.break_even.crossings import (
     Cheaper,
     Crossing,

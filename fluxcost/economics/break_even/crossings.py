@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fluxcost.economics.api_bill import ApiBillCurve
+from fluxcost.economics.api_bill_curve import ApiBillCurve
 from fluxcost.economics.offers import SECONDS_PER_HOUR
 from fluxcost.economics.rental import ROUNDING_SLACK
 from fluxcost.estimate import Estimate, derive

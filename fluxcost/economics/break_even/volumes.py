@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fluxcost.economics.api_bill import ApiBillCurve
+from fluxcost.economics.api_bill_curve import ApiBillCurve
 from fluxcost.economics.break_even.crossings import Stairs, met
 from fluxcost.economics.cost import Timed
 from fluxcost.economics.ledger import upfront_usd_per_hour

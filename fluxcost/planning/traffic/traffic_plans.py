@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from fluxcost.capacity.results import Serving
 from fluxcost.capacity.sizing import MET, Sizing
-from fluxcost.economics.api_bill import ApiBillCurve, api_bill_curve
+from fluxcost.economics.api_bill import api_bill_curve
+from fluxcost.economics.api_bill_curve import ApiBillCurve
 from fluxcost.economics.catalog import Catalog
 from fluxcost.economics.offers import Offer
 from fluxcost.errors import InfeasibleError
