@@ -25,11 +25,11 @@ from statistics import median
 
 import numpy as np
 
+from fluxcost.economics.offers import HYPERSCALERS
 from fluxcost.economics.price_moves import PriceClass
 from fluxcost.errors import InputError
 from fluxcost.stats import Array
 
-HYPERSCALERS = frozenset({"aws", "azure", "gcp", "oci"})
 MARKETS = frozenset({"primeintellect", "salad", "sfcompute", "spheron", "tensordock", "vast"})
 IN_EUROS = frozenset({"scaleway"})
 
